@@ -1,0 +1,40 @@
+"""Wires the commands together."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from qa.cli import ask, index, show, status
+
+__all__ = ["app"]
+
+app = typer.Typer(
+    help="Ask your own documents; get the passages that answer, each with a citation.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80},
+)
+for module in (ask, index, status, show):
+    app.command(module.__name__.rpartition(".")[2], epilog=module.EXAMPLES)(module.command)
+
+
+def _version(*, wanted: bool) -> None:
+    if wanted:
+        from qa import __version__
+        from qa.cli.output import Output
+
+        Output().data(f"qa {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    *,
+    version: Annotated[
+        bool, typer.Option("--version", help="Show the version and leave.", is_eager=True)
+    ] = False,
+) -> None:
+    _version(wanted=version)

@@ -1,0 +1,81 @@
+"""`qa ask`."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from qa.cli import options
+from qa.cli.options import Format, open_assistant
+from qa.cli.output import Output
+from qa.errors import QuestionError
+
+EXAMPLES = """Examples:
+
+qa ask "Will Russia send food or medicine?"
+
+qa ask "Who signed?" --corpus ~/papers -k 3 --format json
+
+echo "Who signed?" | qa ask"""
+
+NOTHING_FOUND = 1
+
+
+def command(
+    question: Annotated[
+        str | None, typer.Argument(help="In plain language; from stdin where left out.")
+    ] = None,
+    *,
+    k: Annotated[
+        int | None, typer.Option("-k", help="Passages to show at most.  [default: 5]")
+    ] = None,
+    corpus: options.Corpus = None,
+    index: options.Index = None,
+    model: options.Model = None,
+    output_format: Annotated[
+        Format, typer.Option("--format", help="How to write the answer.")
+    ] = Format.TEXT,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Show where each passage's rank comes from.")
+    ] = False,
+    refresh: Annotated[
+        bool,
+        typer.Option("--refresh/--no-refresh", help="Take up changed documents first."),
+    ] = True,
+    lock_timeout: options.LockTimeout = None,
+    quiet: options.Quiet = False,
+) -> None:
+    """Answer a question with cited passages, best first.
+
+    The index is made on first use, and brought up to date when documents have changed. Exit
+    status: 0 answered, 1 nothing found, 2 an error.
+    """
+    output = Output(quiet=quiet)
+    with open_assistant(
+        output, corpus=corpus, index=index, model=model, k=k, lock_timeout=lock_timeout
+    ) as assistant:
+        answer = assistant.ask(_asked(question), refresh=refresh)
+        root = assistant.root
+    if output_format is Format.JSON:
+        output.json(answer.to_dict())
+    else:
+        from qa.cli import render
+
+        if output_format is Format.MARKDOWN:
+            output.data(render.markdown(answer, explain=explain))
+        else:
+            output.lines(render.answer(answer, root, width=output.width, explain=explain))
+    for note in answer.notes:
+        output.note(note)
+    if not answer.answered:
+        raise typer.Exit(NOTHING_FOUND)
+
+
+def _asked(question: str | None) -> str:
+    if question is not None and question != "-":
+        return question
+    if sys.stdin.isatty():
+        raise QuestionError("No question", hint='Ask like this: qa ask "Who …?"')
+    return sys.stdin.buffer.read().decode("utf-8", "replace").strip()

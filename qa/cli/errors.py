@@ -1,0 +1,31 @@
+"""The one table of errors: what a person sees, and the exit status."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["report_errors"]
+
+FAILED = 2
+
+
+@contextmanager
+def report_errors() -> Iterator[None]:
+    """Turn expected failures into a message, a hint and exit status 2, without a traceback.
+
+    Mistakes in how a command is typed are typer's to report, with the same status.
+    """
+    from qa.errors import QaError
+
+    try:
+        yield
+    except QaError as error:
+        from qa.cli.output import Output
+
+        Output().error(str(error), error.hint)
+        sys.exit(FAILED)

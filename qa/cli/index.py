@@ -1,0 +1,45 @@
+"""`qa index`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from qa.cli import options, render
+from qa.cli.options import Format, open_assistant
+from qa.cli.output import Output
+
+EXAMPLES = """Examples:
+
+qa index
+
+qa index --corpus ~/papers
+
+qa index --rebuild --model ./my-model"""
+
+
+def command(
+    *,
+    corpus: options.Corpus = None,
+    index: options.Index = None,
+    model: options.Model = None,
+    rebuild: Annotated[
+        bool, typer.Option("--rebuild", help="Forget the index and embed everything again.")
+    ] = False,
+    output_format: Annotated[
+        Format, typer.Option("--format", help="How to write the report.")
+    ] = Format.TEXT,
+    lock_timeout: options.LockTimeout = None,
+    quiet: options.Quiet = False,
+) -> None:
+    """Bring the index in line with the documents; only what changed is embedded."""
+    output = Output(quiet=quiet)
+    with open_assistant(
+        output, corpus=corpus, index=index, model=model, lock_timeout=lock_timeout
+    ) as assistant:
+        done = assistant.refresh(rebuild=rebuild)
+    if output_format is Format.JSON:
+        output.json(done.to_dict())
+    else:
+        output.lines(render.refresh(done))

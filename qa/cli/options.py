@@ -1,0 +1,54 @@
+"""The options that commands share."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from qa.assistant import Assistant
+    from qa.cli.output import Output
+
+__all__ = ["Corpus", "Format", "Index", "LockTimeout", "Model", "Quiet", "open_assistant"]
+
+
+class Format(StrEnum):
+    """How data is written to stdout."""
+
+    TEXT = "text"
+    JSON = "json"
+    MARKDOWN = "markdown"
+
+
+# typer reads these at run time, so they are not written as `str | None`.
+Corpus = Annotated[
+    str | None,
+    typer.Option("--corpus", help="Folder or file to answer from.  [default: corpus]"),
+]
+Index = Annotated[
+    str | None,
+    typer.Option(
+        "--index",
+        help="Folder of the index.  [default: index, or one of its own for another corpus]",
+    ),
+]
+Model = Annotated[
+    str | None,
+    typer.Option("--model", help="Local path or hub name.  [default: the index's own]"),
+]
+LockTimeout = Annotated[
+    float | None,
+    typer.Option("--lock-timeout", help="Seconds to wait for another writer.  [default: 60]"),
+]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, notes or hints.")]
+
+
+def open_assistant(output: Output, **arguments: Any) -> Assistant:  # noqa: ANN401
+    """Make the assistant from the settings and what was given on the command line."""
+    from qa.assistant import Assistant
+    from qa.settings import load_settings
+
+    settings = load_settings(arguments)
+    return Assistant(settings=settings, tell=output.note, progress=output.progress)

@@ -1,0 +1,162 @@
+"""What commands show, as styled lines: no I/O here."""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from typing import TYPE_CHECKING
+
+from qa.cli.output import Line, Segment
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from qa.citing import Excerpt
+    from qa.types import Answer, CitedPassage, Refresh, Status
+
+__all__ = ["answer", "excerpt", "markdown", "refresh", "status"]
+
+_NUMBER, _PLACE, _HEADINGS, _QUIET, _EVIDENCE = "bold", "bold cyan", "dim", "dim", "bold yellow"
+_INDENT = 3
+# A line that begins like this is a line of its own; others continue the one before.
+_OWN_LINE = re.compile(r"[ ]{4}|\t|\s*(?:[-*+•]\s|[|>#`~]|\d{1,3}[.)]\s)")
+_BREAK = re.compile(r"\r\n?|\n")
+
+
+def answer(one: Answer, root: Path | None, *, width: int, explain: bool) -> Iterator[Line]:
+    """Lay out an answer: the best passage first, its evidence highlighted."""
+    if not one.answered:
+        yield (Segment("Nothing in the corpus answers this."),)
+        return
+    for number, passage in enumerate(one.passages, 1):
+        if number > 1:
+            yield ()
+        yield from _passage(number, passage, root, width=width)
+        if explain:
+            yield (Segment(" " * _INDENT + _explained(passage), _QUIET),)
+
+
+def _passage(number: int, one: CitedPassage, root: Path | None, *, width: int) -> Iterator[Line]:
+    place = Segment(str(one.citation), _PLACE, _link(one, root))
+    yield Segment(f"{number}. ", _NUMBER), place
+    if one.citation.heading_path:
+        path = " › ".join(one.citation.heading_path)
+        for line in textwrap.wrap(path, width - _INDENT):
+            yield (Segment(" " * _INDENT + line, _HEADINGS),)
+    quote, evidence = one.citation.quote, one.evidence.citation
+    start = evidence.start - one.citation.start
+    parts = (
+        (quote[:start], ""),
+        (evidence.quote, _EVIDENCE),
+        (quote[start + len(evidence.quote) :], ""),
+    )
+    yield from _wrapped(parts, width - _INDENT)
+
+
+def _wrapped(parts: tuple[tuple[str, str], ...], width: int) -> Iterator[Line]:
+    """Fill lines of styled text, keeping the breaks that mean something."""
+    line: list[Segment] = [Segment(" " * _INDENT)]
+    used = 0
+    for text, style in parts:
+        for word in _words(text):
+            if word == "\n" or (used and used + len(word.rstrip()) > width):
+                yield tuple(line)
+                line, used = [Segment(" " * _INDENT)], 0
+                if word == "\n":
+                    continue
+            line.append(Segment(word, style))
+            used += len(word)
+    yield tuple(line)
+
+
+def _words(text: str) -> Iterator[str]:
+    r"""Give words, each with the white space after it, and "\n" for a break that stays."""
+    lines = _BREAK.split(text)
+    for number, line in enumerate(lines):
+        if number and (_OWN_LINE.match(line) or not line.strip() or not lines[number - 1].strip()):
+            yield "\n"
+        ends = number < len(lines) - 1
+        own = not number or _OWN_LINE.match(line)
+        shown = (line if own else line.lstrip()) + " " * (ends and bool(line.strip()))
+        yield from re.findall(r"\s*\S+\s*", shown)
+
+
+def _explained(one: CitedPassage) -> str:
+    scores = one.scores
+    return (
+        f"score {scores.fused:.3f} = passage {scores.dense:.3f}, "
+        f"best sentence {scores.sentence:.3f}, words {scores.lexical:.2f}"
+    )
+
+
+def _link(one: CitedPassage, root: Path | None) -> str:
+    return (root / one.citation.document).as_uri() if root else ""
+
+
+def markdown(one: Answer, *, explain: bool) -> str:
+    """Write an answer as Markdown: quotes as block quotes, with their citations."""
+    if not one.answered:
+        return "Nothing in the corpus answers this."
+    blocks = [f"**{one.question.strip()}**"]
+    for number, passage in enumerate(one.passages, 1):
+        path = " › ".join(passage.citation.heading_path)
+        head = f"{number}. `{passage.citation}`" + (f" — {path}" if path else "")
+        lines = _BREAK.split(passage.citation.quote)
+        blocks += [head, "\n".join(f"   > {line}".rstrip() for line in lines)]
+        if explain:
+            blocks.append(f"   {_explained(passage)}")
+    return "\n\n".join(blocks)
+
+
+def refresh(one: Refresh) -> Iterator[Line]:
+    """Say what a refresh did."""
+    changes = {"added": one.added, "changed": one.changed, "removed": one.removed}
+    said = ", ".join(f"{count} {word}" for word, count in changes.items() if count)
+    yield (
+        Segment(f"{said or 'Nothing changed'}; {one.unchanged} unchanged. ", "bold"),
+        Segment(
+            f"{one.encoded} of {one.passages} passages embedded in {one.seconds:.1f} s."
+            if one.passages
+            else ""
+        ),
+    )
+    yield from _left_out(one)
+
+
+def _left_out(one: Refresh | Status) -> Iterator[Line]:
+    if one.left_out:
+        reasons = ", ".join(f"{count} {reason}" for reason, count in one.left_out.items())
+        yield (Segment(f"Left out: {reasons}."),)
+    for problem in one.problems:
+        yield (Segment(f"Can't read {problem.document}: {problem.reason}"),)
+
+
+def status(one: Status) -> Iterator[Line]:
+    """Lay out what is indexed."""
+    rows = {
+        "corpus": one.corpus or "given as text",
+        "index": one.index,
+        "model": one.model,
+        "documents": f"{one.documents:,}",
+        "passages": f"{one.passages:,}",
+        "size": f"{one.size_bytes / 1e6:,.1f} MB",
+        "fresh": "yes" if not one.stale else f"no: {one.stale} documents differ (run `qa index`)",
+    }
+    for name, value in rows.items():
+        yield Segment(f"{name:10}", _QUIET), Segment(value)
+    yield from _left_out(one)
+
+
+def excerpt(one: Excerpt) -> Iterator[Line]:
+    """Lay out a cited place with line numbers; the quote is highlighted."""
+    number = one.citation.start_line - len(_BREAK.findall(one.before))
+    line: list[Segment] = []
+    for text, style in ((one.before, _QUIET), (one.citation.quote, _EVIDENCE), (one.after, _QUIET)):
+        pieces = _BREAK.split(text)
+        for piece in pieces[:-1]:
+            yield Segment(f"{number:5} ", _QUIET), *line, Segment(piece, style)
+            line, number = [], number + 1
+        line.append(Segment(pieces[-1], style))
+    if any(one.text for one in line):
+        yield Segment(f"{number:5} ", _QUIET), *line

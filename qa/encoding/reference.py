@@ -1,0 +1,100 @@
+"""sentence-transformers: the reference that every other runtime must agree with."""
+
+from __future__ import annotations
+
+import logging
+import os
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from qa.encoding.encoder import Encoder, EncoderSpec
+from qa.encoding.tokens import Tokens
+from qa.errors import ModelError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from qa.encoding.model import ModelFiles
+
+__all__ = ["TorchRuntime", "load_reference"]
+
+_LONGEST = 8192  # tokens: a limit for models that name none
+
+
+class TorchRuntime:
+    """The transformer of a SentenceTransformer, run by torch, on its own threads."""
+
+    workers = 1
+
+    def __init__(self, transformer: Any) -> None:  # noqa: ANN401 - sentence-transformers is untyped
+        self.transformer = transformer
+
+    def forward(self, ids: Sequence[int]) -> NDArray[np.float32]:
+        """Give the token embeddings `[n, d]` of one text."""
+        import torch
+
+        device = next(self.transformer.parameters()).device
+        row = torch.tensor([list(ids)], device=device)
+        with torch.inference_mode():
+            out = self.transformer(input_ids=row, attention_mask=torch.ones_like(row))
+        return np.asarray(out.last_hidden_state[0].float().cpu().numpy(), np.float32)
+
+
+def load_reference(files: ModelFiles, *, device: str | None = None) -> Encoder[TorchRuntime]:
+    """Load a model through sentence-transformers (seconds: it imports torch).
+
+    Args:
+        files: as `qa.encoding.model.locate` gives them.
+        device: as torch names it; by default the best there is.
+
+    Raises:
+        ModelError: it can't be loaded, or isn't a transformer with mean pooling.
+    """
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    from sentence_transformers import SentenceTransformer
+    from transformers.utils import logging as transformers_logging
+
+    transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    logging.getLogger("sentence_transformers").setLevel(logging.ERROR)
+    try:
+        model: Any = SentenceTransformer(
+            str(files.folder),
+            device=device,
+            local_files_only=True,
+            trust_remote_code=False,
+            model_kwargs={"use_safetensors": True},
+        )
+    except Exception as error:
+        raise ModelError(
+            f"{files.name} can't be loaded: {error}",
+            hint="Name a folder or hub model that sentence-transformers can load.",
+        ) from error
+    _require_mean_pooling(model, files.name)
+    limit = model.max_seq_length or _LONGEST
+    prompts = {key: prompt or "" for key, prompt in (model.prompts or {}).items()}
+    spec = EncoderSpec(
+        name=files.name,
+        fingerprint=files.fingerprint,
+        dimension=int(model[1].embedding_dimension),
+        limit=min(int(limit), _LONGEST),
+        question_prompt=prompts.get("query", ""),
+        passage_prompt=prompts.get("document", prompts.get("passage", "")),
+    )
+    tokenizer = model.tokenizer.backend_tokenizer
+    return Encoder(spec, Tokens(tokenizer.to_str()), TorchRuntime(model[0].auto_model.eval()))
+
+
+def _require_mean_pooling(model: Any, name: str) -> None:  # noqa: ANN401
+    shape = [type(module).__name__ for module in model]
+    pooled = getattr(model[1], "pooling_mode", None) if len(shape) > 1 else None
+    plain = shape[:1] == ["Transformer"] and set(shape[2:]) <= {"Normalize"}
+    fast = hasattr(getattr(model, "tokenizer", None), "backend_tokenizer")
+    if not (plain and pooled in {"mean", ("mean",)} and fast):
+        raise ModelError(
+            f"{name} is built of {' + '.join(shape) or 'nothing'} (pooling: {pooled})",
+            hint="Only models with mean pooling and a fast tokenizer are supported: their "
+            "sentence vectors come from the same forward pass.",
+        )

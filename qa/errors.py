@@ -1,0 +1,121 @@
+"""Everything that can go wrong and is a person's to mend; nothing else is raised on purpose.
+
+QaError
+├── SettingsError (ValueError)          a setting that is unknown or makes no sense
+├── QuestionError (ValueError)          an empty question, or one longer than the encoder reads
+├── CitationError (LookupError)         a citation that names nothing
+├── CorpusError
+│   ├── CorpusNotFoundError             no such folder or file
+│   ├── EmptyCorpusError                nothing in it can be read
+│   └── UnreadableDocumentError         one document that can't be read; the others can
+├── ModelError                          no such model, damaged or unsafe files
+└── IndexUnusableError
+    ├── IndexMissingError               nothing is indexed yet
+    ├── ForeignIndexError               of another program, format version or corpus
+    ├── EncoderMismatchError            made with another model, tokenizer or limit
+    ├── CatalogDamagedError             the catalog can't be read
+    ├── IndexLockedError                another process writes and did not finish in time
+    ├── ReadOnlyIndexError              the index folder can't be written
+    └── StorageError (OSError)          no space left, or the disk refuses
+
+Each carries a `hint`: what to do now.
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "CatalogDamagedError",
+    "CitationError",
+    "CorpusError",
+    "CorpusNotFoundError",
+    "EmptyCorpusError",
+    "EncoderMismatchError",
+    "ForeignIndexError",
+    "IndexLockedError",
+    "IndexMissingError",
+    "IndexUnusableError",
+    "ModelError",
+    "QaError",
+    "QuestionError",
+    "ReadOnlyIndexError",
+    "SettingsError",
+    "StorageError",
+    "UnreadableDocumentError",
+]
+
+
+class QaError(Exception):
+    """Base of all errors here: a message (what happened, to what) and a hint (what to do now)."""
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+class SettingsError(QaError, ValueError):
+    """A setting is unknown or its value makes no sense."""
+
+
+class QuestionError(QaError, ValueError):
+    """The question is empty or longer than the encoder reads."""
+
+
+class CitationError(QaError, LookupError):
+    """A citation names no place in the corpus."""
+
+
+class CorpusError(QaError):
+    """The corpus, or a document of it, can't be read."""
+
+
+class CorpusNotFoundError(CorpusError):
+    """There is no such folder or file."""
+
+
+class EmptyCorpusError(CorpusError):
+    """The corpus holds nothing that can be read."""
+
+
+class UnreadableDocumentError(CorpusError):
+    """One document can't be read; `reason` says why in a few words."""
+
+    def __init__(self, document: str, reason: str) -> None:
+        super().__init__(f"{document} can't be read: {reason}")
+        self.document = document
+        self.reason = reason
+
+
+class ModelError(QaError):
+    """The model can't be found, or its files are not what they should be."""
+
+
+class IndexUnusableError(QaError):
+    """Base of what can be wrong with an index folder."""
+
+
+class IndexMissingError(IndexUnusableError):
+    """Nothing is indexed yet."""
+
+
+class ForeignIndexError(IndexUnusableError):
+    """The index was made by another program, in another format version or for another corpus."""
+
+
+class EncoderMismatchError(IndexUnusableError):
+    """The index was made with another model, tokenizer or limit."""
+
+
+class CatalogDamagedError(IndexUnusableError):
+    """The catalog can't be read."""
+
+
+class IndexLockedError(IndexUnusableError):
+    """Another process is writing and did not finish in time."""
+
+
+class ReadOnlyIndexError(IndexUnusableError):
+    """The index folder can't be written."""
+
+
+class StorageError(IndexUnusableError, OSError):
+    """The disk is full or refuses to read or write."""

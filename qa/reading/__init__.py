@@ -1,0 +1,1 @@
+"""Bytes to documents: `corpus` says what there is, `formats` which reader reads it."""

@@ -1,0 +1,273 @@
+"""What there is to read: a folder or file on disk, or documents given as pairs."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from qa.errors import CorpusNotFoundError, SettingsError, UnreadableDocumentError
+from qa.reading.formats import is_supported, read_document
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from pathspec import GitIgnoreSpec
+
+    from qa.types import Document
+
+__all__ = ["Corpus", "FolderCorpus", "PairCorpus", "Scan", "Stamp"]
+
+IGNORE_FILES = (".gitignore", ".qaignore")
+# A file written less than this before it was hashed may be written again without its times
+# showing it (FAT keeps two seconds), so its times are not trusted yet.
+RACY_NS = 2_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """What tells cheaply that a file is the one that was read: size, times, identity."""
+
+    size: int
+    mtime_ns: int
+    ctime_ns: int
+    inode: int
+
+    def is_settled(self, seen_ns: int) -> bool:
+        """Tell whether a change after `seen_ns` would show in the times."""
+        return max(self.mtime_ns, self.ctime_ns) < seen_ns - RACY_NS
+
+
+@dataclass(slots=True)
+class Scan:
+    """The documents found, and how many files were left out, by reason."""
+
+    stamps: dict[str, Stamp] = field(default_factory=dict)
+    left_out: Counter[str] = field(default_factory=Counter)
+    unreadable: dict[str, str] = field(default_factory=dict)
+
+
+class Corpus(Protocol):
+    """Where documents come from."""
+
+    @property
+    def location(self) -> str:
+        """Name the corpus: its absolute path, or "" for one that lives in memory only."""
+
+    @property
+    def root(self) -> Path | None:
+        """The absolute folder that ids are relative to; None where there are no files."""
+
+    def scan(self) -> Scan:
+        """List the documents.
+
+        Raises:
+            CorpusNotFoundError: there is no corpus.
+        """
+
+    def read_bytes(self, document: str) -> bytes:
+        """Read one document as it is now.
+
+        Raises:
+            UnreadableDocumentError: it is gone or can't be read.
+        """
+
+    def read(self, document: str) -> Document:
+        """Read and decode one document.
+
+        Raises:
+            UnreadableDocumentError: it is gone, can't be read or is not text.
+        """
+
+
+class FolderCorpus:
+    """The files below a folder, or one file.
+
+    Hidden files, what `.gitignore` and `.qaignore` exclude, formats without a reader, files over
+    `max_file_size` bytes and links that lead outside are left out and counted.
+    """
+
+    def __init__(self, path: Path, *, max_file_size: int) -> None:
+        self._path = path
+        self._root = path if path.is_dir() else path.parent
+        self._max_file_size = max_file_size
+
+    @property
+    def location(self) -> str:
+        """Name the corpus by its absolute path."""
+        return str(self._path.resolve())
+
+    @property
+    def root(self) -> Path:
+        """The absolute folder that ids are relative to."""
+        return self._root.resolve()
+
+    def scan(self) -> Scan:
+        """Walk the folder in a fixed order; content is not read."""
+        found = Scan()
+        if self._path.is_dir():
+            self._walk(self._root, "", [], {self._root.resolve()}, found)
+        elif self._path.is_file():
+            self._consider(self._path, self._path.name, found)
+        else:
+            raise CorpusNotFoundError(
+                f"There is no corpus at {self._path}",
+                hint="Make the folder and put documents in it, or name another with --corpus.",
+            )
+        return found
+
+    def read_bytes(self, document: str) -> bytes:
+        """Read one file below the root; an id that leads outside is refused."""
+        path = self._root / document
+        try:
+            if not path.resolve().is_relative_to(self._root.resolve()):
+                raise UnreadableDocumentError(document, "it lies outside the corpus")
+            return path.read_bytes()
+        except (OSError, ValueError) as error:
+            raise UnreadableDocumentError(document, _reason(error)) from error
+
+    def read(self, document: str) -> Document:
+        """Read and decode one file below the root."""
+        return read_document(document, self.read_bytes(document))
+
+    def _walk(
+        self,
+        folder: Path,
+        prefix: str,
+        rules: list[tuple[str, GitIgnoreSpec]],
+        above: set[Path],
+        found: Scan,
+    ) -> None:
+        try:
+            entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+        except OSError as error:
+            found.unreadable[prefix or "."] = _reason(error)
+            return
+        rules = [*rules, *_rules(folder, prefix, {entry.name for entry in entries})]
+        for entry in entries:
+            document = prefix + entry.name
+            if entry.name.startswith("."):
+                found.left_out["hidden"] += entry.name not in IGNORE_FILES
+                continue
+            try:
+                document.encode("utf-8")
+            except UnicodeEncodeError:
+                found.left_out["name is not UTF-8"] += 1
+                continue
+            path = Path(entry.path)
+            is_folder = entry.is_dir()
+            if _is_ignored(document + "/" * is_folder, rules):
+                found.left_out["ignored"] += 1
+                continue
+            if entry.is_symlink() and not self._is_inside(path):
+                found.left_out["link to outside"] += 1
+                continue
+            if not is_folder:
+                self._consider(path, document, found)
+            elif (real := path.resolve()) not in above:  # a link to a folder above is a loop
+                self._walk(path, document + "/", rules, above | {real}, found)
+
+    def _consider(self, path: Path, document: str, found: Scan) -> None:
+        try:
+            status = path.stat()
+        except OSError as error:
+            found.unreadable[document] = _reason(error)
+            return
+        if not stat.S_ISREG(status.st_mode):
+            found.left_out["not a file"] += 1
+        elif status.st_size > self._max_file_size:
+            found.left_out["too large"] += 1
+        elif not is_supported(document):
+            found.left_out["format not supported"] += 1
+        else:
+            inode = status.st_ino & (2**63 - 1)  # SQLite's numbers are signed
+            found.stamps[document] = Stamp(
+                status.st_size, status.st_mtime_ns, status.st_ctime_ns, inode
+            )
+
+    def _is_inside(self, path: Path) -> bool:
+        try:
+            return path.resolve(strict=True).is_relative_to(self._root.resolve())
+        except (OSError, RuntimeError):
+            return False
+
+
+class PairCorpus:
+    """Documents given as `(id, text)` pairs, without files."""
+
+    def __init__(self, pairs: Iterable[tuple[str, str]]) -> None:
+        self._raw: dict[str, bytes] = {}
+        for document, text in pairs:
+            if not document or document in self._raw:
+                raise SettingsError(
+                    f"document id {document!r} is {'given twice' if document else 'empty'}",
+                    hint="Give every document an id of its own.",
+                )
+            try:
+                self._raw[document] = text.encode("utf-8")
+            except UnicodeEncodeError as error:
+                raise SettingsError(
+                    f"the text of document {document!r} has half a surrogate pair at character "
+                    f"{error.start}",
+                    hint="Give text that can be encoded as UTF-8.",
+                ) from error
+
+    @property
+    def location(self) -> str:
+        """Give "": there is no place on disk."""
+        return ""
+
+    @property
+    def root(self) -> None:
+        """There is no folder."""
+        return None
+
+    def scan(self) -> Scan:
+        """List the pairs; the text's digest stands for its times."""
+        return Scan({document: _content_stamp(raw) for document, raw in self._raw.items()})
+
+    def read_bytes(self, document: str) -> bytes:
+        """Give the text as UTF-8."""
+        try:
+            return self._raw[document]
+        except KeyError as error:
+            raise UnreadableDocumentError(document, "no such document was given") from error
+
+    def read(self, document: str) -> Document:
+        """Read one pair as the file of that name would be read, whatever characters it has."""
+        return read_document(document, self.read_bytes(document), encoding="utf-8")
+
+
+def _content_stamp(raw: bytes) -> Stamp:
+    digest = int.from_bytes(hashlib.sha256(raw).digest()[:6], "big")
+    return Stamp(len(raw), 0, 0, digest)
+
+
+def _rules(folder: Path, prefix: str, names: set[str]) -> Iterator[tuple[str, GitIgnoreSpec]]:
+    for name in IGNORE_FILES:
+        if name in names:
+            from pathspec import GitIgnoreSpec
+
+            try:
+                lines = (folder / name).read_text("utf-8", "replace").splitlines()
+            except OSError:
+                continue
+            yield prefix, GitIgnoreSpec.from_lines(lines)
+
+
+def _is_ignored(document: str, rules: list[tuple[str, GitIgnoreSpec]]) -> bool:
+    """Apply every ignore file from the root down; the last that speaks of the path decides."""
+    ignored = False
+    for prefix, spec in rules:
+        verdict = spec.check_file(document.removeprefix(prefix)).include
+        if verdict is not None:
+            ignored = verdict
+    return ignored
+
+
+def _reason(error: Exception) -> str:
+    return (error.strerror or str(error)) if isinstance(error, OSError) else str(error)

@@ -1,0 +1,130 @@
+"""Bytes to text and back: the encoding of a file, and where a character stands in its bytes."""
+
+from __future__ import annotations
+
+import codecs
+import itertools
+import re
+from bisect import bisect_right
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+__all__ = ["BINARY", "LineIndex", "UndecodableError", "byte_offsets", "decode"]
+
+# The longer mark first: UTF-32's begins with UTF-16's.
+_MARKS = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+BINARY = "binary"  # the reason given where the bytes are not text at all
+_SAMPLE = 8192  # bytes that are looked at to tell text from binary
+_BINARY = re.compile("[\x00-\x08\x0e-\x1a\x1c-\x1f]")
+
+
+class UndecodableError(ValueError):
+    """The bytes are not text in any encoding known."""
+
+
+def decode(raw: bytes) -> tuple[str, str]:
+    """Give `(text, encoding)` with `raw.decode(encoding) == text`; line ends stay as they are.
+
+    A byte order mark decides; then UTF-8; then UTF-16 without a mark, told by its NUL bytes;
+    then the best guess of charset-normalizer.
+
+    Raises:
+        UndecodableError: the bytes are binary, or no encoding fits.
+    """
+    for mark, encoding in _MARKS:
+        if raw.startswith(mark):
+            return _strictly(raw, encoding), encoding
+    if b"\0" not in raw[:_SAMPLE]:
+        try:
+            return raw.decode("utf-8"), "utf-8"
+        except UnicodeDecodeError:
+            return _guess(raw)
+    for encoding, zeros in (("utf-16-le", raw[1:_SAMPLE:2]), ("utf-16-be", raw[:_SAMPLE:2])):
+        # Text in a Latin script has a NUL in nearly every second byte.
+        if len(raw) % 2 == 0 and zeros.count(0) > len(zeros) / 2:
+            text = _strictly(raw, encoding)
+            if not _BINARY.search(text):
+                return text, encoding
+    raise UndecodableError(BINARY)
+
+
+def _strictly(raw: bytes, encoding: str) -> str:
+    try:
+        return raw.decode(encoding)
+    except UnicodeDecodeError as error:
+        raise UndecodableError(f"it is no valid {encoding} ({error.reason})") from error
+
+
+def _guess(raw: bytes) -> tuple[str, str]:
+    from charset_normalizer import from_bytes
+
+    best = from_bytes(raw).best()
+    if best is None or _BINARY.search(text := raw.decode(best.encoding)):
+        raise UndecodableError(BINARY)
+    return text, best.encoding
+
+
+def byte_offsets(raw: bytes, text: str, encoding: str, positions: Sequence[int]) -> list[int]:
+    """Give the byte offset in `raw` of each character position of `text`.
+
+    Args:
+        raw: the whole file.
+        text: `raw.decode(encoding)`.
+        encoding: as `decode` gives it.
+        positions: ascending character offsets, each in `[0, len(text)]`.
+    """
+    if len(raw) == len(text):
+        return list(positions)
+    mark = next((m for m, name in _MARKS if name == encoding and raw.startswith(m)), b"")
+    plain = {"utf-8-sig": "utf-8"}.get(encoding, encoding)
+    if mark and encoding in {"utf-16", "utf-32"}:
+        plain = f"{encoding}-{'le' if mark[0] == 0xFF else 'be'}"
+    if mark + text.encode(plain, "replace") != raw:
+        return _by_decoding(raw, encoding, positions)
+    offsets, at, count = [], 0, len(mark)
+    for position in positions:
+        count += len(text[at:position].encode(plain))
+        at = position
+        offsets.append(count)
+    return offsets
+
+
+def _by_decoding(raw: bytes, encoding: str, positions: Sequence[int]) -> list[int]:
+    """Do the same where encoding again would give other bytes (shift sequences and the like)."""
+    ends = list(_character_ends(raw, encoding))
+    return [ends[position] for position in positions]
+
+
+def _character_ends(raw: bytes, encoding: str) -> Iterator[int]:
+    decoder = codecs.getincrementaldecoder(encoding)()
+    yield 0
+    last = 0
+    for end in range(1, len(raw) + 1):
+        for _ in decoder.decode(raw[end - 1 : end], final=end == len(raw)):
+            last = end
+            yield end
+    yield from itertools.repeat(max(last, len(raw)), 1)
+
+
+class LineIndex:
+    """Where the lines of a text begin; LF, CR LF and lone CR end a line."""
+
+    def __init__(self, text: str) -> None:
+        self.starts = [0, *(match.end() for match in re.finditer(r"\r\n?|\n", text))]
+        self._length = len(text)
+
+    def line(self, position: int) -> int:
+        """Give the number, from 1, of the line that holds the character at `position`."""
+        return bisect_right(self.starts, position)
+
+    def start(self, line: int) -> int:
+        """Give the offset of the first character of `line` (from 1); past the end, the length."""
+        return self.starts[line - 1] if line <= len(self.starts) else self._length

@@ -1,0 +1,126 @@
+"""Markdown to sections: headings, blocks and front matter, found by markdown-it."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from functools import cache
+from typing import TYPE_CHECKING
+
+import yaml
+from markdown_it import MarkdownIt
+
+from qa.reading.decoding import LineIndex
+from qa.types import Block, BlockKind, Section
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from markdown_it.token import Token
+
+__all__ = ["read_markdown"]
+
+_FRONT_MATTER = re.compile(
+    r"(?P<fence>---|\+\+\+)[ \t]*(?:\r\n?|\n)(?P<body>.*?)"
+    r"(?<=[\r\n])(?P=fence)[ \t]*(?:\r\n?|\n|\Z)",
+    re.DOTALL,
+)
+
+
+def read_markdown(text: str) -> tuple[tuple[Section, ...], dict[str, str]]:
+    """Give the sections of `text`, with spans that refer to it, and its front matter."""
+    metadata, body = _front_matter(text)
+    lines = LineIndex(text[body:])
+    sections: list[Section] = []
+    path: list[tuple[int, str]] = []
+    blocks: list[Block] = []
+    for first, last, kind, heading in _outline(_parser().parse(text[body:])):
+        if heading is not None:
+            _close(sections, path, blocks)
+            blocks = []
+            level, title = heading
+            path = [(above, name) for above, name in path if above < level]
+            path.append((level, title))
+            continue
+        span = _trim(text, body + lines.start(first + 1), body + lines.start(last + 1))
+        if span is not None:
+            blocks.append(Block(*span, kind))
+    _close(sections, path, blocks)
+    return tuple(sections), metadata
+
+
+@cache
+def _parser() -> MarkdownIt:
+    parser = MarkdownIt("commonmark").enable("table")
+    parser.disable(["inline"])  # block structure is all that is needed here
+    return parser
+
+
+def _outline(
+    tokens: Sequence[Token],
+) -> Iterator[tuple[int, int, BlockKind, tuple[int, str] | None]]:
+    """Walk top-level blocks in order: `(first line, line after the last, kind, heading)`.
+
+    Text that no token covers (link reference definitions) comes out as prose of its own, so
+    that nothing of the text is lost.
+    """
+    at = 0
+    for token, content in _top_level(tokens):
+        if token.map is None:
+            continue
+        first, last = token.map
+        if first < at:
+            continue
+        if first > at:
+            yield at, first, BlockKind.PROSE, None
+        heading = None
+        if token.type == "heading_open":
+            heading = (int(token.tag[1:]), " ".join(content.split()))
+        lines = token.type in {"fence", "code_block", "table_open", "html_block"}
+        yield first, last, BlockKind.LINES if lines else BlockKind.PROSE, heading
+        at = last
+    yield at, 10**12, BlockKind.PROSE, None
+
+
+def _top_level(tokens: Sequence[Token]) -> Iterator[tuple[Token, str]]:
+    """Give each block that stands by itself: items of top-level lists, else top-level blocks."""
+    for index, token in enumerate(tokens):
+        if token.nesting < 0 or token.type in {"bullet_list_open", "ordered_list_open"}:
+            continue
+        if token.level == 0 or (token.level == 1 and token.type == "list_item_open"):
+            follower = tokens[index + 1].content if index + 1 < len(tokens) else ""
+            yield token, follower
+
+
+def _close(sections: list[Section], path: list[tuple[int, str]], blocks: list[Block]) -> None:
+    if blocks:
+        names = tuple(name for _, name in path if name)
+        sections.append(Section(heading_path=names, blocks=tuple(blocks)))
+
+
+def _trim(text: str, start: int, end: int) -> tuple[int, int] | None:
+    body = text[start:end]
+    lead = len(body) - len(body.lstrip())
+    stripped = len(body.rstrip())
+    return (start + lead, start + stripped) if stripped > lead else None
+
+
+def _front_matter(text: str) -> tuple[dict[str, str], int]:
+    """Give the metadata and where the body begins; what doesn't parse is body."""
+    match = _FRONT_MATTER.match(text)
+    if match is None:
+        return {}, 0
+    try:
+        if match["fence"] == "---":
+            values = yaml.safe_load(match["body"])
+        else:
+            values = tomllib.loads(match["body"].replace("\r\n", "\n"))
+    except (yaml.YAMLError, tomllib.TOMLDecodeError, ValueError, RecursionError):
+        return {}, 0
+    if not isinstance(values, dict):
+        return {}, 0
+    return {str(key): _flat(value) for key, value in values.items()}, match.end()
+
+
+def _flat(value: object) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)

@@ -1,0 +1,149 @@
+"""Settings: defaults < qa.toml < QA_* environment < arguments; unknown keys are refused."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import tomllib
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from qa.errors import SettingsError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["Settings", "load_settings"]
+
+SETTINGS_FILE = "qa.toml"
+PREFIX = "QA_"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Everything a person can set.
+
+    Attributes:
+        corpus: the folder, or the one file, to answer from.
+        index: the folder of the index; by default `index/` for the default corpus, and for any
+            other corpus a folder of its own in the user's data directory.
+        model: a local path or a hub name; by default the model that the index was made with,
+            and for a new index all-MiniLM-L6-v2.
+        k: how many passages an answer shows at most.
+        max_file_size: files of more bytes than this are left out.
+        cache: the folder for what can be made again (exported models); by default the user's
+            cache directory.
+        lock_timeout: seconds to wait for another process that writes the same index.
+    """
+
+    corpus: str = "corpus"
+    index: str | None = None
+    model: str | None = None
+    k: int = 5
+    max_file_size: int = 10 * 1024 * 1024
+    cache: str | None = None
+    lock_timeout: float = 60.0
+
+    def __post_init__(self) -> None:
+        if not self.corpus:
+            raise SettingsError("corpus is empty", hint="Name a folder or a file.")
+        if self.k < 1:
+            raise SettingsError(f"k is {self.k}", hint="Ask for at least 1 passage.")
+        if self.max_file_size < 1:
+            raise SettingsError(
+                f"max_file_size is {self.max_file_size}", hint="Give a number of bytes above 0."
+            )
+        if self.lock_timeout < 0:
+            raise SettingsError(
+                f"lock_timeout is {self.lock_timeout}", hint="Give seconds, 0 or more."
+            )
+
+    def index_path(self) -> Path:
+        """Say where the index lives (see `index`)."""
+        if self.index is not None:
+            return Path(self.index)
+        if self.corpus == Settings().corpus:
+            return Path("index")
+        import hashlib
+
+        from platformdirs import user_data_path
+
+        corpus = Path(self.corpus).resolve()
+        digest = hashlib.sha256(str(corpus).encode("utf-8", "surrogateescape")).hexdigest()
+        return user_data_path("retrieval-qa") / "indexes" / f"{corpus.name}-{digest[:12]}"
+
+    def cache_path(self) -> Path:
+        """Say where the cache lives (see `cache`)."""
+        from platformdirs import user_cache_path
+
+        return Path(self.cache) if self.cache else user_cache_path("retrieval-qa")
+
+
+def load_settings(
+    arguments: Mapping[str, Any] | None = None,
+    *,
+    folder: Path | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> Settings:
+    """Merge the layers; an argument that is None counts as not given.
+
+    Args:
+        arguments: what the caller was given, strongest.
+        folder: where `qa.toml` is looked for; by default the working directory.
+        environment: by default that of the process.
+
+    Raises:
+        SettingsError: an unknown key, a value of the wrong type, or a qa.toml that is no TOML.
+    """
+    file = (folder or Path()) / SETTINGS_FILE
+    values = _from_file(file) if file.is_file() else {}
+    environment = os.environ if environment is None else environment
+    for name, text in environment.items():
+        if name.startswith(PREFIX):
+            key = name.removeprefix(PREFIX).lower()
+            values[key] = _parse(key, text, where=f"environment variable {name}")
+    values |= {key: value for key, value in (arguments or {}).items() if value is not None}
+    return Settings(**values)
+
+
+def _from_file(file: Path) -> dict[str, Any]:
+    try:
+        table = tomllib.loads(file.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise SettingsError(f"{file} can't be read: {error}", hint="Mend or remove it.") from error
+    where = str(file)
+    return {key: _check(key, value, where=where) for key, value in table.items()}
+
+
+def _kind(key: str, *, where: str) -> type:
+    kinds = {"k": int, "max_file_size": int, "lock_timeout": float}
+    known = [field.name for field in fields(Settings)]
+    if key not in known:
+        near = difflib.get_close_matches(key, known, 1)
+        meant = f"Did you mean {near[0]!r}? " if near else ""
+        raise SettingsError(
+            f"{where}: unknown setting {key!r}",
+            hint=f"{meant}The settings are: {', '.join(known)}.",
+        )
+    return kinds.get(key, str)
+
+
+def _check(key: str, value: object, *, where: str) -> object:
+    kind = _kind(key, where=where)
+    accepted = (int, float) if kind is float else kind
+    if not isinstance(value, accepted) or isinstance(value, bool):
+        raise SettingsError(
+            f"{where}: {key} is {value!r}", hint=f"Give a value of type {kind.__name__}."
+        )
+    return value
+
+
+def _parse(key: str, text: str, *, where: str) -> object:
+    kind = _kind(key, where=where)
+    try:
+        return kind(text)
+    except ValueError as error:
+        raise SettingsError(
+            f"{where}: {text!r} is no {kind.__name__}", hint="Mend or unset it."
+        ) from error

@@ -1,0 +1,1 @@
+"""Documents to passages, passages to sentences: exact slices, nothing lost, nothing truncated."""

@@ -1,0 +1,157 @@
+"""Sections to passages: on paragraph, then sentence, then word borders, within a token budget."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from qa.splitting.sentences import sentences_of, trimmed
+from qa.types import Passage, Span
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from qa.encoding.tokens import Tokens
+    from qa.types import Document, Section
+
+__all__ = ["embedded_text", "split"]
+
+# Neighbours are joined until a passage has this many tokens: a lone short line says too little
+# to be found by, and is too little to be read.
+SHORT = 48
+# The heading path may take this share of the budget; past it, outer headings are left out first.
+CONTEXT_SHARE = 0.25
+_SEPARATOR = " > "
+
+
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """A run of sentences that is not cut any further, and its tokens."""
+
+    sentences: tuple[Span, ...]
+    tokens: int
+
+
+def embedded_text(text: str, passage: Passage) -> tuple[str, int]:
+    """Give what is embedded for a passage, and at which character of it the passage begins."""
+    lead = f"{passage.context}\n" if passage.context else ""
+    return lead + text[passage.start : passage.end], len(lead)
+
+
+def split(document: Document, tokens: Tokens, budget: int) -> list[Passage]:
+    """Cut a document into passages, in order.
+
+    Args:
+        document: as a reader gives it.
+        tokens: counts in the encoder's tokens.
+        budget: tokens that context and passage may have together, specials not counted.
+
+    Returns:
+        Passages that hold every character of the document's blocks that isn't white space,
+        exactly once; none has more than `budget` tokens with its context.
+    """
+    passages: list[Passage] = []
+    for section in document.sections:
+        context = _context(section.heading_path, tokens, int(budget * CONTEXT_SHARE))
+        room = budget - (tokens.count([f"{context}\n"])[0] if context else 0)
+        for sentences in _packed(_pieces(document.text, section, tokens, room), room):
+            passages += _checked(
+                document.text, section, context, sentences, tokens=tokens, budget=budget
+            )
+    return passages
+
+
+def _context(path: tuple[str, ...], tokens: Tokens, limit: int) -> str:
+    for outer in range(len(path)):
+        context = _SEPARATOR.join(path[outer:])
+        if tokens.count([context])[0] <= limit:
+            return context
+    return ""
+
+
+def _pieces(text: str, section: Section, tokens: Tokens, room: int) -> Iterator[_Piece]:
+    """Cut what does not fit: a block into balanced runs of sentences, a sentence into words."""
+    starts = tokens.starts([text[block.start : block.end] for block in section.blocks])
+    for block, begins in zip(section.blocks, starts, strict=True):
+        sentences = sentences_of(text, block)
+        if len(begins) <= room:
+            yield _Piece(tuple(sentences), len(begins))
+            continue
+        at = [block.start + begin for begin in begins]
+        parts = [part for one in sentences for part in _within(text, one, at, room)]
+        sizes = [_count(at, part) for part in parts]
+        target = sum(sizes) / -(-sum(sizes) // room)
+        run: list[Span] = []
+        size = 0
+        for part, more in zip(parts, sizes, strict=True):
+            if run and (size + more > room or size + more / 2 > target):
+                yield _Piece(tuple(run), size)
+                run, size = [], 0
+            run.append(part)
+            size += more
+        if run:
+            yield _Piece(tuple(run), size)
+
+
+def _count(at: Sequence[int], span: Span) -> int:
+    return bisect_left(at, span.end) - bisect_left(at, span.start)
+
+
+def _within(text: str, sentence: Span, at: Sequence[int], room: int) -> Iterator[Span]:
+    """Cut a sentence of too many tokens at the last white space that leaves it within `room`."""
+    start = sentence.start
+    while (first := bisect_left(at, start)) + room < bisect_left(at, sentence.end):
+        limit = at[first + room]
+        cut = max((i for i in range(start + 1, limit) if text[i].isspace()), default=limit)
+        piece = trimmed(text, Span(start, cut))
+        if piece is not None:
+            yield piece
+        start = cut
+    rest = trimmed(text, Span(start, sentence.end))
+    if rest is not None:
+        yield rest
+
+
+def _packed(pieces: Iterator[_Piece], room: int) -> Iterator[tuple[Span, ...]]:
+    """Join neighbours while one of them is short and both fit together."""
+    open_: list[_Piece] = []
+    size = 0
+    for piece in pieces:
+        if not piece.sentences:
+            continue
+        joins = size < SHORT or piece.tokens < SHORT // 2
+        if open_ and not (joins and size + piece.tokens <= room):
+            yield tuple(s for p in open_ for s in p.sentences)
+            open_, size = [], 0
+        open_.append(piece)
+        size += piece.tokens
+    if open_:
+        yield tuple(s for p in open_ for s in p.sentences)
+
+
+def _checked(
+    text: str,
+    section: Section,
+    context: str,
+    sentences: tuple[Span, ...],
+    *,
+    tokens: Tokens,
+    budget: int,
+) -> Iterator[Passage]:
+    """Make the passage, or halve it: tokens of the whole need not add up to those of the parts."""
+    start, end = sentences[0].start, sentences[-1].end
+    passage = Passage(start, end, section.heading_path, context, sentences)
+    if tokens.count([embedded_text(text, passage)[0]])[0] <= budget:
+        yield passage
+    elif len(sentences) > 1:
+        middle = len(sentences) // 2
+        for half in (sentences[:middle], sentences[middle:]):
+            yield from _checked(text, section, context, half, tokens=tokens, budget=budget)
+    else:
+        middle = (start + end) // 2
+        for before, after in pairwise((start, middle, end)):
+            piece = trimmed(text, Span(before, after))
+            if piece is not None:
+                yield from _checked(text, section, context, (piece,), tokens=tokens, budget=budget)

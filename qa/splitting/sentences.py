@@ -1,0 +1,56 @@
+"""Text to sentences, with exact offsets."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from qa.types import BlockKind, Span
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from qa.types import Block
+
+__all__ = ["sentences_of", "trimmed"]
+
+# sentencex 1.0 slices at byte offsets that it gets wrong next to white space of several bytes
+# (U+0085, U+00A0, U+2028 …) and panics; one plain space per character keeps all offsets.
+_WHITE_SPACE = re.compile(r"[^\S\n]")
+_LINE = re.compile(r"[^\r\n]+")
+
+
+def sentences_of(text: str, block: Block) -> list[Span]:
+    """Give the sentences of a block, or its lines where it is code or a table.
+
+    The spans refer to `text`, begin and end with a character that is not white space, and
+    together cover every such character of the block.
+    """
+    found = _lines(text, block) if block.kind is BlockKind.LINES else _prose(text, block)
+    return [span for piece in found if (span := trimmed(text, piece)) is not None]
+
+
+def _lines(text: str, block: Block) -> Iterator[Span]:
+    for match in _LINE.finditer(text, block.start, block.end):
+        yield Span(*match.span())
+
+
+def _prose(text: str, block: Block) -> Iterator[Span]:
+    from sentencex import get_sentence_boundaries
+
+    body = _WHITE_SPACE.sub(" ", text[block.start : block.end])
+    start = 0
+    for boundary in get_sentence_boundaries("en", body):
+        end = boundary["end_index"]
+        # A piece without a letter ("2.", "(3)") is the mark of the item that follows it.
+        if end == len(body) or any(map(str.isalpha, body[start:end])):
+            yield Span(block.start + start, block.start + end)
+            start = end
+
+
+def trimmed(text: str, span: Span) -> Span | None:
+    """Give the span without the white space at its ends; None where nothing is left."""
+    piece = text[span.start : span.end]
+    start = span.start + len(piece) - len(piece.lstrip())
+    end = span.start + len(piece.rstrip())
+    return Span(start, end) if end > start else None

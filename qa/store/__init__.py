@@ -1,0 +1,1 @@
+"""The index folder: a catalog that is the truth, and two accelerators that follow from it."""

@@ -1,0 +1,444 @@
+"""The catalog: the SQLite database that is the truth about what is indexed.
+
+One commit decides. Ids of passages are reserved in a commit of their own before they are used,
+so that an id that reached an accelerator just before a crash is never given to another passage.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from qa.errors import ForeignIndexError, IndexMissingError
+from qa.reading.corpus import Stamp
+from qa.store.failures import REBUILD
+
+if TYPE_CHECKING:
+    from collections import Counter
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from qa.types import Span
+
+__all__ = ["Catalog", "DocumentRow", "PassageRow"]
+
+APPLICATION = 0x7161_6361  # "qaca", in the header of the file
+FORMAT = 1
+CATALOG = "catalog.sqlite"
+# Ids set aside for one refresh: more than it can use, few enough for 2^31 refreshes.
+ID_BLOCK = 2**32
+
+_SCHEMA = """
+CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE document (
+    id       INTEGER PRIMARY KEY,
+    path     TEXT NOT NULL UNIQUE,
+    sha256   TEXT NOT NULL,
+    encoding TEXT NOT NULL,
+    metadata TEXT NOT NULL,
+    size     INTEGER NOT NULL,
+    mtime_ns INTEGER NOT NULL,
+    ctime_ns INTEGER NOT NULL,
+    inode    INTEGER NOT NULL,
+    seen_ns  INTEGER NOT NULL
+);
+CREATE TABLE problem (
+    path TEXT PRIMARY KEY, reason TEXT NOT NULL, size INTEGER NOT NULL,
+    mtime_ns INTEGER NOT NULL, ctime_ns INTEGER NOT NULL, inode INTEGER NOT NULL,
+    seen_ns INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE passage (
+    id        INTEGER PRIMARY KEY,
+    document  INTEGER NOT NULL REFERENCES document (id),
+    start     INTEGER NOT NULL,
+    end       INTEGER NOT NULL,
+    headings  TEXT NOT NULL,
+    context   TEXT NOT NULL,
+    text      TEXT NOT NULL,
+    terms     INTEGER NOT NULL,
+    digest    BLOB NOT NULL,
+    vector    BLOB NOT NULL,
+    spans     BLOB NOT NULL,
+    sentences BLOB NOT NULL
+);
+CREATE INDEX passage_document ON passage (document);
+CREATE INDEX passage_digest ON passage (digest);
+CREATE TABLE term (term TEXT PRIMARY KEY, passages INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE dead (id INTEGER PRIMARY KEY, in_lexical INTEGER NOT NULL);
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentRow:
+    """A document as the catalog knows it."""
+
+    id: int
+    path: str
+    sha256: str
+    encoding: str
+    stamp: Stamp
+    seen_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class PassageRow:
+    """A passage as the catalog keeps it.
+
+    `vector` is float32 `[d]` and `sentence_vectors` float32 `[m, d]`, both unit length up to
+    what their storage loses (float16; int8 with a scale of its own per sentence). `spans` are
+    the sentences, relative to the document's text. `terms` is the length in lexical terms.
+    """
+
+    id: int
+    document: int
+    start: int
+    end: int
+    heading_path: tuple[str, ...]
+    context: str
+    text: str
+    terms: int
+    digest: bytes
+    vector: NDArray[np.float32]
+    spans: tuple[Span, ...]
+    sentence_vectors: NDArray[np.float32]
+
+
+class Catalog:
+    """One connection to the catalog of an index folder."""
+
+    def __init__(self, folder: Path, connection: sqlite3.Connection) -> None:
+        self.folder = folder
+        self._db = connection
+
+    @classmethod
+    def create(cls, folder: Path) -> Catalog:
+        """Open for writing; made where there is none.
+
+        Raises:
+            ForeignIndexError: another program's database, or another format version.
+        """
+        folder.mkdir(parents=True, exist_ok=True)
+        db = sqlite3.connect(folder / CATALOG, isolation_level=None, check_same_thread=False)
+        try:
+            db.execute("PRAGMA busy_timeout = 10000")
+            if not db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+                db.execute("PRAGMA journal_mode = WAL")
+                marks = f"PRAGMA application_id={APPLICATION};PRAGMA user_version={FORMAT};"
+                db.executescript(f"BEGIN;{marks}{_SCHEMA}COMMIT;")
+            _check_format(folder, db)
+            db.execute("PRAGMA synchronous = FULL")
+        except BaseException:
+            db.close()
+            raise
+        return cls(folder, db)
+
+    @classmethod
+    def open(cls, folder: Path) -> Catalog:
+        """Open for reading.
+
+        Raises:
+            IndexMissingError: there is no catalog.
+            ForeignIndexError: another program's database, or another format version.
+        """
+        path = folder / CATALOG
+        if not path.is_file() or path.stat().st_size == 0:
+            raise IndexMissingError(
+                f"There is no index at {folder}", hint="Build it with `qa index`."
+            )
+        uri = path.resolve().as_uri()
+        try:
+            return cls(folder, _reading(folder, f"{uri}?mode=ro"))
+        except sqlite3.OperationalError as error:
+            # In a folder that can't be written SQLite can't share the file with a writer; where
+            # no writer left a log behind, the file is whole by itself.
+            log = path.with_name(f"{CATALOG}-wal")
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_CANTOPEN or (
+                log.exists() and log.stat().st_size
+            ):
+                raise
+            return cls(folder, _reading(folder, f"{uri}?mode=ro&immutable=1"))
+
+    def close(self) -> None:
+        """Close the connection; an open transaction is rolled back."""
+        self._db.close()
+
+    # --- transactions -------------------------------------------------------------------
+
+    def begin(self, *, write: bool) -> None:
+        """Start a transaction; what is read in it is of one moment."""
+        self._db.execute("BEGIN IMMEDIATE" if write else "BEGIN")
+        self._db.execute("SELECT 1 FROM meta LIMIT 1").fetchone()
+
+    def commit(self) -> None:
+        """End the transaction and keep what it did."""
+        self._db.execute("COMMIT")
+
+    def rollback(self) -> None:
+        """End the transaction, if one is open, and undo what it did."""
+        if self._db.in_transaction:
+            self._db.execute("ROLLBACK")
+
+    # --- meta ---------------------------------------------------------------------------
+
+    def meta(self, key: str, default: str = "") -> str:
+        """Give one entry of the catalog's own notes."""
+        row = self._db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
+        return str(row[0]) if row else default
+
+    def number(self, key: str) -> int:
+        """Give one entry that is a number; 0 where there is none."""
+        return int(self.meta(key) or 0)
+
+    def set_meta(self, **values: str | int) -> None:
+        """Set entries."""
+        self._db.executemany("REPLACE INTO meta VALUES (?, ?)", values.items())
+
+    def reserve_ids(self) -> tuple[range, range]:
+        """Commit that a block of passage ids is taken; not inside a transaction.
+
+        Returns:
+            The ids that earlier writers reserved and, having crashed, never used; the new ids.
+        """
+        self.begin(write=True)
+        first = self.number("next_id") or 1
+        lost = self.number("pending") or first
+        self.set_meta(next_id=first + ID_BLOCK, pending=lost)
+        self.commit()
+        return range(lost, first), range(first, first + ID_BLOCK)
+
+    # --- documents ----------------------------------------------------------------------
+
+    def documents(self) -> dict[str, DocumentRow]:
+        """Give all documents by path."""
+        rows = self._db.execute(
+            "SELECT id, path, sha256, encoding, size, mtime_ns, ctime_ns, inode, seen_ns"
+            " FROM document"
+        )
+        return {r[1]: _document(r) for r in rows}
+
+    def documents_by_id(self, ids: Iterable[int]) -> dict[int, DocumentRow]:
+        """Give some documents by id."""
+        query = (
+            "SELECT id, path, sha256, encoding, size, mtime_ns, ctime_ns, inode, seen_ns"
+            " FROM document WHERE id = ?"
+        )
+        rows = (self._db.execute(query, (one,)).fetchone() for one in set(ids))
+        return {r[0]: _document(r) for r in rows if r}
+
+    def put_document(
+        self,
+        path: str,
+        *,
+        sha256: str,
+        encoding: str,
+        metadata: Mapping[str, str],
+        stamp: Stamp,
+        seen_ns: int,
+    ) -> int:
+        """Insert a document, or replace the one of the same path; gives its id."""
+        row = self._db.execute(
+            "INSERT INTO document (path, sha256, encoding, metadata, size, mtime_ns, ctime_ns,"
+            " inode, seen_ns) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+            " ON CONFLICT (path) DO UPDATE SET sha256 = excluded.sha256,"
+            " encoding = excluded.encoding, metadata = excluded.metadata, size = excluded.size,"
+            " mtime_ns = excluded.mtime_ns, ctime_ns = excluded.ctime_ns,"
+            " inode = excluded.inode, seen_ns = excluded.seen_ns RETURNING id",
+            (path, sha256, encoding, json.dumps(dict(metadata)), *_stamp(stamp), seen_ns),
+        ).fetchone()
+        return int(row[0])
+
+    def touch_document(self, path: str, stamp: Stamp, seen_ns: int) -> None:
+        """Note that a document was read again and is the same."""
+        self._db.execute(
+            "UPDATE document SET size = ?, mtime_ns = ?, ctime_ns = ?, inode = ?, seen_ns = ?"
+            " WHERE path = ?",
+            (*_stamp(stamp), seen_ns, path),
+        )
+
+    def drop_document(self, path: str) -> None:
+        """Delete a document; its passages must be gone already."""
+        self._db.execute("DELETE FROM document WHERE path = ?", (path,))
+
+    def problems(self) -> dict[str, tuple[str, Stamp, int]]:
+        """Give the files that could not be read: path to (reason, stamp, when seen)."""
+        rows = self._db.execute(
+            "SELECT path, reason, size, mtime_ns, ctime_ns, inode, seen_ns FROM problem"
+            " ORDER BY path"
+        )
+        return {r[0]: (r[1], Stamp(*r[2:6]), r[6]) for r in rows}
+
+    def set_problems(self, problems: Mapping[str, tuple[str, Stamp, int]]) -> None:
+        """Replace the list of files that could not be read."""
+        self._db.execute("DELETE FROM problem")
+        self._db.executemany(
+            "INSERT INTO problem VALUES (?, ?, ?, ?, ?, ?, ?)",
+            ((p, reason, *_stamp(stamp), seen) for p, (reason, stamp, seen) in problems.items()),
+        )
+
+    # --- passages -----------------------------------------------------------------------
+
+    def put_passage(self, row: PassageRow) -> None:
+        """Insert a passage."""
+        from qa.store.packing import pack_sentences, pack_spans, pack_vector
+
+        self._db.execute(
+            "INSERT INTO passage VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                row.id,
+                row.document,
+                row.start,
+                row.end,
+                json.dumps(row.heading_path),
+                row.context,
+                row.text,
+                row.terms,
+                row.digest,
+                pack_vector(row.vector),
+                pack_spans(row.spans),
+                pack_sentences(row.sentence_vectors),
+            ),
+        )
+
+    def passages(self, ids: Iterable[int]) -> list[PassageRow]:
+        """Give those of the passages that exist, in the order of `ids`, each once."""
+        query = _PASSAGE + " WHERE id = ?"
+        rows = (self._db.execute(query, (one,)).fetchone() for one in dict.fromkeys(ids))
+        return [_passage(row) for row in rows if row]
+
+    def passages_of(self, path: str) -> list[PassageRow]:
+        """Give the passages of one document, in order."""
+        query = _PASSAGE + " WHERE document = (SELECT id FROM document WHERE path = ?)"
+        return [_passage(row) for row in self._db.execute(query + " ORDER BY start", (path,))]
+
+    def passage_by_digest(self, digest: bytes) -> PassageRow | None:
+        """Give a passage with the same embedded text, if there is one."""
+        row = self._db.execute(f"{_PASSAGE} WHERE digest = ? LIMIT 1", (digest,)).fetchone()
+        return _passage(row) if row else None
+
+    def texts(self) -> Iterator[tuple[int, str, str]]:
+        """Give `(id, context, text)` of all passages."""
+        return self._db.execute("SELECT id, context, text FROM passage ORDER BY id")
+
+    def vectors(self, *, after: int = 0) -> Iterator[tuple[int, NDArray[np.float32]]]:
+        """Give `(id, vector [d])` of the passages with an id over `after`, by id."""
+        from qa.store.packing import unpack_vector
+
+        rows = self._db.execute("SELECT id, vector FROM passage WHERE id > ? ORDER BY id", (after,))
+        return ((row[0], unpack_vector(row[1])) for row in rows)
+
+    def count_after(self, last: int) -> int:
+        """Count the passages with an id over `last`."""
+        row = self._db.execute("SELECT count(*) FROM passage WHERE id > ?", (last,)).fetchone()
+        return int(row[0])
+
+    def drop_passages(self, path: str) -> list[tuple[int, str, str]]:
+        """Delete a document's passages and mark them dead; gives `(id, context, text)`."""
+        gone = self._db.execute(
+            "DELETE FROM passage WHERE document = (SELECT id FROM document WHERE path = ?)"
+            " RETURNING id, context, text",
+            (path,),
+        ).fetchall()
+        self._db.executemany("INSERT INTO dead VALUES (?, 1)", ((row[0],) for row in gone))
+        return gone
+
+    def dead(self) -> list[int]:
+        """Give the ids that the vectors' file may still hold though they are gone."""
+        return [row[0] for row in self._db.execute("SELECT id FROM dead ORDER BY id")]
+
+    def dead_in_lexical(self) -> list[int]:
+        """Give the ids that the lexical index may still hold though they are gone."""
+        return [row[0] for row in self._db.execute("SELECT id FROM dead WHERE in_lexical")]
+
+    def note_purged(self, ids: Iterable[int]) -> None:
+        """Note that the lexical index no longer holds these ids."""
+        self._db.executemany("UPDATE dead SET in_lexical = 0 WHERE id = ?", ((one,) for one in ids))
+
+    def forget_dead(self) -> None:
+        """Forget the dead ids that only the vectors' file held: it was made anew without them."""
+        self._db.execute("DELETE FROM dead WHERE NOT in_lexical")
+
+    # --- terms --------------------------------------------------------------------------
+
+    def add_terms(self, counts: Counter[str]) -> None:
+        """Add to the number of passages that hold each term (subtract with negative counts)."""
+        self._db.executemany(
+            "INSERT INTO term VALUES (?, ?)"
+            " ON CONFLICT (term) DO UPDATE SET passages = passages + excluded.passages",
+            counts.items(),
+        )
+        fewer = ((term,) for term, count in counts.items() if count < 0)
+        self._db.executemany("DELETE FROM term WHERE term = ? AND passages = 0", fewer)
+
+    def passages_with(self, terms: Sequence[str]) -> dict[str, int]:
+        """Count the passages that hold each of the terms."""
+        query = "SELECT passages FROM term WHERE term = ?"
+        rows = ((term, self._db.execute(query, (term,)).fetchone()) for term in terms)
+        return {term: row[0] if row else 0 for term, row in rows}
+
+
+_PASSAGE = (
+    "SELECT id, document, start, end, headings, context, text, terms, digest, vector, spans,"
+    " sentences FROM passage"
+)
+
+
+def _reading(folder: Path, uri: str) -> sqlite3.Connection:
+    db = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False)
+    try:
+        db.execute("PRAGMA busy_timeout = 10000")
+        _check_format(folder, db)
+    except BaseException:
+        db.close()
+        raise
+    return db
+
+
+def _check_format(folder: Path, db: sqlite3.Connection) -> None:
+    application = db.execute("PRAGMA application_id").fetchone()[0]
+    version = db.execute("PRAGMA user_version").fetchone()[0]
+    if application != APPLICATION:
+        raise ForeignIndexError(
+            f"{folder / CATALOG} was made by another program",
+            hint="Name another folder with --index.",
+        )
+    if version != FORMAT:
+        raise ForeignIndexError(
+            f"The index {folder} has format {version}; this version of qa reads {FORMAT}",
+            hint=REBUILD,
+        )
+
+
+def _stamp(stamp: Stamp) -> tuple[int, int, int, int]:
+    return stamp.size, stamp.mtime_ns, stamp.ctime_ns, stamp.inode
+
+
+def _document(row: tuple[Any, ...]) -> DocumentRow:
+    number, path, sha256, encoding, *stamp, seen_ns = row
+    return DocumentRow(number, path, sha256, encoding, Stamp(*stamp), seen_ns)
+
+
+def _passage(row: tuple[Any, ...]) -> PassageRow:
+    from qa.store.packing import unpack_sentences, unpack_spans, unpack_vector
+
+    *fields, digest, vector, spans, sentences = row
+    id_, document, start, end, headings, context, text, terms = fields
+    dense = unpack_vector(vector)
+    return PassageRow(
+        id=id_,
+        document=document,
+        start=start,
+        end=end,
+        heading_path=tuple(json.loads(headings)),
+        context=context,
+        text=text,
+        terms=terms,
+        digest=digest,
+        vector=dense,
+        spans=unpack_spans(spans),
+        sentence_vectors=unpack_sentences(sentences, len(dense)),
+    )

@@ -1,0 +1,81 @@
+"""The one place where errors of SQLite and the operating system become errors for a person."""
+
+from __future__ import annotations
+
+import errno
+import sqlite3
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from qa.errors import CatalogDamagedError, ReadOnlyIndexError, StorageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+__all__ = ["storage_failures"]
+
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_READ_ONLY = {errno.EROFS, errno.EACCES, errno.EPERM}
+REBUILD = "Build it again with `qa index --rebuild`; the documents themselves are not touched."
+
+
+@contextmanager
+def storage_failures(folder: Path) -> Iterator[None]:
+    """Turn what the disk and SQLite raise about the index in `folder` into our own errors."""
+    try:
+        yield
+    except sqlite3.DatabaseError as error:
+        raise _of_sqlite(folder, error) from error
+    except OSError as error:
+        if isinstance(error, StorageError):
+            raise
+        raise _of_system(folder, error) from error
+    except ValueError as error:
+        # tantivy reports what the disk does to it as ValueError with the system's words in it.
+        code = next((c for c in _FULL | _READ_ONLY if f"os error {c}" in str(error)), None)
+        if code is None:
+            raise
+        raise _of_system(folder, OSError(code, str(error))) from error
+
+
+def _of_system(folder: Path, error: OSError) -> Exception:
+    if error.errno in _FULL:
+        return _full(folder)
+    if error.errno in _READ_ONLY:
+        return _read_only(folder)
+    return StorageError(
+        f"The disk refuses to read or write {folder}: {error}",
+        hint="Check the disk; the index is as it was before.",
+    )
+
+
+def _of_sqlite(folder: Path, error: sqlite3.DatabaseError) -> Exception:
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    if code == sqlite3.SQLITE_FULL:
+        return _full(folder)
+    if code in {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_CANTOPEN}:
+        return _read_only(folder)
+    if code == sqlite3.SQLITE_IOERR:
+        return StorageError(
+            f"The disk refuses to read or write {folder}: {error}",
+            hint="Check the disk and its free space; the index is as it was before.",
+        )
+    return CatalogDamagedError(
+        f"The catalog of the index {folder} is damaged ({error})", hint=REBUILD
+    )
+
+
+def _full(folder: Path) -> StorageError:
+    return StorageError(
+        f"No space left for the index {folder}",
+        hint="Free some space, or put the index on another disk with --index; the index is as "
+        "it was before.",
+    )
+
+
+def _read_only(folder: Path) -> ReadOnlyIndexError:
+    return ReadOnlyIndexError(
+        f"The index {folder} can't be written",
+        hint="Give yourself the right to write there, or name another folder with --index.",
+    )

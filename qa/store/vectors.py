@@ -1,0 +1,178 @@
+"""The dense accelerator: a FAISS file of passage vectors, and the ids of its rows.
+
+The only module that imports faiss. A file is written beside, synced and renamed, never edited;
+passages added since are scanned from the catalog by whoever searches.
+"""
+
+from __future__ import annotations
+
+import os
+import zlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+__all__ = ["Sealed", "VectorIndex", "VectorsDamagedError", "build", "is_whole"]
+
+# From here on an inverted file is faster than scanning all (docs/decisions.md).
+IVF_FROM = 200_000
+_LISTS = 4096
+_PROBE_SHARE = 8  # one list of this many is searched
+_CHUNK = 20_000  # vectors in memory at once while building
+_CHECKED = 32 * 1024 * 1024  # larger files are checked at both ends only
+_END = 64 * 1024
+
+
+class VectorsDamagedError(Exception):
+    """The files can't be read; they can be made again from the catalog."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """What the catalog keeps of a pair of files, to know them again."""
+
+    rows: int
+    last_id: int
+    size: int
+    checksum: int
+
+
+def build(
+    folder: Path,
+    stem: str,
+    vectors: Callable[[], Iterator[tuple[int, NDArray[np.float32]]]],
+    count: int,
+) -> Sealed:
+    """Write `<stem>.faiss` and `<stem>.ids.npy` from `(id, vector [d])` in order of id.
+
+    Args:
+        folder: where to.
+        stem: the files' name, not in use yet.
+        vectors: gives them all, twice if need be (an inverted file is trained first).
+        count: how many there are, at least one.
+    """
+    import faiss
+
+    dimension = len(next(vectors())[1])
+
+    if count >= IVF_FROM:
+        index = faiss.index_factory(dimension, f"IVF{_LISTS},SQfp16", faiss.METRIC_INNER_PRODUCT)
+        step = max(1, count // (_LISTS * 40))
+        sample = [vector for n, (_, vector) in enumerate(vectors()) if n % step == 0]
+        index.train(np.stack(sample))
+    else:
+        kind = faiss.ScalarQuantizer.QT_fp16
+        index = faiss.IndexScalarQuantizer(dimension, kind, faiss.METRIC_INNER_PRODUCT)
+        index.is_trained = True
+    ids: list[int] = []
+    chunk: list[NDArray[np.float32]] = []
+    for one, vector in vectors():
+        ids.append(one)
+        chunk.append(vector)
+        if len(chunk) == _CHUNK:
+            index.add(np.stack(chunk))
+            chunk = []
+    if chunk:
+        index.add(np.stack(chunk))
+    writes: dict[str, Callable[[Path], None]] = {
+        f"{stem}.ids.npy": lambda path: np.save(path, np.array(ids, np.int64)),
+        f"{stem}.faiss": lambda path: faiss.write_index(index, str(path)),
+    }
+    for name, write in writes.items():
+        beside = folder / f"new-{name}"
+        try:
+            write(beside)
+        except RuntimeError as error:  # faiss reports what the disk does to it this way
+            code = _system_error(str(error))
+            raise OSError(code, str(error)) from error
+        with beside.open("rb+") as stream:
+            os.fsync(stream.fileno())
+        beside.replace(folder / name)
+    size, checksum = _seal(folder / f"{stem}.faiss")
+    return Sealed(len(ids), ids[-1] if ids else 0, size, checksum)
+
+
+def is_whole(folder: Path, stem: str, sealed: Sealed) -> bool:
+    """Tell whether the files are those that were sealed."""
+    try:
+        ids = folder / f"{stem}.ids.npy"
+        return ids.is_file() and _seal(folder / f"{stem}.faiss") == (sealed.size, sealed.checksum)
+    except OSError:
+        return False
+
+
+class VectorIndex:
+    """Opened files, and which of their rows are dead."""
+
+    def __init__(self, folder: Path, stem: str, sealed: Sealed, dead: Sequence[int]) -> None:
+        """Open by mapping into memory: no more is read than a search touches.
+
+        Raises:
+            VectorsDamagedError: the files are not those that were sealed.
+        """
+        import faiss
+
+        path = folder / f"{stem}.faiss"
+        try:
+            self._ids = np.load(folder / f"{stem}.ids.npy", mmap_mode="r", allow_pickle=False)
+            if (sealed.size, sealed.checksum) != _seal(path) or len(self._ids) != sealed.rows:
+                raise VectorsDamagedError(f"{path} is not the file that was written")
+            self._index = faiss.read_index(str(path), faiss.IO_FLAG_MMAP_IFC)
+        except (OSError, ValueError, RuntimeError) as error:
+            raise VectorsDamagedError(str(error)) from error
+        self._selector, self._bitmap = self._without(dead)
+
+    def _without(self, dead: Sequence[int]) -> tuple[object | None, NDArray[np.uint8]]:
+        import faiss
+
+        rows = np.searchsorted(self._ids, dead)
+        rows = rows[rows < len(self._ids)]
+        rows = rows[np.isin(self._ids[rows], dead)] if len(rows) else rows
+        live = np.ones(-(-len(self._ids) // 8) * 8, bool)
+        live[rows] = False
+        bitmap = np.packbits(live, bitorder="little")
+        if not len(rows):
+            return None, bitmap
+        return faiss.IDSelectorBitmap(len(bitmap), faiss.swig_ptr(bitmap)), bitmap
+
+    def search(self, vector: NDArray[np.float32], k: int) -> list[int]:
+        """Give the ids of the `k` passages nearest to `vector [d]`, nearest first."""
+        import faiss
+
+        k = min(k, len(self._ids))
+        if k < 1:
+            return []
+        options: dict[str, Any] = {"sel": self._selector} if self._selector is not None else {}
+        kind: Any = faiss.SearchParameters
+        if isinstance(self._index, faiss.IndexIVF):
+            kind = faiss.SearchParametersIVF
+            options["nprobe"] = max(1, self._index.nlist // _PROBE_SHARE)
+        parameters = kind(**options) if options else None
+        _, rows = self._index.search(vector[None, :], k, params=parameters)
+        return [int(self._ids[row]) for row in rows[0] if row >= 0]
+
+
+def _seal(path: Path) -> tuple[int, int]:
+    """Give size and CRC-32; of a large file, the CRC of its two ends."""
+    size = path.stat().st_size
+    with path.open("rb") as stream:
+        if size <= _CHECKED:
+            return size, zlib.crc32(stream.read())
+        checksum = zlib.crc32(stream.read(_END))
+        stream.seek(-_END, os.SEEK_END)
+        return size, zlib.crc32(stream.read(), checksum)
+
+
+def _system_error(message: str) -> int:
+    """Find the system's error in what faiss says; an I/O error where it says nothing."""
+    import errno
+
+    codes = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EROFS)
+    return next((code for code in codes if os.strerror(code) in message), errno.EIO)

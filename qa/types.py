@@ -1,0 +1,221 @@
+"""The values that pass between the parts: frozen, slotted, without behaviour of their own.
+
+The words are those of the field; docs/architecture.md has the full vocabulary.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = [
+    "Answer",
+    "Block",
+    "BlockKind",
+    "Citation",
+    "CitedPassage",
+    "Document",
+    "Evidence",
+    "Passage",
+    "Problem",
+    "Refresh",
+    "Scores",
+    "Section",
+    "Span",
+    "Status",
+]
+
+ANSWER_SCHEMA = "qa.answer/1"
+
+
+class Span(NamedTuple):
+    """Half-open range of characters `[start, end)` of a document's text."""
+
+    start: int
+    end: int
+
+
+class BlockKind(StrEnum):
+    """What a block is made of, which decides how it may be cut."""
+
+    PROSE = "prose"  # sentences
+    LINES = "lines"  # code, tables: one line is the unit
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A paragraph, list item, code block or table: kept whole in one passage where it fits."""
+
+    start: int
+    end: int
+    kind: BlockKind = BlockKind.PROSE
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A heading path and the blocks that stand below it, in order; headings are not blocks."""
+
+    heading_path: tuple[str, ...]
+    blocks: tuple[Block, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One source file, decoded; every span refers to `text`.
+
+    `text` is what `raw.decode(encoding)` gives, line ends untouched. `sha256` is of the raw bytes.
+    """
+
+    id: str
+    text: str
+    sha256: str
+    encoding: str
+    sections: tuple[Section, ...]
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A slice `[start, end)` of one document's text, within one section.
+
+    `context` is the heading path as it is embedded before the passage (shortened where the
+    encoder's limit asks for it); `sentences` are slices of the same text, inside the passage.
+    """
+
+    start: int
+    end: int
+    heading_path: tuple[str, ...]
+    context: str
+    sentences: tuple[Span, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Citation:
+    """Where a quote stands: enough for a person to open it and for a program to check it.
+
+    `start`/`end` count characters of the text decoded with `encoding`, `start_byte`/`end_byte`
+    bytes of the file; lines count from 1; `sha256` is of the whole file.
+    """
+
+    document: str
+    quote: str
+    start_line: int
+    end_line: int
+    heading_path: tuple[str, ...]
+    page: int | None
+    start: int
+    end: int
+    start_byte: int
+    end_byte: int
+    sha256: str
+    encoding: str
+
+    def __str__(self) -> str:
+        """Give the form that `qa show` takes: `path:line` or `path:first-last`."""
+        lines = f"{self.start_line}-{self.end_line}"
+        return f"{self.document}:{self.start_line if self.start_line == self.end_line else lines}"
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """The sentence of a passage that answers the question best, with a citation of its own."""
+
+    citation: Citation
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """Where a passage's rank comes from: cosines in [-1, 1], BM25 unbounded, `fused` in [0, 1]."""
+
+    fused: float
+    dense: float
+    sentence: float
+    lexical: float
+
+
+@dataclass(frozen=True, slots=True)
+class CitedPassage:
+    """A passage of an answer: verified quote, evidence and scores."""
+
+    citation: Citation
+    evidence: Evidence
+    scores: Scores
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Ranked cited passages, best first; or an abstention, with `answered` false and no passages.
+
+    `notes` says in plain words what a person should know about this answer (a passage dropped
+    because its file changed, an index that could not be refreshed).
+    """
+
+    question: str
+    answered: bool
+    passages: tuple[CitedPassage, ...]
+    model: str
+    notes: tuple[str, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give the JSON form described in docs/json.md."""
+        return {"schema": ANSWER_SCHEMA, **asdict(self)}
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A document that could not be read, and why."""
+
+    document: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refresh:
+    """What bringing the index in line with the corpus did.
+
+    Documents are counted once, under what happened to them; `encoded` counts the passages that
+    were embedded (the others' vectors were reused); `left_out` counts files by reason.
+    """
+
+    added: int = 0
+    changed: int = 0
+    removed: int = 0
+    unchanged: int = 0
+    passages: int = 0
+    encoded: int = 0
+    left_out: Mapping[str, int] = field(default_factory=dict)
+    problems: tuple[Problem, ...] = ()
+    seconds: float = 0.0
+
+    @property
+    def changed_anything(self) -> bool:
+        """Tell whether the index differs from before."""
+        return bool(self.added or self.changed or self.removed)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give the JSON form described in docs/json.md."""
+        return {"schema": "qa.refresh/1", **asdict(self)}
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """What is indexed, and how far the corpus has moved on since."""
+
+    corpus: str
+    index: str
+    model: str
+    documents: int
+    passages: int
+    size_bytes: int
+    stale: int
+    left_out: Mapping[str, int]
+    problems: tuple[Problem, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give the JSON form described in docs/json.md."""
+        return {"schema": "qa.status/1", **asdict(self)}
