@@ -12,7 +12,7 @@ from qa.retrieval.bm25 import bm25, idf
 from qa.retrieval.fusion import fuse
 from qa.retrieval.stopwords import STOP_WORDS
 from qa.store.lexical import analyse
-from qa.store.local import lexical_text
+from qa.store.writing import lexical_text
 from qa.types import CitedPassage, Evidence, Scores, Span
 
 if TYPE_CHECKING:
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from qa.reading.corpus import Corpus
-    from qa.store.catalog import PassageRow
     from qa.store.local import Snapshot
+    from qa.store.rows import PassageRow
 
 __all__ = ["Ranked", "cite", "is_answered", "question_terms", "rank"]
 

@@ -46,6 +46,7 @@ __all__ = ["Assistant"]
 
 # An answer whose files change while it is made is made again this often, then without them.
 _TRIES = 3
+LONGEST_QUESTION = 10_000  # characters; the encoder's own limit, in tokens, is checked as well
 
 
 class Assistant:
@@ -221,14 +222,17 @@ class Assistant:
                     self._check_index(snapshot.catalog)
                     plan = make_plan(self._corpus, snapshot.catalog, now_ns)
                     self._check_corpus(plan)
-                    if plan.is_empty and not plan.touched and snapshot.is_sound():
-                        return report(plan)
+                    in_line = plan.is_empty and snapshot.is_sound()
+                if in_line:
+                    if plan.touched:
+                        store.touch(plan.touched, now_ns)
+                    return report(plan)
             except IndexMissingError:
                 self._check_corpus(make_plan(self._corpus, None, now_ns))
         else:
             self._check_corpus(make_plan(self._corpus, None, now_ns))
         from qa.refresh import apply
-        from qa.store.local import Identity
+        from qa.store.writing import Identity
 
         with store.writing(anew=rebuild) as writing:
             catalog = None if rebuild else writing.catalog
@@ -305,7 +309,7 @@ class Assistant:
     def _files(self, catalog: Catalog, *, anew: bool = False) -> ModelFiles:
         """Find the model: the one asked for, else the index's own; it must be the index's."""
         from qa.encoding.model import locate
-        from qa.store.local import check_encoder
+        from qa.store.writing import check_encoder
 
         name = self.settings.model
         if name is None and not anew:
@@ -351,3 +355,8 @@ class Assistant:
 def _check_question(question: str) -> None:
     if not question.strip():
         raise QuestionError("The question is empty", hint='Ask like this: qa ask "Who …?"')
+    if len(question) > LONGEST_QUESTION:
+        raise QuestionError(
+            f"The question has {len(question):,} characters; at most {LONGEST_QUESTION:,} are read",
+            hint="Ask a shorter question.",
+        )

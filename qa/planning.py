@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from qa.errors import UnreadableDocumentError
 from qa.reading.decoding import BINARY
+from qa.store.rows import ProblemRow
 from qa.types import Problem, Refresh
 
 if TYPE_CHECKING:
@@ -26,8 +27,8 @@ class Plan:
     added: list[str] = field(default_factory=list)
     changed: list[str] = field(default_factory=list)
     removed: list[str] = field(default_factory=list)
-    touched: list[str] = field(default_factory=list)  # read again, and the same
-    problems: dict[str, tuple[str, Stamp, int]] = field(default_factory=dict)
+    touched: dict[str, Stamp] = field(default_factory=dict)  # read again, and the same
+    problems: dict[str, ProblemRow] = field(default_factory=dict)
     problems_changed: bool = False
     unchanged: int = 0
 
@@ -56,23 +57,28 @@ def make_plan(corpus: Corpus, catalog: Catalog | None, now_ns: int) -> Plan:
         if row and row.stamp == stamp and stamp.is_settled(row.seen_ns):
             result.unchanged += 1
             continue
-        if path in unread and unread[path][1] == stamp and stamp.is_settled(unread[path][2]):
-            result.problems[path] = unread[path]
+        bad = unread.get(path)
+        if bad and bad.stamp == stamp and stamp.is_settled(bad.seen_ns):
+            result.problems[path] = bad
             continue
         try:
             raw = corpus.read_bytes(path)
         except UnreadableDocumentError as error:
-            result.problems[path] = (error.reason, stamp, now_ns)
+            result.problems[path] = ProblemRow(error.reason, "", stamp, now_ns)
             continue
-        if row and hashlib.sha256(raw).hexdigest() == row.sha256:
-            result.touched.append(path)
+        sha256 = hashlib.sha256(raw).hexdigest()
+        if row and sha256 == row.sha256:
+            if stamp.is_settled(now_ns):  # else noting it would not spare the next look
+                result.touched[path] = stamp
             result.unchanged += 1
+        elif bad and sha256 == bad.sha256:
+            result.problems[path] = replace(bad, stamp=stamp, seen_ns=now_ns)
         else:
             (result.changed if row else result.added).append(path)
     current = scan.stamps.keys() - result.problems.keys()
     result.removed = [path for path in known if path not in current]
-    result.problems_changed = {p: x[0] for p, x in result.problems.items()} != {
-        p: x[0] for p, x in unread.items()
+    result.problems_changed = {p: x.reason for p, x in result.problems.items()} != {
+        p: x.reason for p, x in unread.items()
     }
     return result
 
@@ -80,10 +86,10 @@ def make_plan(corpus: Corpus, catalog: Catalog | None, now_ns: int) -> Plan:
 def report(plan: Plan, *, passages: int = 0, encoded: int = 0) -> Refresh:
     """Say what a plan does, or did."""
     left_out = Counter(plan.scan.left_out)
-    left_out[BINARY] += sum(reason == BINARY for reason, _, _ in plan.problems.values())
+    left_out[BINARY] += sum(x.reason == BINARY for x in plan.problems.values())
     unreadable = {
         **plan.scan.unreadable,
-        **{p: reason for p, (reason, _, _) in plan.problems.items() if reason != BINARY},
+        **{p: x.reason for p, x in plan.problems.items() if x.reason != BINARY},
     }
     return Refresh(
         added=len(plan.added),

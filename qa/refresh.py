@@ -12,9 +12,9 @@ from qa.encoding.encoder import PassageInput, PassageVectors
 from qa.errors import UnreadableDocumentError
 from qa.planning import report
 from qa.splitting.passages import embedded_text, split
-from qa.store.catalog import PassageRow
 from qa.store.lexical import analyse
-from qa.store.local import lexical_text
+from qa.store.rows import PassageRow, ProblemRow
+from qa.store.writing import lexical_text
 from qa.types import Span
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from qa.planning import Plan
     from qa.reading.corpus import Corpus, Stamp
     from qa.store.catalog import Catalog
-    from qa.store.local import Identity, Writing
+    from qa.store.writing import Identity, Writing
     from qa.types import Document, Passage, Refresh
 
 __all__ = ["Progress", "apply"]
@@ -75,8 +75,7 @@ def apply(
             progress(done, len(todo), one.document.id)
     for path in plan.removed:
         writing.drop(path)
-    for path in plan.touched:
-        writing.catalog.touch_document(path, plan.scan.stamps[path], now_ns)
+    writing.catalog.touch_documents(plan.touched, now_ns)
     writing.catalog.set_problems(plan.problems)
     return report(plan, passages=passages, encoded=encoded)
 
@@ -130,7 +129,7 @@ def _prepared(
         try:
             document = corpus.read(path)
         except UnreadableDocumentError as error:
-            plan.problems[path] = (error.reason, stamp, now_ns)
+            plan.problems[path] = ProblemRow(error.reason, _sha256(corpus, path), stamp, now_ns)
             if path in plan.changed:
                 plan.changed.remove(path)
                 plan.removed.append(path)
@@ -140,6 +139,13 @@ def _prepared(
         passages = tuple(split(document, encoder().tokens, encoder().budget))
         digests = tuple(_digest(document.text, passage) for passage in passages)
         yield _Prepared(document, stamp, passages, digests)
+
+
+def _sha256(corpus: Corpus, path: str) -> str:
+    try:
+        return hashlib.sha256(corpus.read_bytes(path)).hexdigest()
+    except UnreadableDocumentError:
+        return ""
 
 
 def _batches(prepared: Iterable[_Prepared]) -> Iterator[list[_Prepared]]:

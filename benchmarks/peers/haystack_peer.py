@@ -39,9 +39,7 @@ def index(corpus: Path, target: Path) -> None:
     pipeline.add_component("splitter", DocumentSplitter(split_by="word", split_length=200))
     pipeline.add_component(
         "embedder",
-        SentenceTransformersDocumentEmbedder(
-            model=MODEL, device=CPU, normalize_embeddings=True
-        ),
+        SentenceTransformersDocumentEmbedder(model=MODEL, device=CPU, normalize_embeddings=True),
     )
     pipeline.add_component("writer", DocumentWriter(store))
     pipeline.connect("splitter", "embedder")

@@ -42,9 +42,7 @@ def index(corpus: Path, target: Path) -> None:
         storage_context=StorageContext.from_defaults(
             vector_store=FaissVectorStore(faiss_index=faiss.IndexFlatIP(DIMENSIONS))
         ),
-        transformations=[
-            SentenceSplitter(chunk_size=200, chunk_overlap=0, tokenizer=str.split)
-        ],
+        transformations=[SentenceSplitter(chunk_size=200, chunk_overlap=0, tokenizer=str.split)],
         embed_model=embedding(),
     )
     vector_index.storage_context.persist(persist_dir=str(target))

@@ -41,9 +41,7 @@ def _passage(number: int, one: CitedPassage, root: Path | None, *, width: int) -
     place = Segment(str(one.citation), _PLACE, _link(one, root))
     yield Segment(f"{number}. ", _NUMBER), place
     if one.citation.heading_path:
-        path = " › ".join(one.citation.heading_path)
-        for line in textwrap.wrap(path, width - _INDENT):
-            yield (Segment(" " * _INDENT + line, _HEADINGS),)
+        yield (Segment(" " * _INDENT + _headings(one, width - _INDENT), _HEADINGS),)
     quote, evidence = one.citation.quote, one.evidence.citation
     start = evidence.start - one.citation.start
     parts = (
@@ -52,6 +50,16 @@ def _passage(number: int, one: CitedPassage, root: Path | None, *, width: int) -
         (quote[start + len(evidence.quote) :], ""),
     )
     yield from _wrapped(parts, width - _INDENT)
+
+
+def _headings(one: CitedPassage, width: int) -> str:
+    """Give the heading path on one line: outer headings give way to inner ones."""
+    path = one.citation.heading_path
+    for outer in range(len(path)):
+        shown = " › ".join((*(["…"] if outer else []), *path[outer:]))
+        if len(shown) <= width:
+            return shown
+    return textwrap.shorten(path[-1], width, placeholder=" …")
 
 
 def _wrapped(parts: tuple[tuple[str, str], ...], width: int) -> Iterator[Line]:

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from qa.errors import ForeignIndexError, IndexMissingError
 from qa.reading.corpus import Stamp
 from qa.store.failures import REBUILD
+from qa.store.rows import DocumentRow, PassageRow, ProblemRow
+from qa.store.schema import SCHEMA
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -23,89 +24,13 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from qa.types import Span
-
-__all__ = ["Catalog", "DocumentRow", "PassageRow"]
+__all__ = ["Catalog"]
 
 APPLICATION = 0x7161_6361  # "qaca", in the header of the file
 FORMAT = 1
 CATALOG = "catalog.sqlite"
 # Ids set aside for one refresh: more than it can use, few enough for 2^31 refreshes.
 ID_BLOCK = 2**32
-
-_SCHEMA = """
-CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE document (
-    id       INTEGER PRIMARY KEY,
-    path     TEXT NOT NULL UNIQUE,
-    sha256   TEXT NOT NULL,
-    encoding TEXT NOT NULL,
-    metadata TEXT NOT NULL,
-    size     INTEGER NOT NULL,
-    mtime_ns INTEGER NOT NULL,
-    ctime_ns INTEGER NOT NULL,
-    inode    INTEGER NOT NULL,
-    seen_ns  INTEGER NOT NULL
-);
-CREATE TABLE problem (
-    path TEXT PRIMARY KEY, reason TEXT NOT NULL, size INTEGER NOT NULL,
-    mtime_ns INTEGER NOT NULL, ctime_ns INTEGER NOT NULL, inode INTEGER NOT NULL,
-    seen_ns INTEGER NOT NULL
-) WITHOUT ROWID;
-CREATE TABLE passage (
-    id        INTEGER PRIMARY KEY,
-    document  INTEGER NOT NULL REFERENCES document (id),
-    start     INTEGER NOT NULL,
-    end       INTEGER NOT NULL,
-    headings  TEXT NOT NULL,
-    context   TEXT NOT NULL,
-    text      TEXT NOT NULL,
-    terms     INTEGER NOT NULL,
-    digest    BLOB NOT NULL,
-    vector    BLOB NOT NULL,
-    spans     BLOB NOT NULL,
-    sentences BLOB NOT NULL
-);
-CREATE INDEX passage_document ON passage (document);
-CREATE INDEX passage_digest ON passage (digest);
-CREATE TABLE term (term TEXT PRIMARY KEY, passages INTEGER NOT NULL) WITHOUT ROWID;
-CREATE TABLE dead (id INTEGER PRIMARY KEY, in_lexical INTEGER NOT NULL);
-"""
-
-
-@dataclass(frozen=True, slots=True)
-class DocumentRow:
-    """A document as the catalog knows it."""
-
-    id: int
-    path: str
-    sha256: str
-    encoding: str
-    stamp: Stamp
-    seen_ns: int
-
-
-@dataclass(frozen=True, slots=True)
-class PassageRow:
-    """A passage as the catalog keeps it.
-
-    `vector` is float32 `[d]` and `sentence_vectors` float32 `[m, d]`, both unit length up to
-    what their storage loses (float16; int8 with a scale of its own per sentence). `spans` are
-    the sentences, relative to the document's text. `terms` is the length in lexical terms.
-    """
-
-    id: int
-    document: int
-    start: int
-    end: int
-    heading_path: tuple[str, ...]
-    context: str
-    text: str
-    terms: int
-    digest: bytes
-    vector: NDArray[np.float32]
-    spans: tuple[Span, ...]
-    sentence_vectors: NDArray[np.float32]
 
 
 class Catalog:
@@ -129,7 +54,7 @@ class Catalog:
             if not db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
                 db.execute("PRAGMA journal_mode = WAL")
                 marks = f"PRAGMA application_id={APPLICATION};PRAGMA user_version={FORMAT};"
-                db.executescript(f"BEGIN;{marks}{_SCHEMA}COMMIT;")
+                db.executescript(f"BEGIN;{marks}{SCHEMA}COMMIT;")
             _check_format(folder, db)
             db.execute("PRAGMA synchronous = FULL")
         except BaseException:
@@ -157,9 +82,8 @@ class Catalog:
             # In a folder that can't be written SQLite can't share the file with a writer; where
             # no writer left a log behind, the file is whole by itself.
             log = path.with_name(f"{CATALOG}-wal")
-            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_CANTOPEN or (
-                log.exists() and log.stat().st_size
-            ):
+            codes = {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY}
+            if error.sqlite_errorcode & 0xFF not in codes or (log.exists() and log.stat().st_size):
                 raise
             return cls(folder, _reading(folder, f"{uri}?mode=ro&immutable=1"))
 
@@ -252,32 +176,31 @@ class Catalog:
         ).fetchone()
         return int(row[0])
 
-    def touch_document(self, path: str, stamp: Stamp, seen_ns: int) -> None:
-        """Note that a document was read again and is the same."""
-        self._db.execute(
+    def touch_documents(self, stamps: Mapping[str, Stamp], seen_ns: int) -> None:
+        """Note that documents were read again and are the same."""
+        self._db.executemany(
             "UPDATE document SET size = ?, mtime_ns = ?, ctime_ns = ?, inode = ?, seen_ns = ?"
             " WHERE path = ?",
-            (*_stamp(stamp), seen_ns, path),
+            ((*_stamp(stamp), seen_ns, path) for path, stamp in stamps.items()),
         )
 
     def drop_document(self, path: str) -> None:
         """Delete a document; its passages must be gone already."""
         self._db.execute("DELETE FROM document WHERE path = ?", (path,))
 
-    def problems(self) -> dict[str, tuple[str, Stamp, int]]:
-        """Give the files that could not be read: path to (reason, stamp, when seen)."""
+    def problems(self) -> dict[str, ProblemRow]:
+        """Give the files that could not be read, by path."""
         rows = self._db.execute(
-            "SELECT path, reason, size, mtime_ns, ctime_ns, inode, seen_ns FROM problem"
-            " ORDER BY path"
+            "SELECT path, reason, sha256, size, mtime_ns, ctime_ns, inode, seen_ns FROM problem"
         )
-        return {r[0]: (r[1], Stamp(*r[2:6]), r[6]) for r in rows}
+        return {r[0]: ProblemRow(r[1], r[2], Stamp(*r[3:7]), r[7]) for r in rows}
 
-    def set_problems(self, problems: Mapping[str, tuple[str, Stamp, int]]) -> None:
+    def set_problems(self, problems: Mapping[str, ProblemRow]) -> None:
         """Replace the list of files that could not be read."""
         self._db.execute("DELETE FROM problem")
         self._db.executemany(
-            "INSERT INTO problem VALUES (?, ?, ?, ?, ?, ?, ?)",
-            ((p, reason, *_stamp(stamp), seen) for p, (reason, stamp, seen) in problems.items()),
+            "INSERT INTO problem VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            ((p, x.reason, x.sha256, *_stamp(x.stamp), x.seen_ns) for p, x in problems.items()),
         )
 
     # --- passages -----------------------------------------------------------------------

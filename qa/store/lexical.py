@@ -65,7 +65,8 @@ class LexicalIndex:
                 folder.mkdir(parents=True, exist_ok=True)
             self._index = tantivy.Index(_schema(), str(folder) if folder else None)
             self._index.register_tokenizer(_ANALYSER, _analyser())
-            self._index.reload()
+            # Reloading is ours to do; otherwise a thread watches the folder.
+            self._index.config_reader("manual")
             self._searcher = self._index.searcher()
         except ValueError as error:
             raise LexicalDamagedError(str(error)) from error
@@ -115,7 +116,7 @@ class LexicalIndex:
         writer = self._index.writer(_HEAP, 1)
         try:
             for one in delete:
-                writer.delete_documents(_ID, one)
+                writer.delete_documents_by_term(_ID, one)
             if delete_range:
                 kind = tantivy.FieldType.Unsigned
                 ends = (delete_range.start, delete_range.stop - 1)

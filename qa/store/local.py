@@ -1,63 +1,36 @@
-"""The local store: catalog, lexical index and vectors as one, with one commit that decides.
-
-Order of a write: new passages go to the lexical index first, then (when due) a new file of
-vectors is written beside the old one, then the catalog commits. Until that commit a reader sees
-the old state, because what the accelerators hold too much vanishes in the join with the catalog.
-"""
+"""The local store: catalog, lexical index and vectors in one folder, read and written as one."""
 
 from __future__ import annotations
 
-import json
-import shutil
 import threading
-from collections import Counter
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from qa.errors import (
-    EncoderMismatchError,
     ForeignIndexError,
     IndexLockedError,
+    IndexUnusableError,
     ReadOnlyIndexError,
 )
 from qa.store.catalog import CATALOG, Catalog
 from qa.store.failures import storage_failures
-from qa.store.lexical import LexicalDamagedError, LexicalIndex, analyse
-from qa.store.vectors import Sealed, VectorIndex, VectorsDamagedError, build, is_whole
+from qa.store.lexical import LexicalDamagedError, LexicalIndex
+from qa.store.vectors import VectorIndex, VectorsDamagedError
+from qa.store.writing import Writing, lexical_texts, open_lexical, vectors_notes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     import numpy as np
     from numpy.typing import NDArray
 
     from qa.reading.corpus import Stamp
-    from qa.store.catalog import DocumentRow, PassageRow
-    from qa.types import Document
+    from qa.store.rows import DocumentRow, PassageRow
 
-__all__ = ["Identity", "LocalStore", "Snapshot", "Writing"]
+__all__ = ["LocalStore", "Snapshot"]
 
 LOCK = "writer.lock"
-# Passages that a search scans from the catalog before they are merged into the vectors' file:
-# as many as cost a question less than opening the file does, or this share of the file.
-UNMERGED = 256
-UNMERGED_SHARE = 8
-
-
-def lexical_text(context: str, text: str) -> str:
-    """Give what the lexical index holds of a passage: its headings and itself."""
-    return f"{context}\n{text}"
-
-
-@dataclass(frozen=True, slots=True)
-class Identity:
-    """What an index is bound to: the encoder, and the corpus as seen from the index."""
-
-    fingerprint: str
-    model: str
-    corpus: str
 
 
 class LocalStore:
@@ -126,6 +99,22 @@ class LocalStore:
                 catalog.rollback()
                 catalog.close()
 
+    def touch(self, stamps: Mapping[str, Stamp], seen_ns: int) -> None:
+        """Note that documents are the same, so that they need not be read next time.
+
+        A help, not a duty: where it can't be done now, it is left undone.
+        """
+        with suppress(IndexUnusableError), self._in_use, storage_failures(self.folder):
+            self.close()
+            with self._lock(timeout=0):
+                catalog = Catalog.create(self.folder)
+                try:
+                    catalog.begin(write=True)
+                    catalog.touch_documents(stamps, seen_ns)
+                    catalog.commit()
+                finally:
+                    catalog.close()
+
     def _catalog_for_writing(self, *, anew: bool) -> Catalog:
         if anew:
             try:
@@ -138,7 +127,7 @@ class LocalStore:
         return Catalog.create(self.folder)
 
     @contextmanager
-    def _lock(self) -> Iterator[None]:
+    def _lock(self, timeout: float | None = None) -> Iterator[None]:
         from filelock import FileLock, Timeout
 
         try:
@@ -147,8 +136,9 @@ class LocalStore:
             try:
                 lock.acquire(timeout=0)
             except Timeout:
-                self._tell(f"Another process is writing {self.folder}; waiting …")
-                lock.acquire(timeout=self._lock_timeout)
+                if timeout != 0:
+                    self._tell(f"Another process is writing {self.folder}; waiting …")
+                lock.acquire(timeout=self._lock_timeout if timeout is None else timeout)
         except Timeout as error:
             raise IndexLockedError(
                 f"Another process has been writing {self.folder} for over "
@@ -172,12 +162,12 @@ class LocalStore:
         key = f"{described} {catalog.number('changes')}"
         if self._vectors[0] != key:
             index = None
-            if notes := _notes(described):
+            if notes := vectors_notes(described):
                 with suppress(VectorsDamagedError):
                     index = VectorIndex(self.folder, *notes, catalog.dead())
             self._vectors = (key, index)
         opened = self._vectors[1]
-        notes = _notes(described)
+        notes = vectors_notes(described)
         return opened, notes[1].last_id if opened and notes else 0
 
     def lexical(self, catalog: Catalog) -> LexicalIndex | None:
@@ -185,55 +175,16 @@ class LocalStore:
         name = catalog.meta("lexical")
         key = f"{name} {catalog.number('changes')}"
         if self._lexical[0] != key:
-            self._lexical = (key, _open_lexical(self.folder, name, catalog.number("passages")))
+            self._lexical = (key, open_lexical(self.folder, name, catalog.number("passages")))
         return self._lexical[1]
 
     def lexical_in_memory(self, catalog: Catalog) -> LexicalIndex:
         """Make the lexical index anew, for this process only."""
         self._tell(f"The lexical index in {self.folder} is damaged; working from the catalog.")
         index = LexicalIndex(None)
-        index.write(add=_lexical_texts(catalog))
+        index.write(add=lexical_texts(catalog))
         self._lexical = (self._lexical[0], index)
         return index
-
-
-def check_encoder(catalog: Catalog, fingerprint: str, model: str) -> None:
-    """Refuse to mix vectors of different encoders.
-
-    Raises:
-        EncoderMismatchError: the index was made with another one.
-    """
-    known = catalog.meta("fingerprint")
-    if known and known != fingerprint:
-        theirs = catalog.meta("model")
-        same = "another version of it" if theirs == model else model
-        raise EncoderMismatchError(
-            f"The index {catalog.folder} was made with {theirs}; this is {same}",
-            hint="Ask with the model of the index (leave --model out), or embed all documents "
-            "again with `qa index --rebuild`, naming the model with --model.",
-        )
-
-
-def _notes(described: str) -> tuple[str, Sealed] | None:
-    """Read what the catalog keeps of the vectors' files."""
-    if not described:
-        return None
-    notes = json.loads(described)
-    return notes.pop("stem"), Sealed(**notes)
-
-
-def _open_lexical(folder: Path, name: str, passages: int) -> LexicalIndex | None:
-    if not name or not (folder / name / "meta.json").is_file():
-        return None
-    try:
-        index = LexicalIndex(folder / name)
-    except LexicalDamagedError:
-        return None
-    return index if index.size >= passages else None
-
-
-def _lexical_texts(catalog: Catalog) -> Iterator[tuple[int, str]]:
-    return ((one, lexical_text(context, text)) for one, context, text in catalog.texts())
 
 
 class Snapshot:
@@ -281,135 +232,3 @@ class Snapshot:
     def documents(self, ids: Sequence[int]) -> Mapping[int, DocumentRow]:
         """Give documents by id."""
         return self.catalog.documents_by_id(ids)
-
-
-class Writing:
-    """One change of the index, kept by one commit."""
-
-    def __init__(self, folder: Path, catalog: Catalog) -> None:
-        self._folder = folder
-        self.catalog = catalog
-        self._added: list[tuple[int, str]] = []
-        self._terms: Counter[str] = Counter()
-        self._passages = 0
-        self._total_terms = 0
-        self._ids = iter(range(0))
-        self._lost = range(0)
-        self._purge: list[int] = []
-        self._begun = False
-
-    def begin(self, identity: Identity, *, anew: bool) -> None:
-        """Start the one transaction; `anew` deletes everything first.
-
-        Raises:
-            EncoderMismatchError: the index was made with another encoder.
-        """
-        if not anew:
-            check_encoder(self.catalog, identity.fingerprint, identity.model)
-        self._lost, ids = self.catalog.reserve_ids()
-        self._ids = iter(ids)
-        self.catalog.begin(write=True)
-        self._begun = True
-        self._purge = self.catalog.dead_in_lexical()
-        if anew:
-            for path in self.catalog.documents():
-                self.drop(path)
-        self.catalog.set_meta(**asdict(identity))
-
-    def put(
-        self,
-        document: Document,
-        stamp: Stamp,
-        seen_ns: int,
-        passages: Callable[[int, Iterator[int]], Iterable[PassageRow]],
-    ) -> None:
-        """Replace a document: `passages` makes its rows from its id and a source of ids."""
-        self.drop_passages(document.id)
-        number = self.catalog.put_document(
-            document.id,
-            sha256=document.sha256,
-            encoding=document.encoding,
-            metadata=document.metadata,
-            stamp=stamp,
-            seen_ns=seen_ns,
-        )
-        for row in passages(number, self._ids):
-            self.catalog.put_passage(row)
-            text = lexical_text(row.context, row.text)
-            self._added.append((row.id, text))
-            self._terms.update(set(analyse(text)))
-            self._passages += 1
-            self._total_terms += row.terms
-
-    def drop(self, path: str) -> None:
-        """Delete a document."""
-        self.drop_passages(path)
-        self.catalog.drop_document(path)
-
-    def drop_passages(self, path: str) -> None:
-        """Delete a document's passages."""
-        for _, context, text in self.catalog.drop_passages(path):
-            terms = analyse(lexical_text(context, text))
-            self._terms.subtract(set(terms))
-            self._passages -= 1
-            self._total_terms -= len(terms)
-
-    def commit(self) -> None:
-        """Bring the accelerators up to date, then commit the catalog."""
-        if not self._begun:
-            return
-        catalog = self.catalog
-        catalog.add_terms(self._terms)
-        before = catalog.number("passages")
-        catalog.set_meta(
-            passages=before + self._passages,
-            total_terms=catalog.number("total_terms") + self._total_terms,
-            changes=catalog.number("changes") + 1,
-            pending="",
-        )
-        self._bring_lexical(before)
-        self._bring_vectors()
-        catalog.commit()
-        self._sweep()
-
-    def _bring_lexical(self, before: int) -> None:
-        """Add the new passages; delete those that were gone before this change began."""
-        catalog, name = self.catalog, self.catalog.meta("lexical")
-        index = _open_lexical(self._folder, name, before)
-        if index is not None:
-            # Ids that a crashed writer had reserved may be in there, though nobody has them.
-            index.write(delete=self._purge, delete_range=self._lost, add=self._added)
-            catalog.note_purged(self._purge)
-            return
-        name = f"lexical-{catalog.number('changes')}"
-        shutil.rmtree(self._folder / name, ignore_errors=True)
-        LexicalIndex(self._folder / name).write(add=_lexical_texts(catalog))
-        catalog.note_purged(catalog.dead_in_lexical())
-        catalog.set_meta(lexical=name)
-
-    def _bring_vectors(self) -> None:
-        """Merge what is not in the vectors' file into a new one, where that is due."""
-        catalog, notes = self.catalog, _notes(self.catalog.meta("vectors"))
-        if notes and is_whole(self._folder, *notes):
-            unmerged = catalog.count_after(notes[1].last_id) + len(catalog.dead())
-            if unmerged <= max(UNMERGED, notes[1].rows // UNMERGED_SHARE):
-                return
-        if not (passages := catalog.number("passages")):
-            catalog.set_meta(vectors="")
-            catalog.forget_dead()
-            return
-        stem = f"vectors-{catalog.number('changes')}"
-        sealed = build(self._folder, stem, catalog.vectors, passages)
-        catalog.set_meta(vectors=json.dumps({"stem": stem, **asdict(sealed)}))
-        catalog.forget_dead()
-
-    def _sweep(self) -> None:
-        """Remove files that the catalog no longer names; one in use elsewhere goes next time."""
-        notes = _notes(self.catalog.meta("vectors"))
-        stem = notes[0] if notes else ""
-        named = {f"{stem}.faiss", f"{stem}.ids.npy", self.catalog.meta("lexical")}
-        for path in self._folder.iterdir():
-            if path.name in named or not path.name.startswith(("vectors-", "lexical-", "new-")):
-                continue
-            with suppress(OSError):
-                shutil.rmtree(path) if path.is_dir() else path.unlink()

@@ -1,0 +1,44 @@
+"""The tables of the catalog. A change here is a new FORMAT in `qa.store.catalog`."""
+
+from __future__ import annotations
+
+__all__ = ["SCHEMA"]
+
+SCHEMA = """
+CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE document (
+    id       INTEGER PRIMARY KEY,
+    path     TEXT NOT NULL UNIQUE,
+    sha256   TEXT NOT NULL,
+    encoding TEXT NOT NULL,
+    metadata TEXT NOT NULL,
+    size     INTEGER NOT NULL,
+    mtime_ns INTEGER NOT NULL,
+    ctime_ns INTEGER NOT NULL,
+    inode    INTEGER NOT NULL,
+    seen_ns  INTEGER NOT NULL
+);
+CREATE TABLE problem (
+    path TEXT PRIMARY KEY, reason TEXT NOT NULL, sha256 TEXT NOT NULL, size INTEGER NOT NULL,
+    mtime_ns INTEGER NOT NULL, ctime_ns INTEGER NOT NULL, inode INTEGER NOT NULL,
+    seen_ns INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE passage (
+    id        INTEGER PRIMARY KEY,
+    document  INTEGER NOT NULL REFERENCES document (id),
+    start     INTEGER NOT NULL,
+    end       INTEGER NOT NULL,
+    headings  TEXT NOT NULL,
+    context   TEXT NOT NULL,
+    text      TEXT NOT NULL,
+    terms     INTEGER NOT NULL,
+    digest    BLOB NOT NULL,
+    vector    BLOB NOT NULL,
+    spans     BLOB NOT NULL,
+    sentences BLOB NOT NULL
+);
+CREATE INDEX passage_document ON passage (document);
+CREATE INDEX passage_digest ON passage (digest);
+CREATE TABLE term (term TEXT PRIMARY KEY, passages INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE dead (id INTEGER PRIMARY KEY, in_lexical INTEGER NOT NULL);
+"""

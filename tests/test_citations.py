@@ -1,0 +1,101 @@
+"""Citations: exact, verified, and found again."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+
+from qa.assistant import Assistant
+from qa.errors import CitationError
+from strategies import TEXTS
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+ENCODINGS = ["utf-8", "utf-8-sig", "utf-16", "cp1252"]
+BODY = (
+    "# Überschrift\r\n\r\nDie Straße heißt „Grüner Weg“ – seit 1912.\rZweite Zeile.\r\n\r\n"
+    "Ende, schön.\r\n"
+)
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS)
+def test_every_offset_of_a_citation_leads_to_its_quote(
+    tmp_path: Path, cache: Path, encoding: str
+) -> None:
+    corpus = tmp_path / "corpus"
+    corpus.mkdir()
+    raw = (BODY * 3).encode(encoding)
+    (corpus / "weg.md").write_bytes(raw)
+    with Assistant(corpus, tmp_path / "index", cache=str(cache)) as assistant:
+        answer = assistant.ask("Wie heißt die Straße seit 1912?")
+    assert answer.answered
+    for passage in answer.passages:
+        for one in (passage.citation, passage.evidence.citation):
+            assert raw.decode(one.encoding)[one.start : one.end] == one.quote
+            piece = raw[one.start_byte : one.end_byte]
+            plain = {"utf-8-sig": "utf-8", "utf-16": "utf-16-le"}.get(one.encoding, one.encoding)
+            assert piece.decode(plain) == one.quote
+            lines = raw.decode(one.encoding).replace("\r\n", "\n").replace("\r", "\n").split("\n")
+            first = one.quote.replace("\r\n", "\n").replace("\r", "\n").split("\n")[0]
+            assert first in lines[one.start_line - 1]
+            assert one.sha256 == hashlib.sha256(raw).hexdigest()
+        assert passage.citation.heading_path == ("Überschrift",)
+        inside = passage.citation
+        assert inside.start <= passage.evidence.citation.start
+        assert passage.evidence.citation.end <= inside.end
+
+
+@settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(text=TEXTS)
+def test_quotes_of_any_text_are_its_slices(text: str, cache: Path) -> None:
+    pairs = [("any.md", f"{text}\n\nwhales sing\n")]
+    with Assistant(documents=pairs, cache=str(cache)) as assistant:
+        for passage in assistant.ask("whales", k=20).passages:
+            one = passage.citation
+            assert pairs[0][1][one.start : one.end] == one.quote
+            assert passage.evidence.citation.quote in one.quote
+
+
+def test_a_citation_is_shown_in_its_surroundings(assistant: Assistant) -> None:
+    shown = assistant.show("moon.md:3", context=2)
+    assert shown.citation.quote.startswith("The Moon orbits")
+    assert shown.citation.heading_path == ("The Moon",)
+    assert shown.before == "# The Moon\n\n"
+    assert shown.after.startswith("\n\n## Landing")
+
+
+def test_the_citation_of_an_answer_can_be_shown(assistant: Assistant) -> None:
+    one = assistant.ask("Who set foot on the Moon?").passages[0].citation
+    assert one.quote in assistant.show(str(one)).citation.quote
+    place = f"{one.document}#char={one.start},{one.end}"
+    assert assistant.show(place).citation == one
+
+
+@pytest.mark.parametrize(
+    "citation",
+    [
+        "",
+        "nothing.md:3",
+        "moon.md:0",
+        "moon.md:99",
+        "moon.md:5-2",
+        "moon.md#char=5,99999",
+        "../x:1",
+        "moon.md:99999999999999999999999999",
+    ],
+)
+def test_a_citation_that_names_nothing_is_refused(assistant: Assistant, citation: str) -> None:
+    with pytest.raises(CitationError):
+        assistant.show(citation)
+
+
+def test_a_colon_in_a_file_name_is_no_line_number(assistant: Assistant, corpus: Path) -> None:
+    (corpus / "a:7").write_text("Only one line.")
+    assert assistant.show("a:7").citation.quote == "Only one line."
+    assert assistant.show("a:7:1").citation.quote == "Only one line."

