@@ -92,7 +92,7 @@ def test_a_missing_index_is_named_where_it_may_not_be_made(assistant: Assistant)
 def test_a_read_only_index_answers_and_says_why_it_is_not_refreshed(
     assistant: Assistant, corpus: Path, tmp_path: Path, cache: Path, as_user: Callable[[Path], None]
 ) -> None:
-    assistant.refresh()
+    assistant.ask(QUESTION)
     assistant.close()
     (corpus / "new.txt").write_text("Penguins live in the south.")
     as_user(tmp_path / "index")

@@ -28,7 +28,7 @@ def storage_failures(folder: Path) -> Iterator[None]:
     except sqlite3.DatabaseError as error:
         raise _of_sqlite(folder, error) from error
     except OSError as error:
-        if isinstance(error, StorageError):
+        if isinstance(error, StorageError) or _is_elsewhere(folder, error):
             raise
         raise _of_system(folder, error) from error
     except ValueError as error:
@@ -37,6 +37,11 @@ def storage_failures(folder: Path) -> Iterator[None]:
         if code is None:
             raise
         raise _of_system(folder, OSError(code, str(error))) from error
+
+
+def _is_elsewhere(folder: Path, error: OSError) -> bool:
+    """Tell whether the error names a file that is not the index's."""
+    return isinstance(error.filename, str) and not error.filename.startswith(str(folder))
 
 
 def _of_system(folder: Path, error: OSError) -> Exception:
