@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import textwrap
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from qa.cli.output import Line, Segment
@@ -69,13 +70,19 @@ def _wrapped(parts: tuple[tuple[str, str], ...], width: int) -> Iterator[Line]:
     for text, style in parts:
         for word in _words(text):
             if word == "\n" or (used and used + len(word.rstrip()) > width):
-                yield tuple(line)
+                yield _trimmed(line)
                 line, used = [Segment(" " * _INDENT)], 0
                 if word == "\n":
                     continue
             line.append(Segment(word, style))
             used += len(word)
-    yield tuple(line)
+    yield _trimmed(line)
+
+
+def _trimmed(line: list[Segment]) -> Line:
+    """Take away the white space at the end, which would make a full line wrap."""
+    *rest, last = line
+    return (*rest, replace(last, text=last.text.rstrip()))
 
 
 def _words(text: str) -> Iterator[str]:
