@@ -7,6 +7,13 @@ __all__ = ["main"]
 
 def main() -> None:
     """Run the command `qa`; leaves with status 0, 1 (nothing found) or 2 (an error)."""
+    import os
+
+    # numpy's and faiss's pools of threads spin while they wait; one question needs none of them.
+    # (Indexing has threads of its own.) Read when they are imported, so set first.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
     from qa.cli.app import app
     from qa.cli.errors import report_errors
 

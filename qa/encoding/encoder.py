@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
@@ -55,17 +54,14 @@ class PassageVectors:
 
 
 class Runtime(Protocol):
-    """Runs the model."""
+    """Runs the model: one text a pass.
 
-    workers: int
-    """How many forward passes may run at the same time."""
+    A text's vectors then don't depend on what else is in a batch, so an index comes out the
+    same in whatever portions it was built, and no padding is computed.
+    """
 
-    def forward(self, ids: Sequence[int]) -> NDArray[np.float32]:
-        """Give the token embeddings `[n, d]` of one text of `n` tokens.
-
-        One text a pass: its vectors then don't depend on what else is in a batch, so an index
-        comes out the same in whatever portions it was built, and no padding is computed.
-        """
+    def forward(self, texts: Iterable[Sequence[int]]) -> Iterator[NDArray[np.float32]]:
+        """Give the token embeddings `[n, d]` of each text of `n` token ids, in order."""
 
 
 R_co = TypeVar("R_co", bound=Runtime, covariant=True)
@@ -74,10 +70,14 @@ R_co = TypeVar("R_co", bound=Runtime, covariant=True)
 class Encoder(Generic[R_co]):
     """Text to unit vectors."""
 
-    def __init__(self, spec: EncoderSpec, tokens: Tokens, runtime: R_co) -> None:
+    def __init__(
+        self, spec: EncoderSpec, tokens: Tokens, runtime: R_co, *, passages: Runtime | None = None
+    ) -> None:
+        """Take what runs questions, and what runs passages where that is another."""
         self.spec = spec
         self.tokens = tokens
         self.runtime = runtime
+        self._passages: Runtime = passages or runtime
 
     @property
     def budget(self) -> int:
@@ -98,29 +98,33 @@ class Encoder(Generic[R_co]):
                 f"{self.spec.limit:,}",
                 hint="Ask a shorter question.",
             )
-        return mean(self.runtime.forward(ids))
+        [embeddings] = self.runtime.forward([ids])
+        return mean(embeddings)
 
     def encode_passages(self, inputs: Iterable[PassageInput]) -> Iterator[PassageVectors]:
-        """Give the vectors of each input, in order, computing on all of the runtime's workers.
+        """Give the vectors of each input, in order.
 
         Raises:
             ValueError: an input is over the limit; splitting should not have made it.
         """
-        with ThreadPoolExecutor(self.runtime.workers) as pool:
-            window: list[PassageInput] = []
-            for one in inputs:
-                window.append(one)
-                if len(window) == _WINDOW:
-                    yield from pool.map(self._encode, window)
-                    window = []
-            yield from pool.map(self._encode, window)
+        window: list[PassageInput] = []
+        for one in inputs:
+            window.append(one)
+            if len(window) == _WINDOW:
+                yield from self._encode(window)
+                window = []
+        yield from self._encode(window)
 
-    def _encode(self, one: PassageInput) -> PassageVectors:
+    def _encode(self, window: list[PassageInput]) -> Iterator[PassageVectors]:
         prompt = self.spec.passage_prompt
-        encoding = self.tokens.encode(prompt + one.text)
-        if len(encoding.ids) > self.spec.limit:
-            msg = f"{len(encoding.ids)} tokens where {self.spec.limit} fit: {one.text[:60]!r}"
-            raise ValueError(msg)
-        embeddings = self.runtime.forward(encoding.ids)
-        offsets = [(a - len(prompt), b - len(prompt)) for a, b in encoding.offsets]
-        return PassageVectors(mean(embeddings), sentence_means(embeddings, offsets, one.sentences))
+        encodings = self.tokens.encode_many([prompt + one.text for one in window])
+        for one, encoding in zip(window, encodings, strict=True):
+            if len(encoding.ids) > self.spec.limit:
+                msg = f"{len(encoding.ids)} tokens where {self.spec.limit} fit: {one.text[:60]!r}"
+                raise ValueError(msg)
+        embedded = self._passages.forward(encoding.ids for encoding in encodings)
+        for one, encoding, embeddings in zip(window, encodings, embedded, strict=True):
+            offsets = [(begin - len(prompt), end - len(prompt)) for begin, end in encoding.offsets]
+            yield PassageVectors(
+                mean(embeddings), sentence_means(embeddings, offsets, one.sentences)
+            )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from qa.encoding.exported import export, folder_of, load_exported
+from qa.encoding.export import ExportError, export, folder_of, load_exported
 from qa.encoding.model import locate
 
 if TYPE_CHECKING:
@@ -43,6 +43,8 @@ def load_encoder(
 
     tell(f"Preparing {files.name}: once per model, about 10 seconds …")
     reference = load_reference(files)
-    if not export(reference, folder):
-        tell(f"{files.name} could not be exported to {folder}; it works, but slowly.")
+    try:
+        export(reference, folder)
+    except ExportError as error:
+        tell(f"{files.name} could not be exported, so it works slowly: {error}")
     return load_exported(folder, workers=workers) or reference

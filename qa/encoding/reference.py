@@ -13,7 +13,7 @@ from qa.encoding.tokens import Tokens
 from qa.errors import ModelError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -27,20 +27,19 @@ _LONGEST = 8192  # tokens: a limit for models that name none
 class TorchRuntime:
     """The transformer of a SentenceTransformer, run by torch, on its own threads."""
 
-    workers = 1
-
     def __init__(self, transformer: Any) -> None:  # noqa: ANN401 - sentence-transformers is untyped
         self.transformer = transformer
 
-    def forward(self, ids: Sequence[int]) -> NDArray[np.float32]:
-        """Give the token embeddings `[n, d]` of one text."""
+    def forward(self, texts: Iterable[Sequence[int]]) -> Iterator[NDArray[np.float32]]:
+        """Give the token embeddings `[n, d]` of each text, in order."""
         import torch
 
         device = next(self.transformer.parameters()).device
-        row = torch.tensor([list(ids)], device=device)
-        with torch.inference_mode():
-            out = self.transformer(input_ids=row, attention_mask=torch.ones_like(row))
-        return np.asarray(out.last_hidden_state[0].float().cpu().numpy(), np.float32)
+        for ids in texts:
+            row = torch.tensor([list(ids)], device=device)
+            with torch.inference_mode():
+                out = self.transformer(input_ids=row, attention_mask=torch.ones_like(row))
+            yield np.asarray(out.last_hidden_state[0].float().cpu().numpy(), np.float32)
 
 
 def load_reference(files: ModelFiles, *, device: str | None = None) -> Encoder[TorchRuntime]:
@@ -54,9 +53,11 @@ def load_reference(files: ModelFiles, *, device: str | None = None) -> Encoder[T
         ModelError: it can't be loaded, or isn't a transformer with mean pooling.
     """
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    import torch
     from sentence_transformers import SentenceTransformer
     from transformers.utils import logging as transformers_logging
 
+    torch.set_num_threads(os.cpu_count() or 1)  # the command line starts with one
     transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     logging.getLogger("sentence_transformers").setLevel(logging.ERROR)
     try:

@@ -1,0 +1,125 @@
+"""Exporting a model: its graph, written once, so that torch is not needed again."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+import warnings
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from qa.encoding.encoder import Encoder, EncoderSpec
+from qa.encoding.runtimes import (
+    GRAPH,
+    OnnxRuntime,
+    PassageRuntime,
+    optimise_graph,
+    write_passage_graph,
+)
+from qa.encoding.tokens import Tokens
+
+if TYPE_CHECKING:
+    from qa.encoding.encoder import Runtime
+    from qa.encoding.reference import TorchRuntime
+
+__all__ = ["ExportError", "export", "folder_of", "load_exported"]
+
+EXPORT_VERSION = 2
+_TOKENIZER, _SPEC = "tokenizer.json", "encoder.json"
+_PROBE = "Seven ships, laden with grain & salt, left the harbour at 6:30."
+_LEAST_COSINE = 0.99999
+
+
+class ExportError(Exception):
+    """The model can't be exported, or not there."""
+
+
+def folder_of(cache: Path, fingerprint: str) -> Path:
+    """Say where in `cache` the export of the model with this fingerprint belongs."""
+    return cache / "encoders" / f"{fingerprint[:32]}-{EXPORT_VERSION}"
+
+
+def load_exported(folder: Path, *, workers: int) -> Encoder[Runtime] | None:
+    """Load an export, or give None where there is none that is whole."""
+    try:
+        spec = EncoderSpec(**json.loads((folder / _SPEC).read_text("utf-8")))
+        tokens = Tokens((folder / _TOKENIZER).read_text("utf-8"))
+        questions = OnnxRuntime(folder)
+        return Encoder(spec, tokens, questions, passages=PassageRuntime(folder, workers=workers))
+    except FileNotFoundError:
+        return None
+    except Exception:  # noqa: BLE001 - whatever is wrong with it, it can be made again
+        shutil.rmtree(folder, ignore_errors=True)
+        return None
+
+
+def export(reference: Encoder[TorchRuntime], folder: Path) -> None:
+    """Write the graph of a loaded model to `folder`, which appears whole or not at all.
+
+    Raises:
+        ExportError: torch can't export the model, the folder can't be written, or the exported
+            graph gives other vectors.
+    """
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        beside = Path(tempfile.mkdtemp(prefix=f"{folder.name}.", dir=folder.parent))
+    except OSError as error:
+        raise ExportError(f"{folder.parent} can't be written ({error.strerror})") from error
+    try:
+        raw = beside / "raw.onnx"
+        _write_graph(reference.runtime.transformer, raw)
+        optimise_graph(raw, beside)
+        write_passage_graph(raw, beside)
+        raw.unlink()
+        (beside / _TOKENIZER).write_text(reference.tokens.definition, "utf-8")
+        (beside / _SPEC).write_text(json.dumps(asdict(reference.spec)), "utf-8")
+        _check(reference, beside)
+        beside.replace(folder)
+    except Exception as error:
+        if not (folder / GRAPH).is_file():  # else another process was first
+            raise ExportError(f"{type(error).__name__}: {error}".splitlines()[0]) from error
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+
+
+def _check(reference: Encoder[TorchRuntime], folder: Path) -> None:
+    vector = reference.encode_question(_PROBE)
+    ids = reference.tokens.encode(reference.spec.question_prompt + _PROBE).ids
+    pooled = next(OnnxRuntime(folder).forward([ids])).mean(axis=0)
+    cosine = float(vector @ pooled / np.linalg.norm(pooled))
+    if not cosine >= _LEAST_COSINE:
+        raise ExportError(f"the exported graph gives other vectors (cosine {cosine:.5f})")
+
+
+def _write_graph(transformer: Any, path: Path) -> None:  # noqa: ANN401 - transformers' base class
+    import torch
+
+    class TokenEmbeddings(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.transformer = transformer
+
+        def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> Any:  # noqa: ANN401
+            out = self.transformer(input_ids=input_ids, attention_mask=attention_mask)
+            return out.last_hidden_state
+
+    ids = torch.tensor([[1, 2, 3, 4]]) % int(transformer.config.vocab_size)
+    axes = {0: "batch", 1: "tokens"}
+    names = ["input_ids", "attention_mask", "token_embeddings"]
+    device = next(transformer.parameters()).device
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.onnx.export(
+            TokenEmbeddings().eval(),
+            (ids.to(device), torch.ones_like(ids).to(device)),
+            str(path),
+            input_names=names[:2],
+            output_names=names[2:],
+            dynamic_axes=dict.fromkeys(names, axes),
+            opset_version=17,
+            dynamo=False,
+        )

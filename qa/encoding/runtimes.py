@@ -1,0 +1,191 @@
+"""What runs an exported graph: ONNX Runtime for questions, the faster of two for passages."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from qa.encoding.encoder import Runtime
+
+__all__ = [
+    "GRAPH",
+    "OnnxRuntime",
+    "OpenVinoRuntime",
+    "PassageRuntime",
+    "optimise_graph",
+    "write_passage_graph",
+]
+
+GRAPH, _WEIGHTS = "graph.onnx", "graph.bin"
+_PASSAGE_GRAPH = "passages.xml"
+_COMPILED = "compiled"
+# Passes after which packing the weights has paid: it takes 40 ms once and saves 4 ms a pass.
+_WARM = 8
+
+
+def optimise_graph(raw: Path, folder: Path) -> None:
+    """Write the graph with its nodes fused, and its weights in a file of their own.
+
+    The weights are then mapped into memory: opening takes 10 ms instead of 170 (MiniLM), and
+    only the pages that a question touches are read.
+    """
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    # Not further: beyond, the graph would be made for this machine's processor.
+    level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_EXTENDED
+    options.graph_optimization_level = level
+    options.optimized_model_filepath = str(folder / GRAPH)
+    key = "session.optimized_model_external_initializers"
+    options.add_session_config_entry(f"{key}_file_name", _WEIGHTS)
+    options.add_session_config_entry(f"{key}_min_size_in_bytes", "1024")
+    onnxruntime.InferenceSession(str(raw), options, providers=["CPUExecutionProvider"])
+
+
+def write_passage_graph(raw: Path, folder: Path) -> None:
+    """Write the graph for OpenVINO as well, where it is installed and computes in bfloat16."""
+    if (openvino := _openvino_with_bfloat16()) is not None:
+        graph = openvino.convert_model(str(raw))
+        openvino.save_model(graph, str(folder / _PASSAGE_GRAPH), compress_to_fp16=False)
+
+
+def _openvino_with_bfloat16() -> Any:  # noqa: ANN401 - a module, or None
+    try:
+        import openvino
+    except ImportError:
+        return None
+    able = openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    return openvino if "BF16" in able else None
+
+
+class OnnxRuntime:
+    """An exported graph, run in float32 by ONNX Runtime, each pass on one thread.
+
+    Threads that wait for each other inside a pass spin, and cost more CPU than they bring
+    (docs/decisions.md).
+    """
+
+    def __init__(self, folder: Path, *, workers: int = 1, warm: bool = False) -> None:
+        """Open the graph; `warm` packs the weights at once, for many passes."""
+        self._workers = workers
+        self._folder = folder
+        self._passes = 0
+        self._packed = warm
+        self._session = self._open()
+
+    def forward(self, texts: Iterable[Sequence[int]]) -> Iterator[NDArray[np.float32]]:
+        """Give the token embeddings `[n, d]` of each text, in order."""
+        if self._workers == 1:
+            yield from map(self._run, texts)
+            return
+        with ThreadPoolExecutor(self._workers) as pool:
+            yield from pool.map(self._run, texts)
+
+    def _run(self, ids: Sequence[int]) -> NDArray[np.float32]:
+        self._passes += 1
+        if not self._packed and self._passes > _WARM:
+            self._packed = True
+            self._session = self._open()
+        row = np.array([ids], np.int64)
+        feed = {"input_ids": row, "attention_mask": np.ones_like(row)}
+        embeddings: NDArray[np.float32] = self._session.run(None, feed)[0][0]
+        return embeddings
+
+    def _open(self) -> Any:  # noqa: ANN401 - onnxruntime is untyped
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = 1
+        options.inter_op_num_threads = 1
+        options.log_severity_level = 3
+        disabled = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL  # it is optimised already
+        options.graph_optimization_level = disabled
+        unpacked = "0" if self._packed else "1"
+        options.add_session_config_entry("session.disable_prepacking", unpacked)
+        graph = str(self._folder / GRAPH)
+        return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+
+
+class OpenVinoRuntime:
+    """An exported graph, run in bfloat16 by OpenVINO, as many passes at once as there are cores.
+
+    Requests are started and awaited from one thread: inputs handed over from several threads at
+    the same time can lock each other out for ever (seen with OpenVINO 2026.4).
+    """
+
+    def __init__(self, folder: Path, openvino: Any, *, workers: int) -> None:  # noqa: ANN401
+        core = openvino.Core()
+        # Compiling is kept beside the graph, where that can be written.
+        core.set_property({"CACHE_DIR": str(folder / _COMPILED)})
+        model = core.compile_model(
+            str(folder / _PASSAGE_GRAPH),
+            "CPU",
+            {
+                "INFERENCE_PRECISION_HINT": "bf16",
+                "INFERENCE_NUM_THREADS": workers,
+                "NUM_STREAMS": workers,
+            },
+        )
+        # Twice the streams: while one result is pooled here, no stream is idle.
+        self._requests = [model.create_infer_request() for _ in range(2 * workers)]
+        self._lock = threading.Lock()
+
+    def forward(self, texts: Iterable[Sequence[int]]) -> Iterator[NDArray[np.float32]]:
+        """Give the token embeddings `[n, d]` of each text, in order."""
+        with self._lock:
+            free = list(self._requests)
+            running: deque[Any] = deque()
+            try:
+                for ids in texts:
+                    if not free:
+                        free.append(running.popleft())
+                        yield _finished(free[-1])
+                    request = free.pop()
+                    row = np.array([ids], np.int64)
+                    request.start_async([row, np.ones_like(row)])
+                    running.append(request)
+                while running:
+                    yield _finished(running.popleft())
+            finally:
+                for request in running:
+                    request.wait()
+
+
+def _finished(request: Any) -> NDArray[np.float32]:  # noqa: ANN401
+    request.wait()
+    return np.array(request.get_output_tensor(0).data[0], np.float32)
+
+
+class PassageRuntime:
+    """The fastest runtime for many passages on this machine, opened when first needed."""
+
+    def __init__(self, folder: Path, *, workers: int) -> None:
+        self._workers = workers
+        self._folder = folder
+        self._chosen: Runtime | None = None
+        self._lock = threading.Lock()
+
+    def forward(self, texts: Iterable[Sequence[int]]) -> Iterator[NDArray[np.float32]]:
+        """Give the token embeddings `[n, d]` of each text, in order."""
+        if self._chosen is None:
+            with self._lock:
+                self._chosen = self._chosen or self._choose()
+        return self._chosen.forward(texts)
+
+    def _choose(self) -> Runtime:
+        if (self._folder / _PASSAGE_GRAPH).is_file():
+            openvino = _openvino_with_bfloat16()
+            if openvino is not None:
+                return OpenVinoRuntime(self._folder, openvino, workers=self._workers)
+        return OnnxRuntime(self._folder, workers=self._workers, warm=True)
