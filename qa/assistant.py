@@ -172,6 +172,14 @@ class Assistant:
             model = self._load().spec.name
         return Answer(question, bool(passages), tuple(passages), model, tuple(notes))
 
+    async def ask_async(
+        self, question: str, k: int | None = None, *, refresh: bool = True
+    ) -> Answer:
+        """Do what `ask` does without holding up the event loop; may be awaited many at once."""
+        import asyncio
+
+        return await asyncio.to_thread(self.ask, question, k, refresh=refresh)
+
     def status(self) -> Status:
         """Tell what is indexed, and how far the corpus has moved on since.
 
@@ -301,7 +309,8 @@ class Assistant:
             from qa.encoding.load import load_encoder
 
             cache = self.settings.cache_path()
-            self._encoder = load_encoder(self._model, cache=cache, tell=self._tell)
+            device = self.settings.device
+            self._encoder = load_encoder(self._model, cache=cache, device=device, tell=self._tell)
         return self._encoder
 
     _model: str | None = None

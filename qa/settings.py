@@ -34,6 +34,8 @@ class Settings:
         max_file_size: files of more bytes than this are left out.
         cache: the folder for what can be made again (exported models); by default the user's
             cache directory.
+        device: what embeds documents, as torch names it ("cuda"); by default the processor,
+            without torch.
         lock_timeout: seconds to wait for another process that writes the same index.
     """
 
@@ -43,6 +45,7 @@ class Settings:
     k: int = 5
     max_file_size: int = 10 * 1024 * 1024
     cache: str | None = None
+    device: str | None = None
     lock_timeout: float = 60.0
 
     def __post_init__(self) -> None:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from qa.cli import ask, index, show, status
+from qa.cli import ask, index, model, show, status
 
 __all__ = ["app"]
 
@@ -19,6 +19,7 @@ app = typer.Typer(
 )
 for module in (ask, index, status, show):
     app.command(module.__name__.rpartition(".")[2], epilog=module.EXAMPLES)(module.command)
+app.add_typer(model.app, name="model")
 
 
 def _version(*, wanted: bool) -> None:

@@ -27,6 +27,10 @@ def command(
     rebuild: Annotated[
         bool, typer.Option("--rebuild", help="Forget the index and embed everything again.")
     ] = False,
+    device: Annotated[
+        str | None,
+        typer.Option("--device", help="Embed there, as torch names it, say cuda.  [default: cpu]"),
+    ] = None,
     output_format: Annotated[
         Format, typer.Option("--format", help="How to write the report.")
     ] = Format.TEXT,
@@ -36,7 +40,12 @@ def command(
     """Bring the index in line with the documents; only what changed is embedded."""
     output = Output(quiet=quiet)
     with open_assistant(
-        output, corpus=corpus, index=index, model=model, lock_timeout=lock_timeout
+        output,
+        corpus=corpus,
+        index=index,
+        model=model,
+        device=device,
+        lock_timeout=lock_timeout,
     ) as assistant:
         done = assistant.refresh(rebuild=rebuild)
     if output_format is Format.JSON:

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING
 from qa.cli.output import Line, Segment
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from qa.citing import Excerpt
+    from qa.encoding.load import CachedModel
     from qa.types import Answer, CitedPassage, Refresh, Status
 
-__all__ = ["answer", "excerpt", "markdown", "refresh", "status"]
+__all__ = ["answer", "excerpt", "markdown", "models", "refresh", "status"]
 
 _NUMBER, _PLACE, _HEADINGS, _QUIET, _EVIDENCE = "bold", "bold cyan", "dim", "dim", "bold yellow"
 _INDENT = 3
@@ -161,6 +162,17 @@ def status(one: Status) -> Iterator[Line]:
     for name, value in rows.items():
         yield Segment(f"{name:10}", _QUIET), Segment(value)
     yield from _left_out(one)
+
+
+def models(found: Sequence[CachedModel], cache: Path) -> Iterator[Line]:
+    """List models that are ready for use."""
+    if not found:
+        yield (Segment(f"No model is ready in {cache}. `qa model prepare` makes one so."),)
+    for one in found:
+        yield (
+            Segment(f"{one.name}  ", "bold"),
+            Segment(f"{one.fingerprint[:12]}  {one.size_bytes / 1e6:,.0f} MB  {one.folder}"),
+        )
 
 
 def excerpt(one: Excerpt) -> Iterator[Line]:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from qa.encoding.encoder import Runtime
     from qa.encoding.reference import TorchRuntime
 
-__all__ = ["ExportError", "export", "folder_of", "load_exported"]
+__all__ = ["ExportError", "export", "folder_of", "load_exported", "read_spec", "write_graph"]
 
 EXPORT_VERSION = 2
 _TOKENIZER, _SPEC = "tokenizer.json", "encoder.json"
@@ -43,15 +43,23 @@ def folder_of(cache: Path, fingerprint: str) -> Path:
     return cache / "encoders" / f"{fingerprint[:32]}-{EXPORT_VERSION}"
 
 
+def read_spec(folder: Path) -> EncoderSpec | None:
+    """Read what encoder an export is; None where there is none that is whole."""
+    try:
+        return EncoderSpec(**json.loads((folder / _SPEC).read_text("utf-8")))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
 def load_exported(folder: Path, *, workers: int) -> Encoder[Runtime] | None:
     """Load an export, or give None where there is none that is whole."""
+    spec = read_spec(folder)
+    if spec is None:
+        return None
     try:
-        spec = EncoderSpec(**json.loads((folder / _SPEC).read_text("utf-8")))
         tokens = Tokens((folder / _TOKENIZER).read_text("utf-8"))
         questions = OnnxRuntime(folder)
         return Encoder(spec, tokens, questions, passages=PassageRuntime(folder, workers=workers))
-    except FileNotFoundError:
-        return None
     except Exception:  # noqa: BLE001 - whatever is wrong with it, it can be made again
         shutil.rmtree(folder, ignore_errors=True)
         return None
@@ -71,7 +79,7 @@ def export(reference: Encoder[TorchRuntime], folder: Path) -> None:
         raise ExportError(f"{folder.parent} can't be written ({error.strerror})") from error
     try:
         raw = beside / "raw.onnx"
-        _write_graph(reference.runtime.transformer, raw)
+        write_graph(reference.runtime.transformer, raw)
         optimise_graph(raw, beside)
         write_passage_graph(raw, beside)
         raw.unlink()
@@ -95,7 +103,8 @@ def _check(reference: Encoder[TorchRuntime], folder: Path) -> None:
         raise ExportError(f"the exported graph gives other vectors (cosine {cosine:.5f})")
 
 
-def _write_graph(transformer: Any, path: Path) -> None:  # noqa: ANN401 - transformers' base class
+def write_graph(transformer: Any, path: Path) -> None:  # noqa: ANN401 - transformers' base class
+    """Write the graph of a transformer, from token ids to token embeddings, as ONNX."""
     import torch
 
     class TokenEmbeddings(torch.nn.Module):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["TorchRuntime", "load_reference"]
 
+_BATCH = 64  # texts a pass, where torch computes on something larger than a processor
 _LONGEST = 8192  # tokens: a limit for models that name none
 
 
@@ -35,11 +37,19 @@ class TorchRuntime:
         import torch
 
         device = next(self.transformer.parameters()).device
-        for ids in texts:
-            row = torch.tensor([list(ids)], device=device)
+        rest = iter(texts)
+        while batch := list(islice(rest, 1 if device.type == "cpu" else _BATCH)):
+            sizes = [len(ids) for ids in batch]
+            rows = torch.zeros((len(batch), max(sizes)), dtype=torch.long)
+            mask = torch.zeros_like(rows)
+            for n, ids in enumerate(batch):
+                rows[n, : sizes[n]] = torch.tensor(list(ids))
+                mask[n, : sizes[n]] = 1
             with torch.inference_mode():
-                out = self.transformer(input_ids=row, attention_mask=torch.ones_like(row))
-            yield np.asarray(out.last_hidden_state[0].float().cpu().numpy(), np.float32)
+                out = self.transformer(input_ids=rows.to(device), attention_mask=mask.to(device))
+            found = out.last_hidden_state.float().cpu().numpy()
+            for n, size in enumerate(sizes):
+                yield np.asarray(found[n, :size], np.float32)
 
 
 def load_reference(files: ModelFiles, *, device: str | None = None) -> Encoder[TorchRuntime]:

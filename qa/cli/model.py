@@ -1,0 +1,57 @@
+"""`qa model`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from qa.cli import options, render
+from qa.cli.output import Output
+
+if TYPE_CHECKING:
+    from qa.settings import Settings
+
+EXAMPLES = """Examples:
+
+qa model
+
+qa model prepare
+
+qa model prepare --model ./my-model"""
+
+app = typer.Typer(
+    help="Show and prepare the models that are ready for use.",
+    epilog=EXAMPLES,
+    rich_markup_mode=None,
+)
+
+
+@app.callback(invoke_without_command=True)
+def show(context: typer.Context) -> None:
+    """Show the models whose graphs are in the cache; `prepare` adds one."""
+    if context.invoked_subcommand is None:
+        from qa.encoding.load import cached_models
+
+        cache = _settings(None).cache_path()
+        Output().lines(render.models(cached_models(cache), cache))
+
+
+@app.command(epilog=EXAMPLES)
+def prepare(*, model: options.Model = None, quiet: options.Quiet = False) -> None:
+    """Export a model ahead of its first use, say in a Dockerfile: about 10 seconds."""
+    from qa.encoding.load import cached_models, load_encoder
+
+    output = Output(quiet=quiet)
+    settings = _settings(model)
+    cache = settings.cache_path()
+    fingerprint = load_encoder(settings.model, cache=cache, tell=output.note).spec.fingerprint
+    ready = [one for one in cached_models(cache) if one.fingerprint == fingerprint]
+    output.lines(render.models(ready, Path(cache)))
+
+
+def _settings(model: str | None) -> Settings:
+    from qa.settings import load_settings
+
+    return load_settings({"model": model})
