@@ -60,6 +60,8 @@ def rank(snapshot: Snapshot, question: str, vector: NDArray[np.float32]) -> list
     ids = snapshot.dense_candidates(vector, CANDIDATES)
     ids += snapshot.lexical_candidates(terms, CANDIDATES)
     rows = snapshot.passages(ids)
+    documents = snapshot.documents([row.document for row in rows])
+    rows = [row for row in rows if row.document in documents and len(row.vector) == len(vector)]
     if not rows:
         return []
     dense = np.array([float(row.vector @ vector) for row in rows])
@@ -67,7 +69,6 @@ def rank(snapshot: Snapshot, question: str, vector: NDArray[np.float32]) -> list
     best = np.array([float(scores.max(initial=-1)) for scores in sentences])
     lexical = _lexical(snapshot, terms, rows)
     fused = fuse(dense, best, lexical)
-    documents = snapshot.documents([row.document for row in rows])
     ranked = [
         Ranked(
             row,

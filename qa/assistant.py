@@ -86,17 +86,21 @@ class Assistant:
         self._encoder: Encoder[Runtime] | None = None
         self._store: LocalStore | None = None
         self._lock = threading.RLock()
+        self._folder = self.settings.index_path().absolute()
         self._corpus: Corpus
         if documents is not None:
             self._corpus = PairCorpus(documents)
             if self.settings.index is None:
-                folder = self._held.enter_context(tempfile.TemporaryDirectory(prefix="qa-"))
-                self.settings = dataclasses.replace(self.settings, index=folder)
+                folder = tempfile.TemporaryDirectory(prefix="qa-", ignore_cleanup_errors=True)
+                index = self._held.enter_context(folder)
+                self.settings = dataclasses.replace(self.settings, index=index)
+                self._folder = Path(index)
         else:
             self._corpus = FolderCorpus(
-                Path(self.settings.corpus), max_file_size=self.settings.max_file_size
+                Path(self.settings.corpus),
+                max_file_size=self.settings.max_file_size,
+                exclude=self._folder,
             )
-        self._folder = self.settings.index_path()
 
     def __enter__(self) -> Self:
         return self
@@ -191,6 +195,7 @@ class Assistant:
             catalog = Catalog.open(self._folder)
             try:
                 catalog.begin(write=False)
+                self._check_index(catalog)
                 plan = make_plan(self._corpus, catalog, time.time_ns())
                 seen = report(plan)
                 return Status(
@@ -323,7 +328,9 @@ class Assistant:
         name = self.settings.model
         if name is None and not anew:
             name = catalog.meta("model") or None
-        files = locate(name, cache=self.settings.cache_path())
+        # An index from a stranger must not decide what is fetched.
+        asked_for = self.settings.model is not None
+        files = locate(name, cache=self.settings.cache_path(), fetch=asked_for)
         if not anew:
             check_encoder(catalog, files.fingerprint, files.name)
         if self._encoder is not None and self._encoder.spec.fingerprint != files.fingerprint:
@@ -337,7 +344,8 @@ class Assistant:
             left_out = ", ".join(f"{count} {reason}" for reason, count in seen.left_out.items())
             raise EmptyCorpusError(
                 f"{self._corpus.location or 'The corpus'} holds no documents that can be read"
-                + (f" (left out: {left_out})" if left_out else ""),
+                + (f" (left out: {left_out})" if left_out else "")
+                + "".join(f" ({one.document}: {one.reason})" for one in seen.problems[:3]),
                 hint="Put text or Markdown files there, or name another corpus with --corpus.",
             )
 
@@ -362,6 +370,8 @@ class Assistant:
 
 
 def _check_question(question: str) -> None:
+    if any("\ud800" <= character <= "\udfff" for character in question):
+        raise QuestionError("The question is not UTF-8", hint="Check the terminal's encoding.")
     if not question.strip():
         raise QuestionError("The question is empty", hint='Ask like this: qa ask "Who …?"')
     if len(question) > LONGEST_QUESTION:

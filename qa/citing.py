@@ -71,7 +71,10 @@ def open_source(corpus: Corpus, document: str, *, sha256: str, encoding: str) ->
         return None
     if hashlib.sha256(raw).hexdigest() != sha256:
         return None
-    text = raw.decode(encoding)
+    try:
+        text = raw.decode(encoding)
+    except (LookupError, ValueError):  # a catalog that no writer of ours wrote
+        return None
     return Source(document, raw, text, encoding, sha256, LineIndex(text))
 
 
@@ -91,10 +94,9 @@ def excerpt(corpus: Corpus, citation: str, *, context: int) -> Excerpt:
         read = corpus.read(document)
     except UnreadableDocumentError as error:
         raise CitationError(str(error), hint="Is it still in the corpus?") from error
-    lines = LineIndex(read.text)
-    source = Source(
-        document, corpus.read_bytes(document), read.text, read.encoding, read.sha256, lines
-    )
+    source = open_source(corpus, document, sha256=read.sha256, encoding=read.encoding)
+    if source is None:
+        raise CitationError(f"{document} is changing just now", hint="Try again.")
     span = _span(source, citation, place)
     heading_path = next(
         (
@@ -105,8 +107,8 @@ def excerpt(corpus: Corpus, citation: str, *, context: int) -> Excerpt:
         (),
     )
     cited = source.cite(span, heading_path)
-    first = lines.start(max(1, cited.start_line - context))
-    last = lines.start(cited.end_line + context + 1)
+    first = source.lines.start(max(1, cited.start_line - context))
+    last = source.lines.start(cited.end_line + context + 1)
     return Excerpt(cited, read.text[first : span.start], read.text[span.end : last])
 
 

@@ -98,7 +98,14 @@ class IndexMissingError(IndexUnusableError):
 
 
 class ForeignIndexError(IndexUnusableError):
-    """The index was made by another program, in another format version or for another corpus."""
+    """The index was made by another program, in another format version or for another corpus.
+
+    `ours` tells that it was made by this program, and so may be replaced when that is asked for.
+    """
+
+    def __init__(self, message: str, *, hint: str = "", ours: bool = False) -> None:
+        super().__init__(message, hint=hint)
+        self.ours = ours
 
 
 class EncoderMismatchError(IndexUnusableError):

@@ -73,6 +73,8 @@ def make_plan(corpus: Corpus, catalog: Catalog | None, now_ns: int) -> Plan:
             result.unchanged += 1
         elif bad and sha256 == bad.sha256:
             result.problems[path] = replace(bad, stamp=stamp, seen_ns=now_ns)
+            if stamp.is_settled(now_ns):
+                result.touched[path] = stamp
         else:
             (result.changed if row else result.added).append(path)
     current = scan.stamps.keys() - result.problems.keys()

@@ -49,15 +49,21 @@ class Settings:
     lock_timeout: float = 60.0
 
     def __post_init__(self) -> None:
-        if not self.corpus:
-            raise SettingsError("corpus is empty", hint="Name a folder or a file.")
+        for key in ("corpus", "index", "model", "cache", "device"):
+            value = getattr(self, key)
+            if value == "":
+                raise SettingsError(f"{key} is empty", hint="Give it a value, or leave it out.")
+            if value is not None and not _is_utf8(value):
+                raise SettingsError(
+                    f"{key} is {value!r}, which is not UTF-8", hint="Rename it, or name another."
+                )
         if self.k < 1:
             raise SettingsError(f"k is {self.k}", hint="Ask for at least 1 passage.")
         if self.max_file_size < 1:
             raise SettingsError(
                 f"max_file_size is {self.max_file_size}", hint="Give a number of bytes above 0."
             )
-        if self.lock_timeout < 0:
+        if not self.lock_timeout >= 0:
             raise SettingsError(
                 f"lock_timeout is {self.lock_timeout}", hint="Give seconds, 0 or more."
             )
@@ -108,6 +114,14 @@ def load_settings(
             values[key] = _parse(key, text, where=f"environment variable {name}")
     values |= {key: value for key, value in (arguments or {}).items() if value is not None}
     return Settings(**values)
+
+
+def _is_utf8(text: str) -> bool:
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _from_file(file: Path) -> dict[str, Any]:

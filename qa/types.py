@@ -192,11 +192,6 @@ class Refresh:
     problems: tuple[Problem, ...] = ()
     seconds: float = 0.0
 
-    @property
-    def changed_anything(self) -> bool:
-        """Tell whether the index differs from before."""
-        return bool(self.added or self.changed or self.removed)
-
     def to_dict(self) -> dict[str, Any]:
         """Give the JSON form described in docs/json.md."""
         return {"schema": "qa.refresh/1", **asdict(self)}

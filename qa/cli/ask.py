@@ -76,6 +76,6 @@ def command(
 def _asked(question: str | None) -> str:
     if question is not None and question != "-":
         return question
-    if sys.stdin.isatty():
+    if sys.stdin is None or sys.stdin.isatty():
         raise QuestionError("No question", hint='Ask like this: qa ask "Who …?"')
     return sys.stdin.buffer.read().decode("utf-8", "replace").strip()

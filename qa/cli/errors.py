@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
 __all__ = ["report_errors"]
 
 FAILED = 2
+TRACEBACK = "RETRIEVAL_QA_TRACEBACK"
 
 
 @contextmanager
@@ -28,4 +30,20 @@ def report_errors() -> Iterator[None]:
         from qa.cli.output import Output
 
         Output().error(str(error), error.hint)
+        sys.exit(FAILED)
+    except OSError as error:
+        from qa.cli.output import Output
+
+        Output().error(f"The system refused: {error}", "")
+        sys.exit(FAILED)
+    except Exception as error:
+        from qa.cli.output import Output
+
+        where = f"{type(error).__name__}: {error}"
+        Output().error(
+            f"A defect of qa: {where}",
+            f"Please report it with the command that you ran; {TRACEBACK}=1 shows where it was.",
+        )
+        if os.environ.get(TRACEBACK):
+            raise
         sys.exit(FAILED)

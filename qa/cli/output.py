@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import sys
 from dataclasses import dataclass
@@ -40,6 +41,10 @@ _VISIBLE: dict[int, int | str] = {
 }
 
 
+# The same characters, but for those that JSON writes as numbers anyhow; and line breaks stay.
+_OBEYED = re.compile("[" + "".join(map(chr, [0x7F, *_NUMBERED, 0x2028, 0x2029, 0xFEFF])) + "]")
+
+
 def visible(text: str) -> str:
     """Show control characters instead of sending them; surrogates as question marks."""
     shown = text.translate(_VISIBLE)
@@ -61,16 +66,18 @@ class Output:
         return max(40, min(columns, _WIDEST))
 
     def data(self, text: str) -> None:
-        """Write text that is data, as it is."""
-        _write(sys.stdout, text)
+        """Write text that is data, line by line."""
+        for line in text.split("\n"):
+            _write(sys.stdout, visible(line))
 
     def json(self, value: dict[str, Any]) -> None:
         """Write one JSON object."""
-        _write(sys.stdout, json.dumps(value, ensure_ascii=False, indent=2))
+        text = json.dumps(value, ensure_ascii=False, indent=2)
+        _write(sys.stdout, _OBEYED.sub(lambda one: f"\\u{ord(one[0]):04x}", text))
 
     def lines(self, lines: Iterable[Line]) -> None:
         """Write styled lines: with colour and links on a terminal, without in a pipe."""
-        if sys.stdout.isatty() and "NO_COLOR" not in os.environ:
+        if sys.stdout.isatty() and not os.environ.get("NO_COLOR"):
             self._styled(lines)
         else:
             for line in lines:
@@ -145,5 +152,10 @@ class Output:
 
 def _write(stream: TextIO, text: str) -> None:
     encoding = getattr(stream, "encoding", None) or "utf-8"
-    stream.write(f"{text}\n".encode(encoding, "replace").decode(encoding))
-    stream.flush()
+    try:
+        stream.write(f"{text}\n".encode(encoding, "replace").decode(encoding))
+        stream.flush()
+    except BrokenPipeError:
+        # The reader has gone (`qa ask … | head -1`): nobody is left to tell.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+        sys.exit(0)

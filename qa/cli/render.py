@@ -94,15 +94,16 @@ def _words(text: str) -> Iterator[str]:
             yield "\n"
         ends = number < len(lines) - 1
         own = not number or _OWN_LINE.match(line)
-        shown = (line if own else line.lstrip()) + " " * (ends and bool(line.strip()))
-        yield from re.findall(r"\s*\S+\s*", shown)
+        body = line.rstrip()
+        shown = (body if own else body.lstrip()) + " " * (len(body) < len(line) or ends)
+        yield from re.findall(r"^\s+\S+\s*|\S+\s*", shown)
 
 
 def _explained(one: CitedPassage) -> str:
     scores = one.scores
     return (
-        f"score {scores.fused:.3f} = passage {scores.dense:.3f}, "
-        f"best sentence {scores.sentence:.3f}, words {scores.lexical:.2f}"
+        f"score {scores.fused:.3f}, of cosine {scores.dense:.3f}, "
+        f"best sentence {scores.sentence:.3f} and BM25 {scores.lexical:.2f}"
     )
 
 

@@ -38,11 +38,16 @@ class ModelFiles:
     fingerprint: str
 
 
-def locate(name: str | None, *, cache: Path) -> ModelFiles:
+def locate(name: str | None, *, cache: Path, fetch: bool = True) -> ModelFiles:
     """Find a model: the default (None), a local folder, or a hub name.
 
     Hashing reads every byte of the files, so the digests are kept in the cache and computed
     again only when a file's size or times differ.
+
+    Args:
+        name: the model.
+        cache: the folder for digests.
+        fetch: whether a hub model may be fetched, or must be on this machine already.
 
     Raises:
         ModelError: there is no such model, its files are unsafe (no safetensors), or the
@@ -55,20 +60,20 @@ def locate(name: str | None, *, cache: Path) -> ModelFiles:
     folder = Path(name)
     if folder.is_dir():
         return _checked(str(folder.resolve()), folder.resolve(), {}, cache)
-    return _checked(name, _from_hub(name), {}, cache)
+    return _checked(name, _from_hub(name, fetch=fetch), {}, cache)
 
 
-def _from_hub(name: str) -> Path:
+def _from_hub(name: str, *, fetch: bool) -> Path:
     from huggingface_hub import snapshot_download
 
     try:
         patterns = [f"*{suffix}" for suffix in _RELEVANT]
-        return Path(snapshot_download(name, allow_patterns=patterns))
+        return Path(snapshot_download(name, allow_patterns=patterns, local_files_only=not fetch))
     except Exception as error:
         raise ModelError(
             f"There is no model {name!r}: no such folder, and the hub gives none "
             f"({type(error).__name__})",
-            hint="Name a local folder or a model on the hub, or leave --model out.",
+            hint="Name a local folder or a model on the hub with --model, or leave it out.",
         ) from error
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import stat
 from collections import Counter
 from dataclasses import dataclass, field
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 __all__ = ["Corpus", "FolderCorpus", "PairCorpus", "Scan", "Stamp"]
 
 IGNORE_FILES = (".gitignore", ".qaignore")
+_LONGEST_IGNORE_FILE = 1024 * 1024  # bytes
+_MOST_STARS = 6
 # A file written less than this before it was hashed may be written again without its times
 # showing it (FAT keeps two seconds), so its times are not trusted yet.
 RACY_NS = 2_000_000_000
@@ -91,10 +94,15 @@ class FolderCorpus:
     `max_file_size` bytes and links that lead outside are left out and counted.
     """
 
-    def __init__(self, path: Path, *, max_file_size: int) -> None:
-        self._path = path
-        self._root = path if path.is_dir() else path.parent
+    def __init__(self, path: Path, *, max_file_size: int, exclude: Path | None = None) -> None:
+        """Take the folder or file; `exclude` is a folder that holds no documents (the index)."""
+        self._path = path.absolute()
+        self._exclude = exclude.absolute() if exclude else None
         self._max_file_size = max_file_size
+
+    @property
+    def _root(self) -> Path:
+        return self._path if self._path.is_dir() else self._path.parent
 
     @property
     def location(self) -> str:
@@ -124,6 +132,8 @@ class FolderCorpus:
         """Read one file below the root; an id that leads outside is refused."""
         path = self._root / document
         try:
+            if not self._path.is_dir() and document != self._path.name:
+                raise UnreadableDocumentError(document, "it lies outside the corpus")
             if not path.resolve().is_relative_to(self._root.resolve()):
                 raise UnreadableDocumentError(document, "it lies outside the corpus")
             return path.read_bytes()
@@ -160,6 +170,8 @@ class FolderCorpus:
                 continue
             path = Path(entry.path)
             is_folder = entry.is_dir()
+            if path == self._exclude:
+                continue
             if _is_ignored(document + "/" * is_folder, rules):
                 found.left_out["ignored"] += 1
                 continue
@@ -250,13 +262,26 @@ def _content_stamp(raw: bytes) -> Stamp:
 def _rules(folder: Path, prefix: str, names: set[str]) -> Iterator[tuple[str, GitIgnoreSpec]]:
     for name in IGNORE_FILES:
         if name in names:
-            from pathspec import GitIgnoreSpec
+            yield prefix, _compiled(folder / name)
 
-            try:
-                lines = (folder / name).read_text("utf-8", "replace").splitlines()
-            except OSError:
+
+def _compiled(path: Path) -> GitIgnoreSpec:
+    """Read an ignore file; like git, pass over lines that are no pattern."""
+    from pathspec import GitIgnoreSpec
+
+    kept: list[str] = []
+    regular = path.is_file() and not path.is_symlink()
+    if regular and path.stat().st_size <= _LONGEST_IGNORE_FILE:
+        for line in path.read_text("utf-8-sig", "replace").splitlines():
+            # Many stars in a name take time that grows with their power.
+            if line.count("*") > _MOST_STARS:
                 continue
-            yield prefix, GitIgnoreSpec.from_lines(lines)
+            try:
+                GitIgnoreSpec.from_lines([line])
+            except (ValueError, re.error):
+                continue
+            kept.append(line)
+    return GitIgnoreSpec.from_lines(kept)
 
 
 def _is_ignored(document: str, rules: list[tuple[str, GitIgnoreSpec]]) -> bool:

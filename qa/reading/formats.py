@@ -43,7 +43,12 @@ def read_document(document: str, raw: bytes, *, encoding: str | None = None) -> 
         text, encoding = (raw.decode(encoding), encoding) if encoding else decode(raw)
     except UndecodableError as error:
         raise UnreadableDocumentError(document, str(error)) from error
-    sections, metadata = _reader(document)(text)
+    try:
+        sections, metadata = _reader(document)(text)
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+        # A parser that stumbles costs this document, not the others.
+        reason = f"its format could not be read ({type(error).__name__})"
+        raise UnreadableDocumentError(document, reason) from error
     return Document(
         id=document,
         text=text,

@@ -27,25 +27,36 @@ _FRONT_MATTER = re.compile(
 )
 
 
+_LONGEST_FRONT_MATTER = 65_536  # characters
+
+
 def read_markdown(text: str) -> tuple[tuple[Section, ...], dict[str, str]]:
-    """Give the sections of `text`, with spans that refer to it, and its front matter."""
+    """Give the sections of `text`, with spans that refer to it, and its front matter.
+
+    A heading below which nothing stands is a block of its own: its words would be lost.
+    """
     metadata, body = _front_matter(text)
     lines = LineIndex(text[body:])
     sections: list[Section] = []
     path: list[tuple[int, str]] = []
     blocks: list[Block] = []
+    lone: Block | None = None  # the heading above, as long as nothing stands below it
     for first, last, kind, heading in _outline(_parser().parse(text[body:])):
+        span = _trim(text, body + lines.start(first + 1), body + lines.start(last + 1))
         if heading is not None:
+            level, title = heading
+            if lone and level <= path[-1][0]:
+                blocks = [lone]
             _close(sections, path, blocks)
             blocks = []
-            level, title = heading
+            lone = Block(*span) if span and title else None
             path = [(above, name) for above, name in path if above < level]
             path.append((level, title))
             continue
-        span = _trim(text, body + lines.start(first + 1), body + lines.start(last + 1))
         if span is not None:
             blocks.append(Block(*span, kind))
-    _close(sections, path, blocks)
+            lone = None
+    _close(sections, path, [lone] if lone else blocks)
     return tuple(sections), metadata
 
 
@@ -108,19 +119,24 @@ def _trim(text: str, start: int, end: int) -> tuple[int, int] | None:
 def _front_matter(text: str) -> tuple[dict[str, str], int]:
     """Give the metadata and where the body begins; what doesn't parse is body."""
     match = _FRONT_MATTER.match(text)
-    if match is None:
+    if match is None or len(match["body"]) > _LONGEST_FRONT_MATTER:
         return {}, 0
     try:
         if match["fence"] == "---":
-            values = yaml.safe_load(match["body"])
+            # The base loader makes strings, lists and dicts only: nothing is interpreted.
+            values = yaml.load(match["body"], Loader=yaml.BaseLoader)  # noqa: S506
         else:
             values = tomllib.loads(match["body"].replace("\r\n", "\n"))
-    except (yaml.YAMLError, tomllib.TOMLDecodeError, ValueError, RecursionError):
+        if not isinstance(values, dict):
+            return {}, 0
+        flat = {str(key): _flat(value) for key, value in values.items()}
+    except (yaml.YAMLError, ValueError, TypeError, RecursionError):
         return {}, 0
-    if not isinstance(values, dict):
-        return {}, 0
-    return {str(key): _flat(value) for key, value in values.items()}, match.end()
+    return {key: value for key, value in flat.items() if value}, match.end()
 
 
 def _flat(value: object) -> str:
-    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+    """Give a scalar or a list of scalars as text; what is nested deeper is left out."""
+    if isinstance(value, list):
+        return ", ".join(_flat(one) for one in value if not isinstance(one, list | dict))
+    return "" if isinstance(value, dict) else str(value)

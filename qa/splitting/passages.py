@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import islice, pairwise
 from typing import TYPE_CHECKING
 
 from qa.splitting.sentences import sentences_of, trimmed
@@ -14,16 +14,19 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from qa.encoding.tokens import Tokens
-    from qa.types import Document, Section
+    from qa.types import Block, Document, Section
 
 __all__ = ["embedded_text", "split"]
 
 # Neighbours are joined until a passage has this many tokens: a lone short line says too little
 # to be found by, and is too little to be read.
 SHORT = 48
+# Characters: a word without end is one token to some tokenizers, but not to a reader.
+LONGEST = 8000
 # The heading path may take this share of the budget; past it, outer headings are left out first.
 CONTEXT_SHARE = 0.25
 _SEPARATOR = " > "
+_PORTION = 64  # blocks tokenised at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +76,7 @@ def _context(path: tuple[str, ...], tokens: Tokens, limit: int) -> str:
 
 def _pieces(text: str, section: Section, tokens: Tokens, room: int) -> Iterator[_Piece]:
     """Cut what does not fit: a block into balanced runs of sentences, a sentence into words."""
-    starts = tokens.starts([text[block.start : block.end] for block in section.blocks])
-    for block, begins in zip(section.blocks, starts, strict=True):
+    for block, begins in _tokenised(text, section, tokens):
         sentences = sentences_of(text, block)
         if len(begins) <= room:
             yield _Piece(tuple(sentences), len(begins))
@@ -93,6 +95,14 @@ def _pieces(text: str, section: Section, tokens: Tokens, room: int) -> Iterator[
             size += more
         if run:
             yield _Piece(tuple(run), size)
+
+
+def _tokenised(text: str, section: Section, tokens: Tokens) -> Iterator[tuple[Block, list[int]]]:
+    """Give each block with where its tokens start; a portion at a time bounds the memory."""
+    blocks = iter(section.blocks)
+    while portion := list(islice(blocks, _PORTION)):
+        starts = tokens.starts([text[block.start : block.end] for block in portion])
+        yield from zip(portion, starts, strict=True)
 
 
 def _count(at: Sequence[int], span: Span) -> int:
@@ -143,7 +153,8 @@ def _checked(
     """Make the passage, or halve it: tokens of the whole need not add up to those of the parts."""
     start, end = sentences[0].start, sentences[-1].end
     passage = Passage(start, end, section.heading_path, context, sentences)
-    if tokens.count([embedded_text(text, passage)[0]])[0] <= budget:
+    short = end - start <= LONGEST
+    if short and tokens.count([embedded_text(text, passage)[0]])[0] <= budget:
         yield passage
     elif len(sentences) > 1:
         middle = len(sentences) // 2

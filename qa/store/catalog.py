@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from qa.errors import ForeignIndexError, IndexMissingError
+from qa.errors import CatalogDamagedError, ForeignIndexError, IndexMissingError
 from qa.reading.corpus import Stamp
 from qa.store.failures import REBUILD
 from qa.store.rows import DocumentRow, PassageRow, ProblemRow
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["Catalog"]
+__all__ = ["CATALOG", "Catalog", "check_format"]
 
 APPLICATION = 0x7161_6361  # "qaca", in the header of the file
 FORMAT = 1
@@ -55,7 +56,7 @@ class Catalog:
                 db.execute("PRAGMA journal_mode = WAL")
                 marks = f"PRAGMA application_id={APPLICATION};PRAGMA user_version={FORMAT};"
                 db.executescript(f"BEGIN;{marks}{SCHEMA}COMMIT;")
-            _check_format(folder, db)
+            check_format(folder, db)
             db.execute("PRAGMA synchronous = FULL")
         except BaseException:
             db.close()
@@ -91,6 +92,16 @@ class Catalog:
         """Close the connection; an open transaction is rolled back."""
         self._db.close()
 
+    @contextmanager
+    def _sense(self) -> Iterator[None]:
+        """Report rows that no writer of ours can have written."""
+        try:
+            yield
+        except (ValueError, TypeError, OverflowError) as error:
+            raise CatalogDamagedError(
+                f"The catalog of the index {self.folder} is damaged ({error})", hint=REBUILD
+            ) from error
+
     # --- transactions -------------------------------------------------------------------
 
     def begin(self, *, write: bool) -> None:
@@ -116,7 +127,8 @@ class Catalog:
 
     def number(self, key: str) -> int:
         """Give one entry that is a number; 0 where there is none."""
-        return int(self.meta(key) or 0)
+        with self._sense():
+            return int(self.meta(key) or 0)
 
     def set_meta(self, **values: str | int) -> None:
         """Set entries."""
@@ -139,20 +151,13 @@ class Catalog:
 
     def documents(self) -> dict[str, DocumentRow]:
         """Give all documents by path."""
-        rows = self._db.execute(
-            "SELECT id, path, sha256, encoding, size, mtime_ns, ctime_ns, inode, seen_ns"
-            " FROM document"
-        )
-        return {r[1]: _document(r) for r in rows}
+        return {row[1]: _document(row) for row in self._db.execute(_DOCUMENT)}
 
     def documents_by_id(self, ids: Iterable[int]) -> dict[int, DocumentRow]:
         """Give some documents by id."""
-        query = (
-            "SELECT id, path, sha256, encoding, size, mtime_ns, ctime_ns, inode, seen_ns"
-            " FROM document WHERE id = ?"
-        )
+        query = _DOCUMENT + " WHERE id = ?"
         rows = (self._db.execute(query, (one,)).fetchone() for one in set(ids))
-        return {r[0]: _document(r) for r in rows if r}
+        return {row[0]: _document(row) for row in rows if row}
 
     def put_document(
         self,
@@ -180,6 +185,14 @@ class Catalog:
         """Note that documents were read again and are the same."""
         self._db.executemany(
             "UPDATE document SET size = ?, mtime_ns = ?, ctime_ns = ?, inode = ?, seen_ns = ?"
+            " WHERE path = ?",
+            ((*_stamp(stamp), seen_ns, path) for path, stamp in stamps.items()),
+        )
+
+    def touch_problems(self, stamps: Mapping[str, Stamp], seen_ns: int) -> None:
+        """Note that files which can't be read were looked at again, and are the same."""
+        self._db.executemany(
+            "UPDATE problem SET size = ?, mtime_ns = ?, ctime_ns = ?, inode = ?, seen_ns = ?"
             " WHERE path = ?",
             ((*_stamp(stamp), seen_ns, path) for path, stamp in stamps.items()),
         )
@@ -231,28 +244,35 @@ class Catalog:
         """Give those of the passages that exist, in the order of `ids`, each once."""
         query = _PASSAGE + " WHERE id = ?"
         rows = (self._db.execute(query, (one,)).fetchone() for one in dict.fromkeys(ids))
-        return [_passage(row) for row in rows if row]
+        with self._sense():
+            return [_passage(row) for row in rows if row]
 
     def passages_of(self, path: str) -> list[PassageRow]:
         """Give the passages of one document, in order."""
         query = _PASSAGE + " WHERE document = (SELECT id FROM document WHERE path = ?)"
-        return [_passage(row) for row in self._db.execute(query + " ORDER BY start", (path,))]
+        with self._sense():
+            return [_passage(row) for row in self._db.execute(query + " ORDER BY start", (path,))]
 
     def passage_by_digest(self, digest: bytes) -> PassageRow | None:
         """Give a passage with the same embedded text, if there is one."""
         row = self._db.execute(f"{_PASSAGE} WHERE digest = ? LIMIT 1", (digest,)).fetchone()
-        return _passage(row) if row else None
+        with self._sense():
+            return _passage(row) if row else None
 
-    def texts(self) -> Iterator[tuple[int, str, str]]:
-        """Give `(id, context, text)` of all passages."""
-        return self._db.execute("SELECT id, context, text FROM passage ORDER BY id")
+    def texts(self, first: int = 0) -> Iterator[tuple[int, str, str]]:
+        """Give `(id, context, text)` of the passages from id `first` on."""
+        query = "SELECT id, context, text FROM passage WHERE id >= ? ORDER BY id"
+        return self._db.execute(query, (first,))
 
     def vectors(self, *, after: int = 0) -> Iterator[tuple[int, NDArray[np.float32]]]:
         """Give `(id, vector [d])` of the passages with an id over `after`, by id."""
         from qa.store.packing import unpack_vector
 
         rows = self._db.execute("SELECT id, vector FROM passage WHERE id > ? ORDER BY id", (after,))
-        return ((row[0], unpack_vector(row[1])) for row in rows)
+        for row in rows:
+            with self._sense():
+                vector = unpack_vector(row[1])
+            yield row[0], vector
 
     def count_after(self, last: int) -> int:
         """Count the passages with an id over `last`."""
@@ -266,12 +286,13 @@ class Catalog:
             " RETURNING id, context, text",
             (path,),
         ).fetchall()
-        self._db.executemany("INSERT INTO dead VALUES (?, 1)", ((row[0],) for row in gone))
+        self._db.executemany("INSERT INTO dead VALUES (?, 1, 1)", ((row[0],) for row in gone))
         return gone
 
     def dead(self) -> list[int]:
         """Give the ids that the vectors' file may still hold though they are gone."""
-        return [row[0] for row in self._db.execute("SELECT id FROM dead ORDER BY id")]
+        rows = self._db.execute("SELECT id FROM dead WHERE in_vectors ORDER BY id")
+        return [row[0] for row in rows]
 
     def dead_in_lexical(self) -> list[int]:
         """Give the ids that the lexical index may still hold though they are gone."""
@@ -280,9 +301,11 @@ class Catalog:
     def note_purged(self, ids: Iterable[int]) -> None:
         """Note that the lexical index no longer holds these ids."""
         self._db.executemany("UPDATE dead SET in_lexical = 0 WHERE id = ?", ((one,) for one in ids))
+        self._db.execute("DELETE FROM dead WHERE NOT in_lexical AND NOT in_vectors")
 
     def forget_dead(self) -> None:
-        """Forget the dead ids that only the vectors' file held: it was made anew without them."""
+        """Note that the vectors' file was made anew without them."""
+        self._db.execute("UPDATE dead SET in_vectors = 0")
         self._db.execute("DELETE FROM dead WHERE NOT in_lexical")
 
     # --- terms --------------------------------------------------------------------------
@@ -301,9 +324,12 @@ class Catalog:
         """Count the passages that hold each of the terms."""
         query = "SELECT passages FROM term WHERE term = ?"
         rows = ((term, self._db.execute(query, (term,)).fetchone()) for term in terms)
-        return {term: row[0] if row else 0 for term, row in rows}
+        return {term: max(0, row[0]) if row else 0 for term, row in rows}
 
 
+_DOCUMENT = (
+    "SELECT id, path, sha256, encoding, size, mtime_ns, ctime_ns, inode, seen_ns FROM document"
+)
 _PASSAGE = (
     "SELECT id, document, start, end, headings, context, text, terms, digest, vector, spans,"
     " sentences FROM passage"
@@ -314,14 +340,15 @@ def _reading(folder: Path, uri: str) -> sqlite3.Connection:
     db = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False)
     try:
         db.execute("PRAGMA busy_timeout = 10000")
-        _check_format(folder, db)
+        check_format(folder, db)
     except BaseException:
         db.close()
         raise
     return db
 
 
-def _check_format(folder: Path, db: sqlite3.Connection) -> None:
+def check_format(folder: Path, db: sqlite3.Connection) -> None:
+    """Refuse a database of another program, or of another format version (ForeignIndexError)."""
     application = db.execute("PRAGMA application_id").fetchone()[0]
     version = db.execute("PRAGMA user_version").fetchone()[0]
     if application != APPLICATION:
@@ -333,6 +360,7 @@ def _check_format(folder: Path, db: sqlite3.Connection) -> None:
         raise ForeignIndexError(
             f"The index {folder} has format {version}; this version of qa reads {FORMAT}",
             hint=REBUILD,
+            ours=True,
         )
 
 
@@ -350,7 +378,9 @@ def _passage(row: tuple[Any, ...]) -> PassageRow:
 
     *fields, digest, vector, spans, sentences = row
     id_, document, start, end, headings, context, text, terms = fields
-    dense = unpack_vector(vector)
+    dense, inside = unpack_vector(vector), unpack_spans(spans)
+    if any(not start <= span.start < span.end <= end for span in inside):
+        raise ValueError(f"passage {id_} has sentences outside itself")
     return PassageRow(
         id=id_,
         document=document,
@@ -362,6 +392,6 @@ def _passage(row: tuple[Any, ...]) -> PassageRow:
         terms=terms,
         digest=digest,
         vector=dense,
-        spans=unpack_spans(spans),
+        spans=inside,
         sentence_vectors=unpack_sentences(sentences, len(dense)),
     )

@@ -5,13 +5,13 @@ from __future__ import annotations
 import errno
 import sqlite3
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from qa.errors import CatalogDamagedError, ReadOnlyIndexError, StorageError
+from qa.errors import CatalogDamagedError, IndexLockedError, ReadOnlyIndexError, StorageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 __all__ = ["storage_failures"]
 
@@ -31,17 +31,13 @@ def storage_failures(folder: Path) -> Iterator[None]:
         if isinstance(error, StorageError) or _is_elsewhere(folder, error):
             raise
         raise _of_system(folder, error) from error
-    except ValueError as error:
-        # tantivy reports what the disk does to it as ValueError with the system's words in it.
-        code = next((c for c in _FULL | _READ_ONLY if f"os error {c}" in str(error)), None)
-        if code is None:
-            raise
-        raise _of_system(folder, OSError(code, str(error))) from error
 
 
 def _is_elsewhere(folder: Path, error: OSError) -> bool:
     """Tell whether the error names a file that is not the index's."""
-    return isinstance(error.filename, str) and not error.filename.startswith(str(folder))
+    if not isinstance(error.filename, str):
+        return False
+    return not Path(error.filename).absolute().is_relative_to(folder.absolute())
 
 
 def _of_system(folder: Path, error: OSError) -> Exception:
@@ -61,6 +57,11 @@ def _of_sqlite(folder: Path, error: sqlite3.DatabaseError) -> Exception:
         return _full(folder)
     if code in {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_CANTOPEN}:
         return _read_only(folder)
+    if code in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
+        return IndexLockedError(
+            f"Another program holds the catalog of the index {folder}",
+            hint="Try again when it is done.",
+        )
     if code == sqlite3.SQLITE_IOERR:
         return StorageError(
             f"The disk refuses to read or write {folder}: {error}",

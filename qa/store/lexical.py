@@ -5,6 +5,8 @@ It may hold passages that are gone from the catalog; whoever searches joins with
 
 from __future__ import annotations
 
+import json
+import re
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -14,12 +16,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
 
-__all__ = ["LexicalDamagedError", "LexicalIndex", "analyse"]
+__all__ = ["LexicalDamagedError", "LexicalIndex", "analyse", "is_complete"]
 
 _ANALYSER = "qa"
 _ID, _TEXT = "id", "text"
 _HEAP = 64 * 1024 * 1024  # bytes that the writer may use before it spills
 _LONGEST_TERM = 64  # bytes
+_PARTS = ("fast", "fieldnorm", "idx", "pos", "store", "term")  # the files of a segment
 
 
 class LexicalDamagedError(Exception):
@@ -112,26 +115,50 @@ class LexicalIndex:
         delete: Iterable[int] = (),
         delete_range: range = range(0),
     ) -> None:
-        """Delete passages by id and by range of ids, add `(id, text)`, and commit."""
-        writer = self._index.writer(_HEAP, 1)
+        """Delete passages by id and by range of ids, add `(id, text)`, and commit.
+
+        Raises:
+            LexicalDamagedError: the files can't be read.
+            OSError: the disk is full or refuses.
+        """
         try:
-            for one in delete:
-                writer.delete_documents_by_term(_ID, one)
-            if delete_range:
-                kind = tantivy.FieldType.Unsigned
-                ends = (delete_range.start, delete_range.stop - 1)
-                writer.delete_documents_by_query(
-                    tantivy.Query.range_query(_schema(), _ID, kind, *ends)
-                )
-            for one, text in add:
-                document = tantivy.Document()
-                document.add_unsigned(_ID, one)
-                document.add_text(_TEXT, text)
-                writer.add_document(document)
-            writer.commit()
-        finally:
-            writer.wait_merging_threads()
-        self.reload()
+            writer = self._index.writer(_HEAP, 1)
+            try:
+                for one in delete:
+                    writer.delete_documents_by_term(_ID, one)
+                if delete_range:
+                    kind = tantivy.FieldType.Unsigned
+                    ends = (delete_range.start, delete_range.stop - 1)
+                    writer.delete_documents_by_query(
+                        tantivy.Query.range_query(_schema(), _ID, kind, *ends)
+                    )
+                for one, text in add:
+                    document = tantivy.Document()
+                    document.add_unsigned(_ID, one)
+                    document.add_text(_TEXT, text)
+                    writer.add_document(document)
+                writer.commit()
+            finally:
+                writer.wait_merging_threads()
+            self.reload()
+        except ValueError as error:
+            # tantivy reports what the system does to it in words.
+            if (code := re.search(r"os error (\d+)", str(error))) is not None:
+                raise OSError(int(code[1]), str(error)) from error
+            raise LexicalDamagedError(str(error)) from error
+        except BaseException as error:
+            raise _unless_panic(error) from error
+
+
+def is_complete(folder: Path) -> bool:
+    """Tell whether every segment's files are there; some are missed only when searching."""
+    try:
+        segments = json.loads((folder / "meta.json").read_text("utf-8"))["segments"]
+        names = [str(segment["segment_id"]).replace("-", "") for segment in segments]
+        there = {path.name for path in folder.iterdir()}
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+    return all(f"{name}.{part}" in there for name in names for part in _PARTS)
 
 
 def _unless_panic(error: BaseException) -> BaseException:

@@ -14,9 +14,10 @@ from qa.errors import (
 )
 from qa.store.catalog import CATALOG, Catalog
 from qa.store.failures import storage_failures
+from qa.store.health import is_healthy
 from qa.store.lexical import LexicalDamagedError, LexicalIndex
 from qa.store.vectors import VectorIndex, VectorsDamagedError
-from qa.store.writing import Writing, lexical_texts, open_lexical, vectors_notes
+from qa.store.writing import DERIVED, Writing, lexical_texts, open_lexical, vectors_notes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -111,19 +112,16 @@ class LocalStore:
                 try:
                     catalog.begin(write=True)
                     catalog.touch_documents(stamps, seen_ns)
+                    catalog.touch_problems(stamps, seen_ns)
                     catalog.commit()
                 finally:
                     catalog.close()
 
     def _catalog_for_writing(self, *, anew: bool) -> Catalog:
-        if anew:
-            try:
-                Catalog.create(self.folder).close()
-            except Exception as error:
-                if isinstance(error, ForeignIndexError) and "another program" in str(error):
-                    raise
-                for name in (CATALOG, f"{CATALOG}-wal", f"{CATALOG}-shm"):
-                    (self.folder / name).unlink(missing_ok=True)
+        _require_ours(self.folder)
+        if anew and not is_healthy(self.folder):
+            for name in (CATALOG, f"{CATALOG}-wal", f"{CATALOG}-shm"):
+                (self.folder / name).unlink(missing_ok=True)
         return Catalog.create(self.folder)
 
     @contextmanager
@@ -185,6 +183,20 @@ class LocalStore:
         index.write(add=lexical_texts(catalog))
         self._lexical = (self._lexical[0], index)
         return index
+
+
+def _require_ours(folder: Path) -> None:
+    """Refuse to make an index among things that are not an index's."""
+    if (folder / CATALOG).exists():
+        return
+    ours = {LOCK, "README.md", ".gitignore", f"{CATALOG}-wal", f"{CATALOG}-shm"}
+    others = [p.name for p in folder.iterdir() if p.name not in ours]
+    others = [name for name in others if not DERIVED.fullmatch(name)]
+    if others:
+        raise ForeignIndexError(
+            f"{folder} is no index: it holds {min(others)!r}",
+            hint="Name an empty or new folder with --index.",
+        )
 
 
 class Snapshot:

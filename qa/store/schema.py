@@ -40,5 +40,6 @@ CREATE TABLE passage (
 CREATE INDEX passage_document ON passage (document);
 CREATE INDEX passage_digest ON passage (digest);
 CREATE TABLE term (term TEXT PRIMARY KEY, passages INTEGER NOT NULL) WITHOUT ROWID;
-CREATE TABLE dead (id INTEGER PRIMARY KEY, in_lexical INTEGER NOT NULL);
+CREATE TABLE dead (id INTEGER PRIMARY KEY, in_lexical INTEGER NOT NULL,
+    in_vectors INTEGER NOT NULL);
 """

@@ -95,15 +95,14 @@ def build(
         with beside.open("rb+") as stream:
             os.fsync(stream.fileno())
         beside.replace(folder / name)
-    size, checksum = _seal(folder / f"{stem}.faiss")
+    size, checksum = _seal(folder, stem)
     return Sealed(len(ids), ids[-1] if ids else 0, size, checksum)
 
 
 def is_whole(folder: Path, stem: str, sealed: Sealed) -> bool:
     """Tell whether the files are those that were sealed."""
     try:
-        ids = folder / f"{stem}.ids.npy"
-        return ids.is_file() and _seal(folder / f"{stem}.faiss") == (sealed.size, sealed.checksum)
+        return _seal(folder, stem) == (sealed.size, sealed.checksum)
     except OSError:
         return False
 
@@ -121,9 +120,9 @@ class VectorIndex:
 
         path = folder / f"{stem}.faiss"
         try:
-            self._ids = np.load(folder / f"{stem}.ids.npy", mmap_mode="r", allow_pickle=False)
-            if (sealed.size, sealed.checksum) != _seal(path) or len(self._ids) != sealed.rows:
+            if (sealed.size, sealed.checksum) != _seal(folder, stem):
                 raise VectorsDamagedError(f"{path} is not the file that was written")
+            self._ids = np.load(folder / f"{stem}.ids.npy", mmap_mode="r", allow_pickle=False)
             self._index = faiss.read_index(str(path), faiss.IO_FLAG_MMAP_IFC)
         except (OSError, ValueError, RuntimeError) as error:
             raise VectorsDamagedError(str(error)) from error
@@ -159,15 +158,20 @@ class VectorIndex:
         return [int(self._ids[row]) for row in rows[0] if row >= 0]
 
 
-def _seal(path: Path) -> tuple[int, int]:
-    """Give size and CRC-32; of a large file, the CRC of its two ends."""
-    size = path.stat().st_size
-    with path.open("rb") as stream:
-        if size <= _CHECKED:
-            return size, zlib.crc32(stream.read())
-        checksum = zlib.crc32(stream.read(_END))
-        stream.seek(-_END, os.SEEK_END)
-        return size, zlib.crc32(stream.read(), checksum)
+def _seal(folder: Path, stem: str) -> tuple[int, int]:
+    """Give size and CRC-32 of both files together; of a large file, the CRC of its two ends."""
+    total, checksum = 0, 0
+    for path in (folder / f"{stem}.ids.npy", folder / f"{stem}.faiss"):
+        size = path.stat().st_size
+        total += size
+        with path.open("rb") as stream:
+            if size <= _CHECKED:
+                checksum = zlib.crc32(stream.read(), checksum)
+            else:
+                checksum = zlib.crc32(stream.read(_END), checksum)
+                stream.seek(-_END, os.SEEK_END)
+                checksum = zlib.crc32(stream.read(), checksum)
+    return total, checksum
 
 
 def _system_error(message: str) -> int:

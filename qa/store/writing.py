@@ -8,6 +8,7 @@ because what the accelerators hold too much vanishes in the join with the catalo
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections import Counter
 from contextlib import suppress
@@ -15,7 +16,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from qa.errors import EncoderMismatchError
-from qa.store.lexical import LexicalDamagedError, LexicalIndex, analyse
+from qa.store.lexical import LexicalDamagedError, LexicalIndex, analyse, is_complete
 from qa.store.vectors import Sealed, build, is_whole
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from qa.types import Document
 
 __all__ = [
+    "DERIVED",
     "Identity",
     "Writing",
     "check_encoder",
@@ -41,6 +43,8 @@ __all__ = [
 # as many as cost a question less than opening the file does, or this share of the file.
 UNMERGED = 256
 UNMERGED_SHARE = 8
+# What a writer may leave behind: nothing else in the folder is ever removed.
+DERIVED = re.compile(r"(?:new-)?vectors-\d+\.(?:faiss|ids\.npy)|lexical-\d+")
 
 
 def lexical_text(context: str, text: str) -> str:
@@ -78,13 +82,19 @@ def vectors_notes(described: str) -> tuple[str, Sealed] | None:
     """Read what the catalog keeps of the vectors' files."""
     if not described:
         return None
-    notes = json.loads(described)
-    return notes.pop("stem"), Sealed(**notes)
+    try:
+        notes = json.loads(described)
+        stem = notes.pop("stem")
+        if DERIVED.fullmatch(f"{stem}.faiss"):
+            return stem, Sealed(**notes)
+    except (ValueError, TypeError, KeyError, AttributeError):
+        pass
+    return None  # as if there were none: they are made again
 
 
 def open_lexical(folder: Path, name: str, passages: int) -> LexicalIndex | None:
     """Open the lexical index of that name; None where it lacks some of the passages."""
-    if not name or not (folder / name / "meta.json").is_file():
+    if not DERIVED.fullmatch(name) or not is_complete(folder / name):
         return None
     try:
         index = LexicalIndex(folder / name)
@@ -93,9 +103,9 @@ def open_lexical(folder: Path, name: str, passages: int) -> LexicalIndex | None:
     return index if index.size >= passages else None
 
 
-def lexical_texts(catalog: Catalog) -> Iterator[tuple[int, str]]:
-    """Give `(id, text)` of all passages, as the lexical index takes them."""
-    return ((one, lexical_text(context, text)) for one, context, text in catalog.texts())
+def lexical_texts(catalog: Catalog, *, first: int = 0) -> Iterator[tuple[int, str]]:
+    """Give `(id, text)` of the passages from id `first` on, as the lexical index takes them."""
+    return ((one, lexical_text(context, text)) for one, context, text in catalog.texts(first))
 
 
 class Writing:
@@ -104,11 +114,11 @@ class Writing:
     def __init__(self, folder: Path, catalog: Catalog) -> None:
         self._folder = folder
         self.catalog = catalog
-        self._added: list[tuple[int, str]] = []
         self._terms: Counter[str] = Counter()
         self._passages = 0
         self._total_terms = 0
         self._ids = iter(range(0))
+        self._first = 0
         self._lost = range(0)
         self._purge: list[int] = []
         self._begun = False
@@ -122,7 +132,7 @@ class Writing:
         if not anew:
             check_encoder(self.catalog, identity.fingerprint, identity.model)
         self._lost, ids = self.catalog.reserve_ids()
-        self._ids = iter(ids)
+        self._ids, self._first = iter(ids), ids.start
         self.catalog.begin(write=True)
         self._begun = True
         self._purge = self.catalog.dead_in_lexical()
@@ -150,9 +160,7 @@ class Writing:
         )
         for row in passages(number, self._ids):
             self.catalog.put_passage(row)
-            text = lexical_text(row.context, row.text)
-            self._added.append((row.id, text))
-            self._terms.update(set(analyse(text)))
+            self._terms.update(set(analyse(lexical_text(row.context, row.text))))
             self._passages += 1
             self._total_terms += row.terms
 
@@ -192,10 +200,15 @@ class Writing:
         catalog, name = self.catalog, self.catalog.meta("lexical")
         index = open_lexical(self._folder, name, before)
         if index is not None:
-            # Ids that a crashed writer had reserved may be in there, though nobody has them.
-            index.write(delete=self._purge, delete_range=self._lost, add=self._added)
-            catalog.note_purged(self._purge)
-            return
+            try:
+                # Ids that a crashed writer had reserved may be in there, though nobody has them.
+                added = lexical_texts(catalog, first=self._first)
+                index.write(delete=self._purge, delete_range=self._lost, add=added)
+            except LexicalDamagedError:
+                pass  # made anew below
+            else:
+                catalog.note_purged(self._purge)
+                return
         name = f"lexical-{catalog.number('changes')}"
         shutil.rmtree(self._folder / name, ignore_errors=True)
         LexicalIndex(self._folder / name).write(add=lexical_texts(catalog))
@@ -224,7 +237,7 @@ class Writing:
         stem = notes[0] if notes else ""
         named = {f"{stem}.faiss", f"{stem}.ids.npy", self.catalog.meta("lexical")}
         for path in self._folder.iterdir():
-            if path.name in named or not path.name.startswith(("vectors-", "lexical-", "new-")):
+            if path.name in named or not DERIVED.fullmatch(path.name):
                 continue
             with suppress(OSError):
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
