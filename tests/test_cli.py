@@ -233,7 +233,7 @@ def test_visible_leaves_ordinary_text_alone() -> None:
     assert visible("naïve 日本語 😀 “quoted”") == "naïve 日本語 😀 “quoted”"
 
 
-@pytest.mark.parametrize("command", ["ask", "index", "status", "show"])
+@pytest.mark.parametrize("command", ["ask", "index", "status", "show", "model"])
 def test_every_command_has_help_with_examples_and_is_documented(run: Run, command: str) -> None:
     status, out, _ = run(command, "--help")
     assert status == 0
@@ -261,3 +261,12 @@ def test_help_and_status_import_no_numpy_faiss_or_model_runtime(
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
     assert cache.is_dir()
+
+
+def test_model_shows_what_is_ready_and_prepare_readies_it(
+    run: Run, cache: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    assert "all-MiniLM-L6-v2" in run("model", "prepare")[1]
+    assert str(cache) in run("model")[1]
+    monkeypatch.setenv("QA_CACHE", str(tmp_path / "none"))
+    assert "qa model prepare" in run("model")[1]

@@ -165,3 +165,36 @@ def test_asking_and_indexing_import_neither_torch_nor_transformers(
         check=False,
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_torch_embeds_where_a_device_is_named(cache: Path, encoder: Encoder[Runtime]) -> None:
+    slow = load_encoder(None, cache=cache, device="cpu")
+    [one] = slow.encode_passages([PassageInput(TEXTS[0], (Span(0, 5),))])
+    assert float(one.passage @ encoder.encode_question(TEXTS[0])) > 0.99999
+
+
+def test_many_questions_give_the_vectors_of_the_first_ones(encoder: Encoder[Runtime]) -> None:
+    """After some questions the graph is opened anew, for speed."""
+    vectors = [encoder.encode_question(TEXTS[0]) for _ in range(12)]
+    assert all(float(vector @ vectors[0]) > 0.999999 for vector in vectors)
+
+
+def test_both_runtimes_give_the_same_passages(cache: Path, encoder: Encoder[Runtime]) -> None:
+    from qa.encoding.runtimes import OnnxRuntime, PassageRuntime
+
+    [folder] = cache.glob("encoders/*")
+    ids = [encoder.tokens.encode(text).ids for text in TEXTS]
+    plain = list(OnnxRuntime(folder, workers=2, warm=True).forward(ids))
+    for one, other in zip(plain, PassageRuntime(folder, workers=2).forward(ids), strict=True):
+        a, b = one.mean(axis=0), other.mean(axis=0)
+        assert a @ b / np.linalg.norm(a) / np.linalg.norm(b) > 0.999
+
+
+def test_two_threads_may_embed_at_the_same_time(encoder: Encoder[Runtime]) -> None:
+    from concurrent.futures import ThreadPoolExecutor
+
+    inputs = [PassageInput(text, (Span(0, len(text)),)) for text in TEXTS] * 20
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda _: list(encoder.encode_passages(inputs)), range(4)))
+    for one, other in zip(found[0], found[3], strict=True):
+        assert np.array_equal(one.passage, other.passage)

@@ -284,3 +284,21 @@ def test_ids_of_passages_are_never_used_twice(
         assert fresh
         assert min(fresh) > max(seen)
         seen |= fresh
+
+
+def test_an_assistant_may_be_asked_from_many_threads_and_awaited(
+    assistant: Assistant, corpus: Path
+) -> None:
+    import asyncio
+    from concurrent.futures import ThreadPoolExecutor
+
+    expected = [cited(assistant.ask(question)) for question in QUESTIONS]
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(assistant.ask, QUESTIONS * 5))
+    assert [cited(answer) for answer in found] == expected * 5
+    (corpus / "new.txt").write_text("Something else.")
+
+    async def together() -> list[Answer]:
+        return list(await asyncio.gather(*map(assistant.ask_async, QUESTIONS)))
+
+    assert [cited(one)[0] for one in asyncio.run(together())] == [one[0] for one in expected]
