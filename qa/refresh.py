@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Progress", "apply"]
 
-_BATCH = 512  # passages embedded between two writes: bounds memory, keeps all cores busy
+_BATCH = 256  # passages embedded between two writes: bounds memory, keeps all cores busy
 
 
 class Progress(Protocol):
@@ -65,6 +65,8 @@ def apply(
     writing.begin(identity, anew=anew)
     passages = encoded = done = 0
     todo = plan.added + plan.changed
+    if todo:
+        progress(0, len(todo), "")
     for batch in _batches(_prepared(plan, corpus, todo, encoder, now_ns)):
         vectors, fresh = _vectors(batch, writing.catalog, encoder())
         encoded += fresh

@@ -9,7 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import HealthCheck, settings
 
+# Machines are shared: how long an example takes says nothing.
+settings.register_profile("qa", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("qa")
 os.environ["HF_HUB_OFFLINE"] = "1"
 for name in [name for name in os.environ if name.startswith("QA_")]:
     del os.environ[name]

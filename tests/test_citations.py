@@ -49,9 +49,7 @@ def test_every_offset_of_a_citation_leads_to_its_quote(
         assert passage.evidence.citation.end <= inside.end
 
 
-@settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=25, suppress_health_check=list(HealthCheck))
 @given(text=TEXTS)
 def test_quotes_of_any_text_are_its_slices(text: str, cache: Path) -> None:
     pairs = [("any.md", f"{text}\n\nwhales sing\n")]

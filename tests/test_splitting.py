@@ -20,9 +20,7 @@ if TYPE_CHECKING:
     from qa.encoding.encoder import Encoder, Runtime
     from qa.types import Document, Passage
 
-LAW = settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+LAW = settings(max_examples=150, suppress_health_check=list(HealthCheck))
 
 
 def document_of(text: str, name: str = "a.md") -> Document:
