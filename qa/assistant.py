@@ -362,7 +362,8 @@ class Assistant:
         """Refuse an index that was made for a corpus elsewhere, unless that one is gone."""
         known = catalog.meta("corpus")
         theirs = self._folder.resolve() / known
-        if known and known != self._location() and theirs.exists():
+        other = theirs.exists() and theirs.resolve() != Path(self._corpus.location)
+        if known and known != self._location() and other:
             raise ForeignIndexError(
                 f"The index {self._folder} was made for the corpus {theirs.resolve()}",
                 hint="Name another folder with --index, or replace it with `qa index --rebuild`.",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import shutil
 import sqlite3
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -199,6 +200,15 @@ def test_an_index_of_another_corpus_is_refused(
     ):
         wrong.refresh()
     assert assistant.ask(QUESTIONS[0]).answered
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links need rights on Windows")
+def test_a_corpus_may_become_a_link_to_where_it_went(
+    assistant: Assistant, corpus: Path, tmp_path: Path
+) -> None:
+    assistant.refresh()
+    corpus.symlink_to(corpus.rename(tmp_path / "elsewhere"))
+    assert assistant.refresh().encoded == 0
 
 
 def test_corpus_and_index_can_be_moved_together(
