@@ -45,7 +45,7 @@ LockTimeout = Annotated[
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, notes or hints.")]
 
 
-def open_assistant(output: Output, **arguments: Any) -> Assistant:  # noqa: ANN401
+def open_assistant(output: Output, **arguments: Any) -> Assistant:  # noqa: ANN401 - checked by Settings
     """Make the assistant from the settings and what was given on the command line."""
     from qa.assistant import Assistant
     from qa.settings import load_settings

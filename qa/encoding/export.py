@@ -112,7 +112,7 @@ def write_graph(transformer: Any, path: Path) -> None:  # noqa: ANN401 - transfo
             super().__init__()
             self.transformer = transformer
 
-        def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> Any:  # noqa: ANN401
+        def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> Any:  # noqa: ANN401 - as above
             out = self.transformer(input_ids=input_ids, attention_mask=attention_mask)
             return out.last_hidden_state
 

@@ -68,7 +68,7 @@ def load_reference(files: ModelFiles, *, device: str | None = None) -> Encoder[T
     from transformers.utils import logging as transformers_logging
 
     torch.set_num_threads(os.cpu_count() or 1)  # the command line starts with one
-    transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call] # untyped there
     logging.getLogger("sentence_transformers").setLevel(logging.ERROR)
     try:
         model: Any = SentenceTransformer(
@@ -98,7 +98,7 @@ def load_reference(files: ModelFiles, *, device: str | None = None) -> Encoder[T
     return Encoder(spec, Tokens(tokenizer.to_str()), TorchRuntime(model[0].auto_model.eval()))
 
 
-def _require_mean_pooling(model: Any, name: str) -> None:  # noqa: ANN401
+def _require_mean_pooling(model: Any, name: str) -> None:  # noqa: ANN401 - untyped
     shape = [type(module).__name__ for module in model]
     pooled = getattr(model[1], "pooling_mode", None) if len(shape) > 1 else None
     plain = shape[:1] == ["Transformer"] and set(shape[2:]) <= {"Normalize"}

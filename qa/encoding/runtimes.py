@@ -124,7 +124,7 @@ class OpenVinoRuntime:
     the same time can lock each other out for ever (seen with OpenVINO 2026.4).
     """
 
-    def __init__(self, folder: Path, openvino: Any, *, workers: int) -> None:  # noqa: ANN401
+    def __init__(self, folder: Path, openvino: Any, *, workers: int) -> None:  # noqa: ANN401 - a module
         core = openvino.Core()
         # Compiling is kept beside the graph, where that can be written.
         core.set_property({"CACHE_DIR": str(folder / _COMPILED)})
@@ -162,7 +162,7 @@ class OpenVinoRuntime:
                     request.wait()
 
 
-def _finished(request: Any) -> NDArray[np.float32]:  # noqa: ANN401
+def _finished(request: Any) -> NDArray[np.float32]:  # noqa: ANN401 - openvino is untyped
     request.wait()
     return np.array(request.get_output_tensor(0).data[0], np.float32)
 

@@ -247,12 +247,6 @@ class Catalog:
         with self._sense():
             return [_passage(row) for row in rows if row]
 
-    def passages_of(self, path: str) -> list[PassageRow]:
-        """Give the passages of one document, in order."""
-        query = _PASSAGE + " WHERE document = (SELECT id FROM document WHERE path = ?)"
-        with self._sense():
-            return [_passage(row) for row in self._db.execute(query + " ORDER BY start", (path,))]
-
     def passage_by_digest(self, digest: bytes) -> PassageRow | None:
         """Give a passage with the same embedded text, if there is one."""
         row = self._db.execute(f"{_PASSAGE} WHERE digest = ? LIMIT 1", (digest,)).fetchone()

@@ -126,6 +126,7 @@ class VectorIndex:
             self._index = faiss.read_index(str(path), faiss.IO_FLAG_MMAP_IFC)
         except (OSError, ValueError, RuntimeError) as error:
             raise VectorsDamagedError(str(error)) from error
+        # The selector only points to the bitmap: both must live as long as this.
         self._selector, self._bitmap = self._without(dead)
 
     def _without(self, dead: Sequence[int]) -> tuple[object | None, NDArray[np.uint8]]:
