@@ -218,11 +218,11 @@ def exactness(folder: Path, cache: Path) -> dict[str, float]:
     model = SentenceTransformer(str(get_model_path()), device="cpu")
     asked = questions(folder / "corpus", 200)
     texts = passages(folder, cache, 1000)
-    ours = [one.passage for one in encoder.encode_passages(PassageInput(t, ()) for t in texts)]
+    ours = [one.vector for one in encoder.encode_passages(PassageInput(t, ()) for t in texts)]
     cosines = (model.encode(texts) * ours).sum(axis=1)
     expected = model.encode(asked)
     of_questions = [
-        float(encoder.encode_question(q) @ v) for q, v in zip(asked, expected, strict=True)
+        float(encoder.encode_question(q).vector @ v) for q, v in zip(asked, expected, strict=True)
     ]
     return {
         "questions_least_cosine": round(min(of_questions), 7),

@@ -8,25 +8,20 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from qa.citing import open_source
-from qa.retrieval.bm25 import bm25, idf
-from qa.retrieval.fusion import fuse
-from qa.retrieval.stopwords import STOP_WORDS
-from qa.store.lexical import analyse
-from qa.store.writing import lexical_text
+from qa.retrieval.scoring import Query, Statistics, score
+from qa.retrieval.terms import content_terms, term_ids
 from qa.types import CitedPassage, Evidence, Scores, Span
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from numpy.typing import NDArray
-
+    from qa.encoding.encoder import EncodedQuestion
     from qa.reading.corpus import Corpus
     from qa.store.local import Snapshot
-    from qa.store.rows import PassageRow
 
-__all__ = ["Ranked", "cite", "is_answered", "question_terms", "rank"]
+__all__ = ["Ranked", "cite", "is_answered", "rank"]
 
-CANDIDATES = 100  # from each retriever
+CANDIDATES = 50  # from each retriever; 400 rank no better (docs/decisions.md)
 # Below this, and without a word in common, a passage is no answer (docs/decisions.md).
 LEAST_COSINE = 0.30
 
@@ -35,87 +30,83 @@ LEAST_COSINE = 0.30
 class Ranked:
     """A candidate with its scores; `sentence` is the number of its best sentence."""
 
-    row: PassageRow
-    document: str
+    passage: int
     scores: Scores
     sentence: int
 
 
-def question_terms(question: str) -> list[str]:
-    """Give the terms to search for: stop words are left out."""
-    words = analyse(question)
-    stop = set(analyse(" ".join(STOP_WORDS)))
-    return [word for word in words if word not in stop]
-
-
-def rank(snapshot: Snapshot, question: str, vector: NDArray[np.float32]) -> list[Ranked]:
-    """Give all candidates for a question, best first; ties go by path, then place.
-
-    Args:
-        snapshot: the index at one moment.
-        question: as it was asked.
-        vector: its unit vector `[d]`.
-    """
-    terms = question_terms(question)
-    ids = snapshot.dense_candidates(vector, CANDIDATES)
+def rank(snapshot: Snapshot, question: str, encoded: EncodedQuestion) -> list[Ranked]:
+    """Give all candidates for a question, best first; ties go by path, then place."""
+    terms = content_terms(question)
+    query = Query(encoded.vector, term_ids(terms), encoded.tokens)
+    ids = snapshot.dense_candidates(query.vector, CANDIDATES)
     ids += snapshot.lexical_candidates(terms, CANDIDATES)
-    rows = snapshot.passages(ids)
-    documents = snapshot.documents([row.document for row in rows])
-    rows = [row for row in rows if row.document in documents and len(row.vector) == len(vector)]
-    if not rows:
+    candidates = snapshot.catalog.candidates(ids, len(query.vector))
+    if not len(candidates):
         return []
-    dense = np.array([float(row.vector @ vector) for row in rows])
-    sentences = [row.sentence_vectors @ vector for row in rows]
-    best = np.array([float(scores.max(initial=-1)) for scores in sentences])
-    lexical = _lexical(snapshot, terms, rows)
-    fused = fuse(dense, best, lexical)
-    ranked = [
-        Ranked(
-            row,
-            documents[row.document].path,
-            Scores(float(fused[n]), float(dense[n]), float(best[n]), float(lexical[n])),
-            int(sentences[n].argmax()) if len(sentences[n]) else 0,
+    scored = score(query, candidates, _statistics(snapshot, query))
+    scores = [
+        Scores(*one)
+        for one in zip(
+            scored.fused.tolist(),
+            scored.dense.tolist(),
+            scored.sentence.tolist(),
+            scored.lexical.tolist(),
+            scored.coverage.tolist(),
+            strict=True,
         )
-        for n, row in enumerate(rows)
     ]
-    return sorted(ranked, key=lambda one: (-one.scores.fused, one.document, one.row.start))
+    ranked = map(Ranked, candidates.ids.tolist(), scores, scored.best.tolist())
+    paths = snapshot.catalog.paths(candidates.documents.tolist())
+    places = zip(
+        (paths[one] for one in candidates.documents.tolist()),
+        candidates.starts.tolist(),
+        strict=True,
+    )
+    in_order = sorted(
+        zip(ranked, places, strict=True), key=lambda pair: (-pair[0].scores.fused, *pair[1])
+    )
+    return [one for one, _ in in_order]
 
 
-def _lexical(
-    snapshot: Snapshot, terms: Sequence[str], rows: Sequence[PassageRow]
-) -> NDArray[np.float64]:
+def _statistics(snapshot: Snapshot, query: Query) -> Statistics:
     catalog = snapshot.catalog
     passages = catalog.number("passages")
-    holding = catalog.passages_with(sorted(set(terms)))
-    weights = {term: idf(passages, count) for term, count in holding.items()}
-    texts = [analyse(lexical_text(row.context, row.text)) for row in rows]
-    return bm25(terms, texts, weights, catalog.number("total_terms") / max(1, passages))
+    return Statistics(
+        passages,
+        catalog.number("total_terms") / max(1, passages),
+        catalog.number("total_tokens") / max(1, passages),
+        np.array(catalog.passages_with("term", query.unique_terms), np.int64),
+        np.array(catalog.passages_with("token", query.unique_tokens), np.int64),
+    )
 
 
 def is_answered(best: Ranked) -> bool:
     """Tell whether the best candidate has anything to do with the question."""
     scores = best.scores
-    return scores.lexical > 0 or (scores.dense + scores.sentence) / 2 >= LEAST_COSINE
+    return scores.coverage > 0 or (scores.dense + scores.sentence) / 2 >= LEAST_COSINE
 
 
 def cite(snapshot: Snapshot, corpus: Corpus, ranked: Sequence[Ranked]) -> list[CitedPassage | None]:
     """Cite each passage from its file as it is now; None where the file is another by now."""
-    documents = snapshot.documents([one.row.document for one in ranked])
+    rows = {row.id: row for row in snapshot.passages([one.passage for one in ranked])}
+    documents = snapshot.documents([row.document for row in rows.values()])
     sources = {
         number: open_source(corpus, row.path, sha256=row.sha256, encoding=row.encoding)
         for number, row in documents.items()
     }
     cited: list[CitedPassage | None] = []
     for one in ranked:
-        source, row = sources[one.row.document], one.row
+        row = rows[one.passage]
+        source = sources[row.document]
         if source is None or source.text[row.start : row.end] != row.text:
             cited.append(None)
             continue
-        span = row.spans[one.sentence] if row.spans else (row.start, row.end)
+        span = row.spans[one.sentence]
         cited.append(
             CitedPassage(
                 source.cite(Span(row.start, row.end), row.heading_path),
-                Evidence(source.cite(Span(*span), row.heading_path), one.scores.sentence),
+                Evidence(source.cite(span, row.heading_path), one.scores.sentence),
                 one.scores,
             )
         )

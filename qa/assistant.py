@@ -287,8 +287,7 @@ class Assistant:
         with self._opened().snapshot() as snapshot:
             self._check_index(snapshot.catalog)
             self._files(snapshot.catalog)
-            vector = self._load().encode_question(question)
-            ranked = rank(snapshot, question, vector)
+            ranked = rank(snapshot, question, self._load().encode_question(question))
             if not ranked or not is_answered(ranked[0]):
                 return [], 0
             found: list[CitedPassage] = []

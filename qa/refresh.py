@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from qa.encoding.encoder import PassageInput, PassageVectors
+from qa.encoding.encoder import EncodedPassage, PassageInput
 from qa.errors import UnreadableDocumentError
 from qa.planning import report
+from qa.retrieval.terms import passage_terms
 from qa.splitting.passages import embedded_text, split
-from qa.store.lexical import analyse
-from qa.store.rows import PassageRow, ProblemRow
-from qa.store.writing import lexical_text
+from qa.store.rows import NewPassage, PassageRow, ProblemRow
 from qa.types import Span
 
 if TYPE_CHECKING:
@@ -68,10 +67,10 @@ def apply(
     if todo:
         progress(0, len(todo), "")
     for batch in _batches(_prepared(plan, corpus, todo, encoder, now_ns)):
-        vectors, fresh = _vectors(batch, writing.catalog, encoder())
+        found, fresh = _encoded(batch, writing.catalog, encoder())
         encoded += fresh
         for one in batch:
-            writing.put(one.document, one.stamp, now_ns, one.rows(vectors))
+            writing.put(one.document, one.stamp, now_ns, one.rows(found))
             passages += len(one.passages)
             done += 1
             progress(done, len(todo), one.document.id)
@@ -92,15 +91,15 @@ class _Prepared:
     digests: tuple[bytes, ...]
 
     def rows(
-        self, vectors: Mapping[bytes, PassageVectors]
-    ) -> Callable[[int, Iterator[int]], Iterable[PassageRow]]:
+        self, encoded: Mapping[bytes, EncodedPassage]
+    ) -> Callable[[int, Iterator[int]], Iterable[NewPassage]]:
         """Give what makes the catalog's rows from the document's number and a source of ids."""
 
-        def make(number: int, ids: Iterator[int]) -> Iterator[PassageRow]:
+        def make(number: int, ids: Iterator[int]) -> Iterator[NewPassage]:
             text = self.document.text
             for passage, digest in zip(self.passages, self.digests, strict=True):
                 body = text[passage.start : passage.end]
-                yield PassageRow(
+                row = PassageRow(
                     id=next(ids),
                     document=number,
                     start=passage.start,
@@ -108,12 +107,11 @@ class _Prepared:
                     heading_path=passage.heading_path,
                     context=passage.context,
                     text=body,
-                    terms=len(analyse(lexical_text(passage.context, body))),
-                    digest=digest,
-                    vector=vectors[digest].passage,
                     spans=passage.sentences,
-                    sentence_vectors=vectors[digest].sentences,
                 )
+                inside = _shifted(passage.sentences, -passage.start)
+                terms = passage_terms(passage.context, body, inside)
+                yield NewPassage(row, digest, encoded[digest], terms)
 
         return make
 
@@ -163,18 +161,18 @@ def _batches(prepared: Iterable[_Prepared]) -> Iterator[list[_Prepared]]:
         yield batch
 
 
-def _vectors(
+def _encoded(
     batch: list[_Prepared], catalog: Catalog, encoder: Encoder[Runtime]
-) -> tuple[dict[bytes, PassageVectors], int]:
+) -> tuple[dict[bytes, EncodedPassage], int]:
     """Give the vectors of all passages, by digest, and how many had to be computed."""
-    known: dict[bytes, PassageVectors] = {}
+    known: dict[bytes, EncodedPassage] = {}
     inputs: dict[bytes, PassageInput] = {}
     for one in batch:
         for passage, digest in zip(one.passages, one.digests, strict=True):
             if digest in known or digest in inputs:
                 continue
-            if (row := catalog.passage_by_digest(digest)) is not None:
-                known[digest] = PassageVectors(row.vector, row.sentence_vectors)
+            if (encoded := catalog.encoded(digest)) is not None:
+                known[digest] = encoded
             else:
                 inputs[digest] = _input(one.document.text, passage)
     fresh = dict(zip(inputs, encoder.encode_passages(inputs.values()), strict=True))
@@ -183,9 +181,11 @@ def _vectors(
 
 def _input(text: str, passage: Passage) -> PassageInput:
     embedded, lead = embedded_text(text, passage)
-    shift = lead - passage.start
-    spans = tuple(Span(start + shift, end + shift) for start, end in passage.sentences)
-    return PassageInput(embedded, spans)
+    return PassageInput(embedded, _shifted(passage.sentences, lead - passage.start))
+
+
+def _shifted(spans: Iterable[Span], by: int) -> tuple[Span, ...]:
+    return tuple(Span(start + by, end + by) for start, end in spans)
 
 
 def _digest(text: str, passage: Passage) -> bytes:

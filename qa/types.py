@@ -130,12 +130,17 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """Where a passage's rank comes from: cosines in [-1, 1], BM25 unbounded, `fused` in [0, 1]."""
+    """Where a passage's rank comes from.
+
+    `dense` and `sentence` are cosines; `lexical` and `coverage` are shares of what the question's
+    terms weigh, in the passage (phrases can take it over 1) and in its best sentence.
+    """
 
     fused: float
     dense: float
     sentence: float
     lexical: float
+    coverage: float
 
 
 @dataclass(frozen=True, slots=True)

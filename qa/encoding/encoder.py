@@ -5,19 +5,29 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
+import numpy as np
+
 from qa.encoding.pooling import mean, sentence_means
 from qa.errors import QuestionError
+from qa.retrieval.stopwords import STOP_WORDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    import numpy as np
     from numpy.typing import NDArray
+    from tokenizers import Encoding
 
     from qa.encoding.tokens import Tokens
     from qa.types import Span
 
-__all__ = ["Encoder", "EncoderSpec", "PassageInput", "PassageVectors", "Runtime"]
+__all__ = [
+    "EncodedPassage",
+    "EncodedQuestion",
+    "Encoder",
+    "EncoderSpec",
+    "PassageInput",
+    "Runtime",
+]
 
 _WINDOW = 256  # passages in flight at once: bounds memory, whatever the corpus
 
@@ -46,11 +56,23 @@ class PassageInput:
 
 
 @dataclass(frozen=True, slots=True)
-class PassageVectors:
-    """Unit vectors, float32: the passage's `[d]`, its sentences' `[m, d]`."""
+class EncodedPassage:
+    """Unit vectors, float32: the passage's `[d]`, its sentences' `[m, d]`; and its tokens.
 
-    passage: NDArray[np.float32]
+    `tokens` are ids, uint32 `[t]`, special tokens left out.
+    """
+
+    vector: NDArray[np.float32]
     sentences: NDArray[np.float32]
+    tokens: NDArray[np.uint32]
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedQuestion:
+    """A question's unit vector, float32 `[d]`, and its tokens, int64, without stop words."""
+
+    vector: NDArray[np.float32]
+    tokens: NDArray[np.int64]
 
 
 class Runtime(Protocol):
@@ -85,24 +107,31 @@ class Encoder(Generic[R_co]):
         prompt = self.tokens.count([self.spec.passage_prompt])[0]
         return self.spec.limit - self.tokens.specials - prompt
 
-    def encode_question(self, question: str) -> NDArray[np.float32]:
-        """Give the unit vector `[d]` of a question.
+    def encode_question(self, question: str) -> EncodedQuestion:
+        """Give the unit vector and the tokens of a question.
 
         Raises:
             QuestionError: it has more tokens than the model reads.
         """
-        ids = self.tokens.encode(self.spec.question_prompt + question).ids
-        if len(ids) > self.spec.limit:
+        prompt = self.spec.question_prompt
+        encoding = self.tokens.encode(prompt + question)
+        if len(encoding.ids) > self.spec.limit:
             raise QuestionError(
-                f"The question has {len(ids):,} tokens; {self.spec.name} reads at most "
+                f"The question has {len(encoding.ids):,} tokens; {self.spec.name} reads at most "
                 f"{self.spec.limit:,}",
                 hint="Ask a shorter question.",
             )
-        [embeddings] = self.runtime.forward([ids])
-        return mean(embeddings)
+        [embeddings] = self.runtime.forward([encoding.ids])
+        tokens = [
+            one
+            for one, (begin, end) in zip(encoding.ids, encoding.offsets, strict=True)
+            if len(prompt) <= begin < end
+            and question[begin - len(prompt) : end - len(prompt)].strip().lower() not in STOP_WORDS
+        ]
+        return EncodedQuestion(mean(embeddings), np.array(tokens, np.int64))
 
-    def encode_passages(self, inputs: Iterable[PassageInput]) -> Iterator[PassageVectors]:
-        """Give the vectors of each input, in order.
+    def encode_passages(self, inputs: Iterable[PassageInput]) -> Iterator[EncodedPassage]:
+        """Give the vectors and tokens of each input, in order.
 
         Raises:
             ValueError: an input is over the limit; splitting should not have made it.
@@ -115,7 +144,7 @@ class Encoder(Generic[R_co]):
                 window = []
         yield from self._encode(window)
 
-    def _encode(self, window: list[PassageInput]) -> Iterator[PassageVectors]:
+    def _encode(self, window: list[PassageInput]) -> Iterator[EncodedPassage]:
         prompt = self.spec.passage_prompt
         encodings = self.tokens.encode_many([prompt + one.text for one in window])
         for one, encoding in zip(window, encodings, strict=True):
@@ -125,6 +154,14 @@ class Encoder(Generic[R_co]):
         embedded = self._passages.forward(encoding.ids for encoding in encodings)
         for one, encoding, embeddings in zip(window, encodings, embedded, strict=True):
             offsets = [(begin - len(prompt), end - len(prompt)) for begin, end in encoding.offsets]
-            yield PassageVectors(
-                mean(embeddings), sentence_means(embeddings, offsets, one.sentences)
+            yield EncodedPassage(
+                mean(embeddings),
+                sentence_means(embeddings, offsets, one.sentences),
+                _tokens(encoding),
             )
+
+
+def _tokens(encoding: Encoding) -> NDArray[np.uint32]:
+    special = encoding.special_tokens_mask
+    tokens = (one for one, mark in zip(encoding.ids, special, strict=True) if not mark)
+    return np.fromiter(tokens, np.uint32)

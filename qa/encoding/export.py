@@ -95,7 +95,7 @@ def export(reference: Encoder[TorchRuntime], folder: Path) -> None:
 
 
 def _check(reference: Encoder[TorchRuntime], folder: Path) -> None:
-    vector = reference.encode_question(_PROBE)
+    vector = reference.encode_question(_PROBE).vector
     ids = reference.tokens.encode(reference.spec.question_prompt + _PROBE).ids
     pooled = next(OnnxRuntime(folder).forward([ids])).mean(axis=0)
     cosine = float(vector @ pooled / np.linalg.norm(pooled))

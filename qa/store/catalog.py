@@ -7,29 +7,30 @@ so that an id that reached an accelerator just before a crash is never given to 
 from __future__ import annotations
 
 import json
-import sqlite3
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
-from qa.errors import CatalogDamagedError, ForeignIndexError, IndexMissingError
+from qa.errors import CatalogDamagedError
 from qa.reading.corpus import Stamp
+from qa.store.database import connect_to_read, connect_to_write
 from qa.store.failures import REBUILD
 from qa.store.rows import DocumentRow, PassageRow, ProblemRow
-from qa.store.schema import SCHEMA
 
 if TYPE_CHECKING:
+    import sqlite3
     from collections import Counter
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["CATALOG", "Catalog", "check_format"]
+    from qa.encoding.encoder import EncodedPassage
+    from qa.retrieval.candidates import Candidates
+    from qa.store.rows import NewPassage
 
-APPLICATION = 0x7161_6361  # "qaca", in the header of the file
-FORMAT = 1
-CATALOG = "catalog.sqlite"
+__all__ = ["Catalog"]
+
 # Ids set aside for one refresh: more than it can use, few enough for 2^31 refreshes.
 ID_BLOCK = 2**32
 
@@ -43,50 +44,13 @@ class Catalog:
 
     @classmethod
     def create(cls, folder: Path) -> Catalog:
-        """Open for writing; made where there is none.
-
-        Raises:
-            ForeignIndexError: another program's database, or another format version.
-        """
-        folder.mkdir(parents=True, exist_ok=True)
-        db = sqlite3.connect(folder / CATALOG, isolation_level=None, check_same_thread=False)
-        try:
-            db.execute("PRAGMA busy_timeout = 10000")
-            if not db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
-                db.execute("PRAGMA journal_mode = WAL")
-                marks = f"PRAGMA application_id={APPLICATION};PRAGMA user_version={FORMAT};"
-                db.executescript(f"BEGIN;{marks}{SCHEMA}COMMIT;")
-            check_format(folder, db)
-            db.execute("PRAGMA synchronous = FULL")
-        except BaseException:
-            db.close()
-            raise
-        return cls(folder, db)
+        """Open for writing; made where there is none; see `connect_to_write`."""
+        return cls(folder, connect_to_write(folder))
 
     @classmethod
     def open(cls, folder: Path) -> Catalog:
-        """Open for reading.
-
-        Raises:
-            IndexMissingError: there is no catalog.
-            ForeignIndexError: another program's database, or another format version.
-        """
-        path = folder / CATALOG
-        if not path.is_file() or path.stat().st_size == 0:
-            raise IndexMissingError(
-                f"There is no index at {folder}", hint="Build it with `qa index`."
-            )
-        uri = path.resolve().as_uri()
-        try:
-            return cls(folder, _reading(folder, f"{uri}?mode=ro"))
-        except sqlite3.OperationalError as error:
-            # In a folder that can't be written SQLite can't share the file with a writer; where
-            # no writer left a log behind, the file is whole by itself.
-            log = path.with_name(f"{CATALOG}-wal")
-            codes = {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY}
-            if error.sqlite_errorcode & 0xFF not in codes or (log.exists() and log.stat().st_size):
-                raise
-            return cls(folder, _reading(folder, f"{uri}?mode=ro&immutable=1"))
+        """Open for reading; see `connect_to_read`."""
+        return cls(folder, connect_to_read(folder))
 
     def close(self) -> None:
         """Close the connection; an open transaction is rolled back."""
@@ -159,6 +123,11 @@ class Catalog:
         rows = (self._db.execute(query, (one,)).fetchone() for one in set(ids))
         return {row[0]: _document(row) for row in rows if row}
 
+    def paths(self, ids: Iterable[int]) -> dict[int, str]:
+        """Give the paths of some documents by id."""
+        query = "SELECT id, path FROM document WHERE id IN (SELECT value FROM json_each(?))"
+        return dict(self._db.execute(query, (json.dumps(list(ids)),)))
+
     def put_document(
         self,
         path: str,
@@ -218,40 +187,60 @@ class Catalog:
 
     # --- passages -----------------------------------------------------------------------
 
-    def put_passage(self, row: PassageRow) -> None:
+    def put_passage(self, new: NewPassage) -> None:
         """Insert a passage."""
-        from qa.store.packing import pack_sentences, pack_spans, pack_vector
+        from qa.store.packing import pack_encoded, pack_spans, pack_terms
 
+        row = new.row
+        vector, sentences, tokens = pack_encoded(new.encoded)
         self._db.execute(
-            "INSERT INTO passage VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            f"INSERT INTO passage ({_SCORED}, {_CITED}, digest)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 row.id,
                 row.document,
                 row.start,
+                vector,
+                sentences,
+                new.terms.length,
+                *pack_terms(new.terms),
+                tokens,
                 row.end,
                 json.dumps(row.heading_path),
                 row.context,
                 row.text,
-                row.terms,
-                row.digest,
-                pack_vector(row.vector),
                 pack_spans(row.spans),
-                pack_sentences(row.sentence_vectors),
+                new.digest,
             ),
         )
 
     def passages(self, ids: Iterable[int]) -> list[PassageRow]:
         """Give those of the passages that exist, in the order of `ids`, each once."""
-        query = _PASSAGE + " WHERE id = ?"
+        query = f"SELECT id, document, start, {_CITED} FROM passage WHERE id = ?"
         rows = (self._db.execute(query, (one,)).fetchone() for one in dict.fromkeys(ids))
         with self._sense():
             return [_passage(row) for row in rows if row]
 
-    def passage_by_digest(self, digest: bytes) -> PassageRow | None:
-        """Give a passage with the same embedded text, if there is one."""
-        row = self._db.execute(f"{_PASSAGE} WHERE digest = ? LIMIT 1", (digest,)).fetchone()
+    def candidates(self, ids: Iterable[int], dimension: int) -> Candidates:
+        """Give those of the passages that exist and whose documents do, by id, as arrays."""
+        from qa.store.packing import unpack_candidates
+
+        query = (
+            f"SELECT {_SCORED} FROM passage WHERE id IN (SELECT value FROM json_each(?))"
+            " AND document IN (SELECT id FROM document) ORDER BY id"
+        )
+        rows = self._db.execute(query, (json.dumps(list(ids)),)).fetchall()
         with self._sense():
-            return _passage(row) if row else None
+            return unpack_candidates(rows, dimension)
+
+    def encoded(self, digest: bytes) -> EncodedPassage | None:
+        """Give what encoding a passage of that digest gave, if there is one."""
+        from qa.store.packing import unpack_encoded
+
+        query = "SELECT vector, sentences, tokens FROM passage WHERE digest = ? LIMIT 1"
+        row = self._db.execute(query, (digest,)).fetchone()
+        with self._sense():
+            return unpack_encoded(*row) if row else None
 
     def texts(self, first: int = 0) -> Iterator[tuple[int, str, str]]:
         """Give `(id, context, text)` of the passages from id `first` on."""
@@ -273,15 +262,15 @@ class Catalog:
         row = self._db.execute("SELECT count(*) FROM passage WHERE id > ?", (last,)).fetchone()
         return int(row[0])
 
-    def drop_passages(self, path: str) -> list[tuple[int, str, str]]:
-        """Delete a document's passages and mark them dead; gives `(id, context, text)`."""
+    def drop_passages(self, path: str) -> Iterator[tuple[int, bytes, bytes]]:
+        """Delete a document's passages and mark them dead; gives `(length, terms, tokens)`."""
         gone = self._db.execute(
             "DELETE FROM passage WHERE document = (SELECT id FROM document WHERE path = ?)"
-            " RETURNING id, context, text",
+            " RETURNING id, length, terms, tokens",
             (path,),
         ).fetchall()
         self._db.executemany("INSERT INTO dead VALUES (?, 1, 1)", ((row[0],) for row in gone))
-        return gone
+        return (row[1:] for row in gone)
 
     def dead(self) -> list[int]:
         """Give the ids that the vectors' file may still hold though they are gone."""
@@ -302,60 +291,31 @@ class Catalog:
         self._db.execute("UPDATE dead SET in_vectors = 0")
         self._db.execute("DELETE FROM dead WHERE NOT in_lexical")
 
-    # --- terms --------------------------------------------------------------------------
+    # --- terms and tokens ---------------------------------------------------------------
 
-    def add_terms(self, counts: Counter[str]) -> None:
-        """Add to the number of passages that hold each term (subtract with negative counts)."""
+    def add_counts(self, table: Literal["term", "token"], counts: Counter[int]) -> None:
+        """Add to the number of passages that hold each id (subtract with negative counts)."""
         self._db.executemany(
-            "INSERT INTO term VALUES (?, ?)"
-            " ON CONFLICT (term) DO UPDATE SET passages = passages + excluded.passages",
+            f"INSERT INTO {table} VALUES (?, ?)"
+            " ON CONFLICT (id) DO UPDATE SET passages = passages + excluded.passages",
             counts.items(),
         )
-        fewer = ((term,) for term, count in counts.items() if count < 0)
-        self._db.executemany("DELETE FROM term WHERE term = ? AND passages = 0", fewer)
+        fewer = ((one,) for one, count in counts.items() if count < 0)
+        self._db.executemany(f"DELETE FROM {table} WHERE id = ? AND passages = 0", fewer)
 
-    def passages_with(self, terms: Sequence[str]) -> dict[str, int]:
-        """Count the passages that hold each of the terms."""
-        query = "SELECT passages FROM term WHERE term = ?"
-        rows = ((term, self._db.execute(query, (term,)).fetchone()) for term in terms)
-        return {term: max(0, row[0]) if row else 0 for term, row in rows}
+    def passages_with(self, table: Literal["term", "token"], ids: Iterable[int]) -> list[int]:
+        """Count the passages that hold each of the ids."""
+        query = f"SELECT passages FROM {table} WHERE id = ?"
+        rows = (self._db.execute(query, (one,)).fetchone() for one in ids)
+        return [max(0, row[0]) if row else 0 for row in rows]
 
 
 _DOCUMENT = (
     "SELECT id, path, sha256, encoding, size, mtime_ns, ctime_ns, inode, seen_ns FROM document"
 )
-_PASSAGE = (
-    "SELECT id, document, start, end, headings, context, text, terms, digest, vector, spans,"
-    " sentences FROM passage"
-)
-
-
-def _reading(folder: Path, uri: str) -> sqlite3.Connection:
-    db = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False)
-    try:
-        db.execute("PRAGMA busy_timeout = 10000")
-        check_format(folder, db)
-    except BaseException:
-        db.close()
-        raise
-    return db
-
-
-def check_format(folder: Path, db: sqlite3.Connection) -> None:
-    """Refuse a database of another program, or of another format version (ForeignIndexError)."""
-    application = db.execute("PRAGMA application_id").fetchone()[0]
-    version = db.execute("PRAGMA user_version").fetchone()[0]
-    if application != APPLICATION:
-        raise ForeignIndexError(
-            f"{folder / CATALOG} was made by another program",
-            hint="Name another folder with --index.",
-        )
-    if version != FORMAT:
-        raise ForeignIndexError(
-            f"The index {folder} has format {version}; this version of qa reads {FORMAT}",
-            hint=REBUILD,
-            ours=True,
-        )
+# What candidates are scored by stands first in a row: the rest is then not even read.
+_SCORED = "id, document, start, vector, sentences, length, terms, counts, tokens"
+_CITED = "end, headings, context, text, spans"
 
 
 def _stamp(stamp: Stamp) -> tuple[int, int, int, int]:
@@ -368,24 +328,11 @@ def _document(row: tuple[Any, ...]) -> DocumentRow:
 
 
 def _passage(row: tuple[Any, ...]) -> PassageRow:
-    from qa.store.packing import unpack_sentences, unpack_spans, unpack_vector
+    from qa.store.packing import unpack_spans
 
-    *fields, digest, vector, spans, sentences = row
-    id_, document, start, end, headings, context, text, terms = fields
-    dense, inside = unpack_vector(vector), unpack_spans(spans)
+    id_, document, start, end, headings, context, text, spans = row
+    inside = unpack_spans(spans)
     if any(not start <= span.start < span.end <= end for span in inside):
         raise ValueError(f"passage {id_} has sentences outside itself")
-    return PassageRow(
-        id=id_,
-        document=document,
-        start=start,
-        end=end,
-        heading_path=tuple(json.loads(headings)),
-        context=context,
-        text=text,
-        terms=terms,
-        digest=digest,
-        vector=dense,
-        spans=inside,
-        sentence_vectors=unpack_sentences(sentences, len(dense)),
-    )
+    path = tuple(json.loads(headings))
+    return PassageRow(id_, document, start, end, path, context, text, inside)

@@ -7,7 +7,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 from qa.errors import ForeignIndexError
-from qa.store.catalog import CATALOG, check_format
+from qa.store.database import CATALOG, check_format
 from qa.store.schema import SCHEMA
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["is_healthy"]
 
 _DAMAGE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR}
-_NUMBERS = ("passages", "total_terms", "changes", "next_id", "pending")
+_NUMBERS = ("passages", "total_terms", "total_tokens", "changes", "next_id", "pending")
 
 
 def is_healthy(folder: Path) -> bool:

@@ -12,38 +12,22 @@ from typing import TYPE_CHECKING
 
 import tantivy
 
+from qa.retrieval.terms import analyser
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
 
-__all__ = ["LexicalDamagedError", "LexicalIndex", "analyse", "is_complete"]
+__all__ = ["LexicalDamagedError", "LexicalIndex", "is_complete"]
 
 _ANALYSER = "qa"
 _ID, _TEXT = "id", "text"
 _HEAP = 64 * 1024 * 1024  # bytes that the writer may use before it spills
-_LONGEST_TERM = 64  # bytes
 _PARTS = ("fast", "fieldnorm", "idx", "pos", "store", "term")  # the files of a segment
 
 
 class LexicalDamagedError(Exception):
     """The files can't be read; they can be made again from the catalog."""
-
-
-def analyse(text: str) -> list[str]:
-    """Give the terms of a text: words in lower case, without accents, Porter-stemmed."""
-    return _analyser().analyze(text)
-
-
-@cache
-def _analyser() -> tantivy.TextAnalyzer:
-    return (
-        tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.simple())
-        .filter(tantivy.Filter.remove_long(_LONGEST_TERM))
-        .filter(tantivy.Filter.lowercase())
-        .filter(tantivy.Filter.ascii_fold())
-        .filter(tantivy.Filter.stemmer("english"))
-        .build()
-    )
 
 
 @cache
@@ -67,7 +51,7 @@ class LexicalIndex:
             if folder is not None:
                 folder.mkdir(parents=True, exist_ok=True)
             self._index = tantivy.Index(_schema(), str(folder) if folder else None)
-            self._index.register_tokenizer(_ANALYSER, _analyser())
+            self._index.register_tokenizer(_ANALYSER, analyser())
             # Reloading is ours to do; otherwise a thread watches the folder.
             self._index.config_reader("manual")
             self._searcher = self._index.searcher()

@@ -12,7 +12,8 @@ from qa.errors import (
     IndexUnusableError,
     ReadOnlyIndexError,
 )
-from qa.store.catalog import CATALOG, Catalog
+from qa.store.catalog import Catalog
+from qa.store.database import CATALOG
 from qa.store.failures import storage_failures
 from qa.store.health import is_healthy
 from qa.store.lexical import LexicalDamagedError, LexicalIndex

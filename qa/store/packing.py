@@ -1,11 +1,13 @@
-"""Vectors and spans to bytes and back, as the catalog keeps them. Little-endian everywhere."""
+"""What passages are found by, to bytes and back, as the catalog keeps it. Little-endian."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from qa.encoding.encoder import EncodedPassage
+from qa.retrieval.candidates import Candidates, Ragged
 from qa.types import Span
 
 if TYPE_CHECKING:
@@ -13,24 +15,63 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from qa.retrieval.terms import PassageTerms
+
 __all__ = [
-    "pack_sentences",
+    "pack_encoded",
     "pack_spans",
-    "pack_vector",
-    "unpack_sentences",
+    "pack_terms",
+    "unpack_candidates",
+    "unpack_encoded",
+    "unpack_ids",
     "unpack_spans",
     "unpack_vector",
 ]
 
+_TERM, _TOKEN = "<i8", "<u4"
 
-def pack_vector(vector: NDArray[np.float32]) -> bytes:
-    """Pack `[d]` as float16, the precision that the FAISS file has too."""
-    return vector.astype("<f2").tobytes()
+
+def pack_encoded(encoded: EncodedPassage) -> tuple[bytes, bytes, bytes]:
+    """Pack vector, sentence vectors and tokens.
+
+    The vector becomes float16, the precision that the FAISS file has too; a sentence's becomes
+    int8 with a float32 scale of its own, off by at most 1/254 of its maximum.
+    """
+    vectors = encoded.sentences
+    highest = np.abs(vectors).max(axis=1, initial=0)
+    scales = np.maximum(highest, np.finfo(np.float32).tiny) / 127
+    sentences = np.empty(len(vectors), _sentence(vectors.shape[1]))
+    sentences["scale"] = scales
+    sentences["codes"] = np.rint(vectors / scales[:, None])
+    return (
+        encoded.vector.astype("<f2").tobytes(),
+        sentences.tobytes(),
+        encoded.tokens.astype(_TOKEN).tobytes(),
+    )
+
+
+def unpack_encoded(vector: bytes, sentences: bytes, tokens: bytes) -> EncodedPassage:
+    """Undo `pack_encoded`."""
+    dense = unpack_vector(vector)
+    packed = np.frombuffer(sentences, _sentence(len(dense)))
+    vectors = np.asarray(packed["codes"] * packed["scale"][:, None], np.float32)
+    return EncodedPassage(dense, vectors, np.frombuffer(tokens, _TOKEN))
 
 
 def unpack_vector(blob: bytes) -> NDArray[np.float32]:
-    """Undo `pack_vector`."""
+    """Give the vector alone, float32 `[d]`."""
     return np.frombuffer(blob, "<f2").astype(np.float32)
+
+
+def pack_terms(terms: PassageTerms) -> tuple[bytes, bytes]:
+    """Pack the ids of terms, and how many stand in the context and in each sentence."""
+    return terms.ids.astype(_TERM).tobytes(), terms.counts.astype("<u4").tobytes()
+
+
+def unpack_ids(terms: bytes, tokens: bytes) -> tuple[set[int], int, set[int]]:
+    """Give the ids of a passage's terms, its length in tokens, and the ids of these."""
+    found = np.frombuffer(tokens, _TOKEN).tolist()
+    return set(np.frombuffer(terms, _TERM).tolist()), len(found), set(found)
 
 
 def pack_spans(spans: Sequence[Span]) -> bytes:
@@ -43,21 +84,42 @@ def unpack_spans(blob: bytes) -> tuple[Span, ...]:
     return tuple(Span(*pair) for pair in np.frombuffer(blob, "<i8").reshape(-1, 2).tolist())
 
 
-def pack_sentences(vectors: NDArray[np.float32]) -> bytes:
-    """Pack `[m, d]` as int8 with a float32 scale a row: off by at most 1/254 of its maximum."""
-    highest = np.abs(vectors).max(axis=1, initial=0)
-    scales = np.maximum(highest, np.finfo(np.float32).tiny) / 127
-    packed = np.empty(len(vectors), _row(vectors.shape[1]))
-    packed["scale"] = scales
-    packed["codes"] = np.rint(vectors / scales[:, None])
-    return packed.tobytes()
+def unpack_candidates(rows: Sequence[tuple[Any, ...]], dimension: int) -> Candidates:
+    """Read many passages at once, from their columns (see `qa.store.catalog`).
+
+    Raises:
+        ValueError: they don't fit together; no writer of ours wrote them.
+    """
+    ids, documents, starts, vectors, sentences, lengths, terms, counts, tokens = (
+        zip(*rows, strict=True) if rows else ((),) * 9
+    )
+    kind = _sentence(dimension)
+    packed = np.frombuffer(b"".join(sentences), kind)
+    parts = np.frombuffer(b"".join(counts), "<u4")
+    of_terms = np.frombuffer(b"".join(terms), _TERM)
+    held = np.array([len(one) // kind.itemsize for one in sentences], np.int64)
+    same = [len(one) // 4 - 1 for one in counts] == held.tolist()
+    if not same or (held < 1).any() or any(len(one) % kind.itemsize for one in sentences):
+        raise ValueError("passages whose sentences don't fit them")
+    return Candidates(
+        ids=np.array(ids, np.int64),
+        documents=np.array(documents, np.int64),
+        starts=np.array(starts, np.int64),
+        vectors=np.frombuffer(b"".join(vectors), "<f2")
+        .reshape(len(rows), dimension)
+        .astype(np.float32),
+        sentences=held,
+        sentence_codes=packed["codes"],
+        sentence_scales=packed["scale"],
+        terms=Ragged.of(of_terms, np.array([len(one) // 8 for one in terms], np.int64)),
+        parts=Ragged.of(of_terms, parts),
+        lengths=np.array(lengths, np.int64),
+        tokens=Ragged.of(
+            np.frombuffer(b"".join(tokens), _TOKEN),
+            np.array([len(one) // 4 for one in tokens], np.int64),
+        ),
+    )
 
 
-def unpack_sentences(blob: bytes, dimension: int) -> NDArray[np.float32]:
-    """Undo `pack_sentences`."""
-    packed = np.frombuffer(blob, _row(dimension))
-    return np.asarray(packed["codes"] * packed["scale"][:, None], np.float32)
-
-
-def _row(dimension: int) -> np.dtype[np.void]:
+def _sentence(dimension: int) -> np.dtype[np.void]:
     return np.dtype([("scale", "<f4"), ("codes", np.int8, (dimension,))])

@@ -6,13 +6,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
+    from qa.encoding.encoder import EncodedPassage
     from qa.reading.corpus import Stamp
+    from qa.retrieval.terms import PassageTerms
     from qa.types import Span
 
-__all__ = ["DocumentRow", "PassageRow", "ProblemRow"]
+__all__ = ["DocumentRow", "NewPassage", "PassageRow", "ProblemRow"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +38,7 @@ class ProblemRow:
 
 @dataclass(frozen=True, slots=True)
 class PassageRow:
-    """A passage as the catalog keeps it.
-
-    `vector` is float32 `[d]` and `sentence_vectors` float32 `[m, d]`, both unit length up to
-    what their storage loses (float16; int8 with a scale of its own per sentence). `spans` are
-    the sentences, relative to the document's text. `terms` is the length in lexical terms.
-    """
+    """A passage as it is read; `spans` are its sentences, relative to the document's text."""
 
     id: int
     document: int
@@ -53,8 +47,14 @@ class PassageRow:
     heading_path: tuple[str, ...]
     context: str
     text: str
-    terms: int
-    digest: bytes
-    vector: NDArray[np.float32]
     spans: tuple[Span, ...]
-    sentence_vectors: NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class NewPassage:
+    """A passage with all that it is found by; `digest` names what decides its vectors."""
+
+    row: PassageRow
+    digest: bytes
+    encoded: EncodedPassage
+    terms: PassageTerms

@@ -1,4 +1,4 @@
-"""The tables of the catalog. A change here is a new FORMAT in `qa.store.catalog`."""
+"""The tables of the catalog. A change here is a new FORMAT in `qa.store.database`."""
 
 from __future__ import annotations
 
@@ -27,19 +27,23 @@ CREATE TABLE passage (
     id        INTEGER PRIMARY KEY,
     document  INTEGER NOT NULL REFERENCES document (id),
     start     INTEGER NOT NULL,
+    vector    BLOB NOT NULL,
+    sentences BLOB NOT NULL,
+    length    INTEGER NOT NULL,
+    terms     BLOB NOT NULL,
+    counts    BLOB NOT NULL,
+    tokens    BLOB NOT NULL,
     end       INTEGER NOT NULL,
     headings  TEXT NOT NULL,
     context   TEXT NOT NULL,
     text      TEXT NOT NULL,
-    terms     INTEGER NOT NULL,
-    digest    BLOB NOT NULL,
-    vector    BLOB NOT NULL,
     spans     BLOB NOT NULL,
-    sentences BLOB NOT NULL
+    digest    BLOB NOT NULL
 );
 CREATE INDEX passage_document ON passage (document);
 CREATE INDEX passage_digest ON passage (digest);
-CREATE TABLE term (term TEXT PRIMARY KEY, passages INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE term (id INTEGER PRIMARY KEY, passages INTEGER NOT NULL);
+CREATE TABLE token (id INTEGER PRIMARY KEY, passages INTEGER NOT NULL);
 CREATE TABLE dead (id INTEGER PRIMARY KEY, in_lexical INTEGER NOT NULL,
     in_vectors INTEGER NOT NULL);
 """

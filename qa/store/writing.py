@@ -16,7 +16,8 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from qa.errors import EncoderMismatchError
-from qa.store.lexical import LexicalDamagedError, LexicalIndex, analyse, is_complete
+from qa.store.lexical import LexicalDamagedError, LexicalIndex, is_complete
+from qa.store.packing import unpack_ids
 from qa.store.vectors import Sealed, build, is_whole
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
     from qa.reading.corpus import Stamp
     from qa.store.catalog import Catalog
-    from qa.store.rows import PassageRow
+    from qa.store.rows import NewPassage
     from qa.types import Document
 
 __all__ = [
@@ -114,9 +115,9 @@ class Writing:
     def __init__(self, folder: Path, catalog: Catalog) -> None:
         self._folder = folder
         self.catalog = catalog
-        self._terms: Counter[str] = Counter()
-        self._passages = 0
-        self._total_terms = 0
+        self._terms: Counter[int] = Counter()
+        self._tokens: Counter[int] = Counter()
+        self._totals: Counter[str] = Counter()
         self._ids = iter(range(0))
         self._first = 0
         self._lost = range(0)
@@ -146,7 +147,7 @@ class Writing:
         document: Document,
         stamp: Stamp,
         seen_ns: int,
-        passages: Callable[[int, Iterator[int]], Iterable[PassageRow]],
+        passages: Callable[[int, Iterator[int]], Iterable[NewPassage]],
     ) -> None:
         """Replace a document: `passages` makes its rows from its id and a source of ids."""
         self.drop_passages(document.id)
@@ -160,9 +161,10 @@ class Writing:
         )
         for row in passages(number, self._ids):
             self.catalog.put_passage(row)
-            self._terms.update(set(analyse(lexical_text(row.context, row.text))))
-            self._passages += 1
-            self._total_terms += row.terms
+            tokens = row.encoded.tokens.tolist()
+            self._terms.update(set(row.terms.ids.tolist()))
+            self._tokens.update(set(tokens))
+            self._totals.update(passages=1, total_terms=row.terms.length, total_tokens=len(tokens))
 
     def drop(self, path: str) -> None:
         """Delete a document."""
@@ -171,22 +173,22 @@ class Writing:
 
     def drop_passages(self, path: str) -> None:
         """Delete a document's passages."""
-        for _, context, text in self.catalog.drop_passages(path):
-            terms = analyse(lexical_text(context, text))
-            self._terms.subtract(set(terms))
-            self._passages -= 1
-            self._total_terms -= len(terms)
+        for length, packed_terms, packed_tokens in self.catalog.drop_passages(path):
+            terms, total_tokens, tokens = unpack_ids(packed_terms, packed_tokens)
+            self._terms.subtract(terms)
+            self._tokens.subtract(tokens)
+            self._totals.update(passages=-1, total_terms=-length, total_tokens=-total_tokens)
 
     def commit(self) -> None:
         """Bring the accelerators up to date, then commit the catalog."""
         if not self._begun:
             return
         catalog = self.catalog
-        catalog.add_terms(self._terms)
+        catalog.add_counts("term", self._terms)
+        catalog.add_counts("token", self._tokens)
         before = catalog.number("passages")
         catalog.set_meta(
-            passages=before + self._passages,
-            total_terms=catalog.number("total_terms") + self._total_terms,
+            **{key: catalog.number(key) + more for key, more in self._totals.items()},
             changes=catalog.number("changes") + 1,
             pending="",
         )

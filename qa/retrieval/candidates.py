@@ -1,0 +1,75 @@
+"""Candidates: the passages that a retriever proposed, as arrays that scoring works on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["Candidates", "Ragged"]
+
+
+@dataclass(frozen=True, slots=True)
+class Ragged:
+    """Rows of different lengths, end to end: row `n` is `values[starts[n] : ends[n]]`."""
+
+    values: NDArray[np.generic]
+    starts: NDArray[np.int64]
+    ends: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, values: NDArray[np.generic], lengths: NDArray[np.integer]) -> Ragged:
+        """Take the values of all rows, in order, and each row's length.
+
+        Raises:
+            ValueError: the lengths don't add up to the number of values.
+        """
+        ends = np.cumsum(lengths, dtype=np.int64)
+        if (int(ends[-1]) if len(ends) else 0) != len(values):
+            raise ValueError("rows and their lengths don't fit")
+        return cls(values, ends - np.asarray(lengths, np.int64), ends)
+
+    def __len__(self) -> int:
+        return len(self.starts)
+
+    def count(self, marked: NDArray[np.bool_]) -> NDArray[np.int64]:
+        """Count the marks in each row: `[..., values]` to `[..., rows]`."""
+        before = np.zeros((*marked.shape[:-1], marked.shape[-1] + 1), np.int64)
+        np.cumsum(marked, axis=-1, out=before[..., 1:])
+        return np.asarray(before[..., self.ends] - before[..., self.starts])
+
+
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """`n` passages with all that their scores are made from.
+
+    Args:
+        ids: of the passages, int64 `[n]`; `documents` and `starts` say where they stand.
+        vectors: float32 `[n, d]`, unit length.
+        sentences: how many each passage has, at least one, int64 `[n]`.
+        sentence_codes: int8 `[s, d]`, all sentences of all passages, each a unit vector when
+            multiplied by its `sentence_scales`, float32 `[s]`.
+        terms: ids of content terms, int64, a row a passage.
+        parts: the same terms, a row for each passage's context, then for each of its sentences.
+        lengths: of the passages in terms, stop words included, int64 `[n]`.
+        tokens: ids of the encoder's tokens, uint32, a row a passage.
+    """
+
+    ids: NDArray[np.int64]
+    documents: NDArray[np.int64]
+    starts: NDArray[np.int64]
+    vectors: NDArray[np.float32]
+    sentences: NDArray[np.int64]
+    sentence_codes: NDArray[np.int8]
+    sentence_scales: NDArray[np.float32]
+    terms: Ragged
+    parts: Ragged
+    lengths: NDArray[np.int64]
+    tokens: Ragged
+
+    def __len__(self) -> int:
+        return len(self.ids)

@@ -1,0 +1,92 @@
+"""Connections to the catalog's file: whose it is, in which format, how it may be opened."""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import TYPE_CHECKING
+
+from qa.errors import ForeignIndexError, IndexMissingError
+from qa.store.failures import REBUILD
+from qa.store.schema import SCHEMA
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = ["CATALOG", "check_format", "connect_to_read", "connect_to_write"]
+
+APPLICATION = 0x7161_6361  # "qaca", in the header of the file
+FORMAT = 2
+CATALOG = "catalog.sqlite"
+
+
+def connect_to_write(folder: Path) -> sqlite3.Connection:
+    """Open for writing; made where there is none.
+
+    Raises:
+        ForeignIndexError: another program's database, or another format version.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    db = sqlite3.connect(folder / CATALOG, isolation_level=None, check_same_thread=False)
+    try:
+        db.execute("PRAGMA busy_timeout = 10000")
+        if not db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+            db.execute("PRAGMA journal_mode = WAL")
+            marks = f"PRAGMA application_id={APPLICATION};PRAGMA user_version={FORMAT};"
+            db.executescript(f"BEGIN;{marks}{SCHEMA}COMMIT;")
+        check_format(folder, db)
+        db.execute("PRAGMA synchronous = FULL")
+    except BaseException:
+        db.close()
+        raise
+    return db
+
+
+def connect_to_read(folder: Path) -> sqlite3.Connection:
+    """Open for reading.
+
+    Raises:
+        IndexMissingError: there is no catalog.
+        ForeignIndexError: another program's database, or another format version.
+    """
+    path = folder / CATALOG
+    if not path.is_file() or path.stat().st_size == 0:
+        raise IndexMissingError(f"There is no index at {folder}", hint="Build it with `qa index`.")
+    uri = path.resolve().as_uri()
+    try:
+        return _reading(folder, f"{uri}?mode=ro")
+    except sqlite3.OperationalError as error:
+        # In a folder that can't be written SQLite can't share the file with a writer; where
+        # no writer left a log behind, the file is whole by itself.
+        log = path.with_name(f"{CATALOG}-wal")
+        codes = {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY}
+        if error.sqlite_errorcode & 0xFF not in codes or (log.exists() and log.stat().st_size):
+            raise
+        return _reading(folder, f"{uri}?mode=ro&immutable=1")
+
+
+def _reading(folder: Path, uri: str) -> sqlite3.Connection:
+    db = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False)
+    try:
+        db.execute("PRAGMA busy_timeout = 10000")
+        check_format(folder, db)
+    except BaseException:
+        db.close()
+        raise
+    return db
+
+
+def check_format(folder: Path, db: sqlite3.Connection) -> None:
+    """Refuse a database of another program, or of another format version (ForeignIndexError)."""
+    application = db.execute("PRAGMA application_id").fetchone()[0]
+    version = db.execute("PRAGMA user_version").fetchone()[0]
+    if application != APPLICATION:
+        raise ForeignIndexError(
+            f"{folder / CATALOG} was made by another program",
+            hint="Name another folder with --index.",
+        )
+    if version != FORMAT:
+        raise ForeignIndexError(
+            f"The index {folder} has format {version}; this version of qa reads {FORMAT}",
+            hint=REBUILD,
+            ours=True,
+        )
