@@ -113,7 +113,7 @@ def warm(folder: Path, cache: Path) -> dict[str, float]:
     asked = questions(folder / "corpus", 200)
     with Assistant(folder / "corpus", folder / "index", cache=str(cache)) as assistant:
         assistant.refresh()
-        encoder = assistant._load()  # noqa: SLF001 - what is compared with
+        encoder = assistant._binding.encoder()  # noqa: SLF001 - what is compared with
         for question in asked[:20]:
             assistant.ask(question, refresh=False)
         whole, forward, fresh = [], [], []

@@ -13,7 +13,7 @@ from qa.retrieval.terms import content_terms, term_ids
 from qa.types import CitedPassage, Evidence, Scores, Span
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from qa.encoding.encoder import EncodedQuestion
     from qa.reading.corpus import Corpus
@@ -35,7 +35,7 @@ class Ranked:
     sentence: int
 
 
-def rank(snapshot: Snapshot, question: str, encoded: EncodedQuestion) -> list[Ranked]:
+def rank(snapshot: Snapshot, question: str, encoded: EncodedQuestion) -> Iterator[Ranked]:
     """Give all candidates for a question, best first; ties go by path, then place."""
     terms = content_terms(question)
     query = Query(encoded.vector, term_ids(terms), encoded.tokens)
@@ -43,30 +43,17 @@ def rank(snapshot: Snapshot, question: str, encoded: EncodedQuestion) -> list[Ra
     ids += snapshot.lexical_candidates(terms, CANDIDATES)
     candidates = snapshot.catalog.candidates(ids, len(query.vector))
     if not len(candidates):
-        return []
+        return
     scored = score(query, candidates, _statistics(snapshot, query))
-    scores = [
-        Scores(*one)
-        for one in zip(
-            scored.fused.tolist(),
-            scored.dense.tolist(),
-            scored.sentence.tolist(),
-            scored.lexical.tolist(),
-            scored.coverage.tolist(),
-            strict=True,
+    for n in np.argsort(-scored.fused, kind="stable").tolist():
+        scores = Scores(
+            fused=float(scored.fused[n]),
+            dense=float(scored.dense[n]),
+            sentence=float(scored.sentence[n]),
+            lexical=float(scored.lexical[n]),
+            coverage=float(scored.coverage[n]),
         )
-    ]
-    ranked = map(Ranked, candidates.ids.tolist(), scores, scored.best.tolist())
-    paths = snapshot.catalog.paths(candidates.documents.tolist())
-    places = zip(
-        (paths[one] for one in candidates.documents.tolist()),
-        candidates.starts.tolist(),
-        strict=True,
-    )
-    in_order = sorted(
-        zip(ranked, places, strict=True), key=lambda pair: (-pair[0].scores.fused, *pair[1])
-    )
-    return [one for one, _ in in_order]
+        yield Ranked(candidates.ids[n], scores, int(scored.best[n]))
 
 
 def _statistics(snapshot: Snapshot, query: Query) -> Statistics:

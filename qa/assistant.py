@@ -8,13 +8,14 @@ import tempfile
 import threading
 import time
 from contextlib import ExitStack
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from qa.binding import Binding
 from qa.errors import (
     CatalogDamagedError,
     EmptyCorpusError,
-    ForeignIndexError,
     IndexLockedError,
     IndexMissingError,
     QuestionError,
@@ -34,8 +35,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from qa.citing import Excerpt
-    from qa.encoding.encoder import Encoder, Runtime
-    from qa.encoding.model import ModelFiles
+    from qa.encoding.encoder import EncodedQuestion, Encoder, Runtime
     from qa.planning import Plan
     from qa.reading.corpus import Corpus
     from qa.refresh import Progress
@@ -83,7 +83,6 @@ class Assistant:
         self._tell = tell
         self._progress = progress or (lambda *_: None)
         self._held = ExitStack()
-        self._encoder: Encoder[Runtime] | None = None
         self._store: LocalStore | None = None
         self._lock = threading.RLock()
         self._folder = self.settings.index_path().absolute()
@@ -101,6 +100,7 @@ class Assistant:
                 max_file_size=self.settings.max_file_size,
                 exclude=self._folder,
             )
+        self._binding = Binding(self.settings, self._corpus, self._folder, tell)
 
     def __enter__(self) -> Self:
         return self
@@ -162,19 +162,21 @@ class Assistant:
             raise QuestionError(f"k is {k}", hint="Ask for at least 1 passage.")
         _check_question(question)
         notes: list[str] = []
-        with self._lock:
-            for attempt in range(_TRIES):
+        for attempt in range(_TRIES):
+            with self._lock:
                 refreshed = refresh and self._refresh_for_answer(notes)
-                passages, dropped = self._passages(question, k)
-                if not dropped or not refreshed or attempt == _TRIES - 1:
-                    break
-            if dropped:
-                notes.append(
-                    f"{dropped} passage{'s' * (dropped > 1)} left out: the file has changed or "
-                    "gone since it was indexed. Run `qa index`."
-                )
-            model = self._load().spec.name
-        return Answer(question, bool(passages), tuple(passages), model, tuple(notes))
+                encoder = self._ready()
+            encoded = encoder.encode_question(question)  # together with those of other threads
+            with self._lock:
+                passages, dropped = self._passages(question, encoder, encoded, k)
+            if not dropped or not refreshed or attempt == _TRIES - 1:
+                break
+        if dropped:
+            notes.append(
+                f"{dropped} passage{'s' * (dropped > 1)} left out: the file has changed or "
+                "gone since it was indexed. Run `qa index`."
+            )
+        return Answer(question, bool(passages), tuple(passages), encoder.spec.name, tuple(notes))
 
     async def ask_async(
         self, question: str, k: int | None = None, *, refresh: bool = True
@@ -195,7 +197,7 @@ class Assistant:
             catalog = Catalog.open(self._folder)
             try:
                 catalog.begin(write=False)
-                self._check_index(catalog)
+                self._binding.check_corpus(catalog)
                 plan = make_plan(self._corpus, catalog, time.time_ns())
                 seen = report(plan)
                 return Status(
@@ -232,7 +234,7 @@ class Assistant:
         if not rebuild:
             try:
                 with store.snapshot() as snapshot:
-                    self._check_index(snapshot.catalog)
+                    self._binding.check_corpus(snapshot.catalog)
                     plan = make_plan(self._corpus, snapshot.catalog, now_ns)
                     self._check_corpus(plan)
                     in_line = plan.is_empty and snapshot.is_sound()
@@ -250,16 +252,16 @@ class Assistant:
         with store.writing(anew=rebuild) as writing:
             catalog = None if rebuild else writing.catalog
             if catalog is not None:
-                self._check_index(catalog)
+                self._binding.check_corpus(catalog)
             plan = make_plan(self._corpus, catalog, now_ns)
             self._check_corpus(plan)
-            files = self._files(writing.catalog, anew=rebuild)
+            files = self._binding.locate(writing.catalog, anew=rebuild)
             return apply(
                 plan,
                 self._corpus,
                 writing,
-                self._load,
-                identity=Identity(files.fingerprint, files.name, self._location()),
+                self._binding.encoder,
+                identity=Identity(files.fingerprint, files.name, self._binding.corpus_location()),
                 now_ns=now_ns,
                 anew=rebuild,
                 progress=self._progress,
@@ -280,25 +282,35 @@ class Assistant:
             return False
         return True
 
-    def _passages(self, question: str, k: int) -> tuple[list[CitedPassage], int]:
+    def _ready(self) -> Encoder[Runtime]:
+        """Give the encoder of the index, loaded."""
+        if not self._binding.is_loaded:
+            with self._opened().snapshot() as snapshot:
+                self._binding.check_corpus(snapshot.catalog)
+                self._binding.locate(snapshot.catalog)
+        return self._binding.encoder()
+
+    def _passages(
+        self, question: str, encoder: Encoder[Runtime], encoded: EncodedQuestion, k: int
+    ) -> tuple[list[CitedPassage], int]:
         """Give the verified passages, and how many of the best were dropped as stale."""
         from qa.answering import cite, is_answered, rank
 
         with self._opened().snapshot() as snapshot:
-            self._check_index(snapshot.catalog)
-            self._files(snapshot.catalog)
-            ranked = rank(snapshot, question, self._load().encode_question(question))
-            if not ranked or not is_answered(ranked[0]):
-                return [], 0
+            self._binding.check_corpus(snapshot.catalog)
+            self._binding.locate(snapshot.catalog)
+            if self._binding.encoder() is not encoder:  # by another model meanwhile
+                encoded = self._binding.encoder().encode_question(question)
+            ranked = rank(snapshot, question, encoded)
             found: list[CitedPassage] = []
             dropped = 0
-            for start in range(0, len(ranked), k):
-                cited = cite(snapshot, self._corpus, ranked[start : start + k])
+            while len(found) < k and (portion := list(islice(ranked, k - len(found)))):
+                if not found and not is_answered(portion[0]):
+                    break
+                cited = cite(snapshot, self._corpus, portion)
                 dropped += cited.count(None)
                 found += [one for one in cited if one is not None]
-                if len(found) >= k:
-                    break
-            return found[:k], dropped
+            return found, dropped
 
     def _opened(self) -> LocalStore:
         if self._store is None:
@@ -307,35 +319,6 @@ class Assistant:
             timeout = self.settings.lock_timeout
             self._store = LocalStore(self._folder, lock_timeout=timeout, tell=self._tell)
         return self._store
-
-    def _load(self) -> Encoder[Runtime]:
-        if self._encoder is None:
-            from qa.encoding.load import load_encoder
-
-            cache = self.settings.cache_path()
-            device = self.settings.device
-            self._encoder = load_encoder(self._model, cache=cache, device=device, tell=self._tell)
-        return self._encoder
-
-    _model: str | None = None
-
-    def _files(self, catalog: Catalog, *, anew: bool = False) -> ModelFiles:
-        """Find the model: the one asked for, else the index's own; it must be the index's."""
-        from qa.encoding.model import locate
-        from qa.store.writing import check_encoder
-
-        name = self.settings.model
-        if name is None and not anew:
-            name = catalog.meta("model") or None
-        # An index from a stranger must not decide what is fetched.
-        asked_for = self.settings.model is not None
-        files = locate(name, cache=self.settings.cache_path(), fetch=asked_for)
-        if not anew:
-            check_encoder(catalog, files.fingerprint, files.name)
-        if self._encoder is not None and self._encoder.spec.fingerprint != files.fingerprint:
-            self._encoder = None
-        self._model = name
-        return files
 
     def _check_corpus(self, plan: Plan) -> None:
         if not plan.scan.stamps:
@@ -346,26 +329,6 @@ class Assistant:
                 + (f" (left out: {left_out})" if left_out else "")
                 + "".join(f" ({one.document}: {one.reason})" for one in seen.problems[:3]),
                 hint="Put text or Markdown files there, or name another corpus with --corpus.",
-            )
-
-    def _location(self) -> str:
-        """Give the corpus as seen from the index: both may be moved or copied together."""
-        if not self._corpus.location:
-            return ""
-        try:
-            return os.path.relpath(self._corpus.location, self._folder.resolve())
-        except ValueError:  # on another drive
-            return self._corpus.location
-
-    def _check_index(self, catalog: Catalog) -> None:
-        """Refuse an index that was made for a corpus elsewhere, unless that one is gone."""
-        known = catalog.meta("corpus")
-        theirs = self._folder.resolve() / known
-        other = theirs.exists() and theirs.resolve() != Path(self._corpus.location)
-        if known and known != self._location() and other:
-            raise ForeignIndexError(
-                f"The index {self._folder} was made for the corpus {theirs.resolve()}",
-                hint="Name another folder with --index, or replace it with `qa index --rebuild`.",
             )
 
 

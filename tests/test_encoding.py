@@ -19,6 +19,9 @@ from qa.errors import ModelError, QuestionError
 from qa.types import Span
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
     from sentence_transformers import SentenceTransformer
 
     from qa.encoding.encoder import Encoder, Runtime
@@ -179,13 +182,61 @@ def test_many_questions_give_the_vectors_of_the_first_ones(encoder: Encoder[Runt
     assert all(float(vector @ vectors[0]) > 0.999999 for vector in vectors)
 
 
+def test_questions_that_arrive_together_take_fewer_passes(encoder: Encoder[Runtime]) -> None:
+    """While the first is computed, the others gather; then they go in one pass."""
+    from threading import Event, Thread
+
+    from qa.encoding.gathering import Gathering
+
+    sizes: list[int] = []
+    entered, go_on = Event(), Event()
+
+    def compute(texts: Sequence[Sequence[int]]) -> list[NDArray[np.float32]]:
+        sizes.append(len(texts))
+        entered.set()
+        assert go_on.wait(30)
+        return encoder.runtime.together(texts)
+
+    gathering = Gathering(compute)
+    ids = [encoder.tokens.encode(text).ids for text in TEXTS]
+    found: dict[int, NDArray[np.float32]] = {}
+    threads = [
+        Thread(target=lambda n=n: found.update({n: gathering(ids[n])})) for n in range(len(ids))
+    ]
+    threads[0].start()
+    assert entered.wait(30)
+    for thread in threads[1:]:
+        thread.start()
+    while len(gathering._waiting) < len(ids) - 1:  # until all have arrived
+        pass
+    go_on.set()
+    for thread in threads:
+        thread.join(30)
+    assert sizes == [1, len(ids) - 1]
+    for n, one in enumerate(ids):
+        [alone] = encoder.runtime.forward([one])
+        assert np.allclose(found[n], alone, atol=1e-5)
+
+
+def test_a_pass_that_fails_tells_everyone_in_it() -> None:
+    from qa.encoding.gathering import Gathering
+
+    def compute(_: Sequence[Sequence[int]]) -> list[NDArray[np.float32]]:
+        raise MemoryError
+
+    gathering = Gathering(compute)
+    for _ in range(2):
+        with pytest.raises(MemoryError):
+            gathering([101, 102])
+
+
 def test_both_runtimes_give_the_same_passages(cache: Path, encoder: Encoder[Runtime]) -> None:
-    from qa.encoding.runtimes import OnnxRuntime, PassageRuntime
+    from qa.encoding.runtimes import FastestRuntime, OnnxRuntime
 
     [folder] = cache.glob("encoders/*")
     ids = [encoder.tokens.encode(text).ids for text in TEXTS]
     plain = list(OnnxRuntime(folder, workers=2, warm=True).forward(ids))
-    for one, other in zip(plain, PassageRuntime(folder, workers=2).forward(ids), strict=True):
+    for one, other in zip(plain, FastestRuntime(folder, workers=2).forward(ids), strict=True):
         a, b = one.mean(axis=0), other.mean(axis=0)
         assert a @ b / np.linalg.norm(a) / np.linalg.norm(b) > 0.999
 

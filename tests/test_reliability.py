@@ -166,7 +166,7 @@ WRITER = """
 import sys, qa
 corpus, index, cache = sys.argv[1:]
 with qa.Assistant(corpus, index, cache=cache) as assistant:
-    assistant._load()
+    assistant._binding.encoder()
     print("go", flush=True)
     assistant.refresh()
 print("done", flush=True)

@@ -15,8 +15,8 @@ import numpy as np
 from qa.encoding.encoder import Encoder, EncoderSpec
 from qa.encoding.runtimes import (
     GRAPH,
+    FastestRuntime,
     OnnxRuntime,
-    PassageRuntime,
     optimise_graph,
     write_passage_graph,
 )
@@ -59,7 +59,7 @@ def load_exported(folder: Path, *, workers: int) -> Encoder[Runtime] | None:
     try:
         tokens = Tokens((folder / _TOKENIZER).read_text("utf-8"))
         questions = OnnxRuntime(folder)
-        return Encoder(spec, tokens, questions, passages=PassageRuntime(folder, workers=workers))
+        return Encoder(spec, tokens, questions, passages=FastestRuntime(folder, workers=workers))
     except Exception:  # noqa: BLE001 - whatever is wrong with it, it can be made again
         shutil.rmtree(folder, ignore_errors=True)
         return None

@@ -51,6 +51,10 @@ class TorchRuntime:
             for n, size in enumerate(sizes):
                 yield np.asarray(found[n, :size], np.float32)
 
+    def together(self, texts: Sequence[Sequence[int]]) -> list[NDArray[np.float32]]:
+        """Give the same of a few texts."""
+        return list(self.forward(texts))
+
 
 def load_reference(files: ModelFiles, *, device: str | None = None) -> Encoder[TorchRuntime]:
     """Load a model through sentence-transformers (seconds: it imports torch).

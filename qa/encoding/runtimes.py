@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from qa.encoding.encoder import Runtime
+    from qa.encoding.encoder import PassageRuntime
 
 __all__ = [
     "GRAPH",
+    "FastestRuntime",
     "OnnxRuntime",
     "OpenVinoRuntime",
-    "PassageRuntime",
     "optimise_graph",
     "write_passage_graph",
 ]
@@ -92,15 +92,22 @@ class OnnxRuntime:
         with ThreadPoolExecutor(self._workers) as pool:
             yield from pool.map(self._run, texts)
 
-    def _run(self, ids: Sequence[int]) -> NDArray[np.float32]:
+    def together(self, texts: Sequence[Sequence[int]]) -> list[NDArray[np.float32]]:
+        """Give the same of a few texts in one pass; equal to about 1e-6."""
         self._passes += 1
         if not self._packed and self._passes > _WARM:
             self._packed = True
             self._session = self._open()
-        row = np.array([ids], np.int64)
-        feed = {"input_ids": row, "attention_mask": np.ones_like(row)}
-        embeddings: NDArray[np.float32] = self._session.run(None, feed)[0][0]
-        return embeddings
+        ids = np.zeros((len(texts), max(map(len, texts))), np.int64)
+        mask = np.zeros_like(ids)
+        for row, text in enumerate(texts):
+            ids[row, : len(text)] = text
+            mask[row, : len(text)] = 1
+        [found] = self._session.run(None, {"input_ids": ids, "attention_mask": mask})
+        return [found[row, : len(text)] for row, text in enumerate(texts)]
+
+    def _run(self, ids: Sequence[int]) -> NDArray[np.float32]:
+        return self.together([ids])[0]
 
     def _open(self) -> Any:  # noqa: ANN401 - onnxruntime is untyped
         import onnxruntime
@@ -167,13 +174,13 @@ def _finished(request: Any) -> NDArray[np.float32]:  # noqa: ANN401 - openvino i
     return np.array(request.get_output_tensor(0).data[0], np.float32)
 
 
-class PassageRuntime:
+class FastestRuntime:
     """The fastest runtime for many passages on this machine, opened when first needed."""
 
     def __init__(self, folder: Path, *, workers: int) -> None:
         self._workers = workers
         self._folder = folder
-        self._chosen: Runtime | None = None
+        self._chosen: PassageRuntime | None = None
         self._lock = threading.Lock()
 
     def forward(self, texts: Iterable[Sequence[int]]) -> Iterator[NDArray[np.float32]]:
@@ -183,7 +190,7 @@ class PassageRuntime:
                 self._chosen = self._chosen or self._choose()
         return self._chosen.forward(texts)
 
-    def _choose(self) -> Runtime:
+    def _choose(self) -> PassageRuntime:
         if (self._folder / _PASSAGE_GRAPH).is_file():
             openvino = _openvino_with_bfloat16()
             if openvino is not None:

@@ -9,7 +9,7 @@ import stat
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from qa.errors import CorpusNotFoundError, SettingsError, UnreadableDocumentError
 from qa.reading.formats import is_supported, read_document
@@ -31,8 +31,7 @@ _MOST_STARS = 6
 RACY_NS = 2_000_000_000
 
 
-@dataclass(frozen=True, slots=True)
-class Stamp:
+class Stamp(NamedTuple):
     """What tells cheaply that a file is the one that was read: size, times, identity."""
 
     size: int
@@ -97,7 +96,7 @@ class FolderCorpus:
     def __init__(self, path: Path, *, max_file_size: int, exclude: Path | None = None) -> None:
         """Take the folder or file; `exclude` is a folder that holds no documents (the index)."""
         self._path = path.absolute()
-        self._exclude = exclude.absolute() if exclude else None
+        self._exclude = str(exclude.absolute()) if exclude else None
         self._max_file_size = max_file_size
 
     @property
@@ -118,7 +117,7 @@ class FolderCorpus:
         """Walk the folder in a fixed order; content is not read."""
         found = Scan()
         if self._path.is_dir():
-            self._walk(self._root, "", [], {self._root.resolve()}, found)
+            self._walk(self._root, "", [], {os.path.realpath(self._root)}, found)
         elif self._path.is_file():
             self._consider(self._path, self._path.name, found)
         else:
@@ -134,7 +133,7 @@ class FolderCorpus:
         try:
             if not self._path.is_dir() and document != self._path.name:
                 raise UnreadableDocumentError(document, "it lies outside the corpus")
-            if not path.resolve().is_relative_to(self._root.resolve()):
+            if not self._is_inside(document):
                 raise UnreadableDocumentError(document, "it lies outside the corpus")
             return path.read_bytes()
         except (OSError, ValueError) as error:
@@ -149,7 +148,7 @@ class FolderCorpus:
         folder: Path,
         prefix: str,
         rules: list[tuple[str, GitIgnoreSpec]],
-        above: set[Path],
+        above: set[str],
         found: Scan,
     ) -> None:
         try:
@@ -168,24 +167,23 @@ class FolderCorpus:
             except UnicodeEncodeError:
                 found.left_out["name is not UTF-8"] += 1
                 continue
-            path = Path(entry.path)
             is_folder = entry.is_dir()
-            if path == self._exclude:
+            if entry.path == self._exclude:
                 continue
             if _is_ignored(document + "/" * is_folder, rules):
                 found.left_out["ignored"] += 1
                 continue
-            if entry.is_symlink() and not self._is_inside(path):
+            if entry.is_symlink() and not self._is_inside(document):
                 found.left_out["link to outside"] += 1
                 continue
             if not is_folder:
-                self._consider(path, document, found)
-            elif (real := path.resolve()) not in above:  # a link to a folder above is a loop
-                self._walk(path, document + "/", rules, above | {real}, found)
+                self._consider(entry, document, found)
+            elif (real := os.path.realpath(entry.path)) not in above:  # else the link is a loop
+                self._walk(Path(entry.path), document + "/", rules, above | {real}, found)
 
-    def _consider(self, path: Path, document: str, found: Scan) -> None:
+    def _consider(self, file: Path | os.DirEntry[str], document: str, found: Scan) -> None:
         try:
-            status = path.stat()
+            status = file.stat()
         except OSError as error:
             found.unreadable[document] = _reason(error)
             return
@@ -201,11 +199,21 @@ class FolderCorpus:
                 status.st_size, status.st_mtime_ns, status.st_ctime_ns, inode
             )
 
-    def _is_inside(self, path: Path) -> bool:
+    def _is_inside(self, document: str) -> bool:
+        """Tell whether the file, links followed, is there and below the root."""
+        path = root = str(self._root)
+        for part in document.split("/"):
+            path = f"{path}{os.sep}{part}"
+            if part in {"", ".", ".."} or os.sep in part or Path(path).is_symlink():
+                break
+        else:
+            return True  # no link on the way: nothing to follow
         try:
-            return path.resolve(strict=True).is_relative_to(self._root.resolve())
-        except (OSError, RuntimeError):
+            real = os.path.realpath(f"{root}{os.sep}{document}", strict=True)
+        except OSError:
             return False
+        root = os.path.realpath(root)
+        return real == root or real.startswith(root.rstrip(os.sep) + os.sep)
 
 
 class PairCorpus:

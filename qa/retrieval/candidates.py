@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
 __all__ = ["Candidates", "Ragged"]
@@ -48,7 +50,7 @@ class Candidates:
     """`n` passages with all that their scores are made from.
 
     Args:
-        ids: of the passages, int64 `[n]`; `documents` and `starts` say where they stand.
+        ids: of the passages.
         vectors: float32 `[n, d]`, unit length.
         sentences: how many each passage has, at least one, int64 `[n]`.
         sentence_codes: int8 `[s, d]`, all sentences of all passages, each a unit vector when
@@ -59,9 +61,7 @@ class Candidates:
         tokens: ids of the encoder's tokens, uint32, a row a passage.
     """
 
-    ids: NDArray[np.int64]
-    documents: NDArray[np.int64]
-    starts: NDArray[np.int64]
+    ids: Sequence[int]
     vectors: NDArray[np.float32]
     sentences: NDArray[np.int64]
     sentence_codes: NDArray[np.int8]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from contextlib import contextmanager
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Literal
 
 from qa.errors import CatalogDamagedError
@@ -123,11 +124,6 @@ class Catalog:
         rows = (self._db.execute(query, (one,)).fetchone() for one in set(ids))
         return {row[0]: _document(row) for row in rows if row}
 
-    def paths(self, ids: Iterable[int]) -> dict[int, str]:
-        """Give the paths of some documents by id."""
-        query = "SELECT id, path FROM document WHERE id IN (SELECT value FROM json_each(?))"
-        return dict(self._db.execute(query, (json.dumps(list(ids)),)))
-
     def put_document(
         self,
         path: str,
@@ -194,8 +190,7 @@ class Catalog:
         row = new.row
         vector, sentences, tokens = pack_encoded(new.encoded)
         self._db.execute(
-            f"INSERT INTO passage ({_SCORED}, {_CITED}, digest)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO passage VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 row.id,
                 row.document,
@@ -216,21 +211,23 @@ class Catalog:
 
     def passages(self, ids: Iterable[int]) -> list[PassageRow]:
         """Give those of the passages that exist, in the order of `ids`, each once."""
-        query = f"SELECT id, document, start, {_CITED} FROM passage WHERE id = ?"
+        query = _PASSAGE + " WHERE id = ?"
         rows = (self._db.execute(query, (one,)).fetchone() for one in dict.fromkeys(ids))
         with self._sense():
             return [_passage(row) for row in rows if row]
 
     def candidates(self, ids: Iterable[int], dimension: int) -> Candidates:
-        """Give those of the passages that exist and whose documents do, by id, as arrays."""
+        """Give those of the passages that exist, with their documents, by path and place."""
         from qa.store.packing import unpack_candidates
 
         query = (
-            f"SELECT {_SCORED} FROM passage WHERE id IN (SELECT value FROM json_each(?))"
-            " AND document IN (SELECT id FROM document) ORDER BY id"
+            "SELECT path, start, passage.id, vector, sentences, length, terms, counts, tokens"
+            " FROM passage JOIN document ON document.id = document"
+            " WHERE passage.id IN (SELECT value FROM json_each(?))"
         )
         rows = self._db.execute(query, (json.dumps(list(ids)),)).fetchall()
         with self._sense():
+            rows.sort(key=itemgetter(0, 1))
             return unpack_candidates(rows, dimension)
 
     def encoded(self, digest: bytes) -> EncodedPassage | None:
@@ -313,9 +310,7 @@ class Catalog:
 _DOCUMENT = (
     "SELECT id, path, sha256, encoding, size, mtime_ns, ctime_ns, inode, seen_ns FROM document"
 )
-# What candidates are scored by stands first in a row: the rest is then not even read.
-_SCORED = "id, document, start, vector, sentences, length, terms, counts, tokens"
-_CITED = "end, headings, context, text, spans"
+_PASSAGE = "SELECT id, document, start, end, headings, context, text, spans FROM passage"
 
 
 def _stamp(stamp: Stamp) -> tuple[int, int, int, int]:

@@ -30,6 +30,8 @@ def connect_to_write(folder: Path) -> sqlite3.Connection:
     try:
         db.execute("PRAGMA busy_timeout = 10000")
         if not db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+            # A passage with its vectors takes about 6 KB; in small pages it lies in pieces.
+            db.execute("PRAGMA page_size = 16384")
             db.execute("PRAGMA journal_mode = WAL")
             marks = f"PRAGMA application_id={APPLICATION};PRAGMA user_version={FORMAT};"
             db.executescript(f"BEGIN;{marks}{SCHEMA}COMMIT;")

@@ -90,7 +90,7 @@ def unpack_candidates(rows: Sequence[tuple[Any, ...]], dimension: int) -> Candid
     Raises:
         ValueError: they don't fit together; no writer of ours wrote them.
     """
-    ids, documents, starts, vectors, sentences, lengths, terms, counts, tokens = (
+    _, _, ids, vectors, sentences, lengths, terms, counts, tokens = (
         zip(*rows, strict=True) if rows else ((),) * 9
     )
     kind = _sentence(dimension)
@@ -102,9 +102,7 @@ def unpack_candidates(rows: Sequence[tuple[Any, ...]], dimension: int) -> Candid
     if not same or (held < 1).any() or any(len(one) % kind.itemsize for one in sentences):
         raise ValueError("passages whose sentences don't fit them")
     return Candidates(
-        ids=np.array(ids, np.int64),
-        documents=np.array(documents, np.int64),
-        starts=np.array(starts, np.int64),
+        ids=ids,
         vectors=np.frombuffer(b"".join(vectors), "<f2")
         .reshape(len(rows), dimension)
         .astype(np.float32),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from qa.encoding.encoder import EncodedPassage
@@ -14,8 +14,7 @@ if TYPE_CHECKING:
 __all__ = ["DocumentRow", "NewPassage", "PassageRow", "ProblemRow"]
 
 
-@dataclass(frozen=True, slots=True)
-class DocumentRow:
+class DocumentRow(NamedTuple):
     """A document as the catalog knows it."""
 
     id: int

@@ -15,7 +15,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
-from qa.errors import EncoderMismatchError
+from qa.binding import check_encoder
 from qa.store.lexical import LexicalDamagedError, LexicalIndex, is_complete
 from qa.store.packing import unpack_ids
 from qa.store.vectors import Sealed, build, is_whole
@@ -33,7 +33,6 @@ __all__ = [
     "DERIVED",
     "Identity",
     "Writing",
-    "check_encoder",
     "lexical_text",
     "lexical_texts",
     "open_lexical",
@@ -60,23 +59,6 @@ class Identity:
     fingerprint: str
     model: str
     corpus: str
-
-
-def check_encoder(catalog: Catalog, fingerprint: str, model: str) -> None:
-    """Refuse to mix vectors of different encoders.
-
-    Raises:
-        EncoderMismatchError: the index was made with another one.
-    """
-    known = catalog.meta("fingerprint")
-    if known and known != fingerprint:
-        theirs = catalog.meta("model")
-        same = "another version of it" if theirs == model else model
-        raise EncoderMismatchError(
-            f"The index {catalog.folder} was made with {theirs}; this is {same}",
-            hint="Ask with the model of the index (leave --model out), or embed all documents "
-            "again with `qa index --rebuild`, naming the model with --model.",
-        )
 
 
 def vectors_notes(described: str) -> tuple[str, Sealed] | None:

@@ -1,0 +1,58 @@
+"""Texts that arrive while another is being computed are computed together, in one pass."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import Future
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+__all__ = ["Gathering"]
+
+_MOST = 16  # texts of a pass: more bring little, and all wait for the last
+
+
+class Gathering:
+    """Serves many threads with few passes.
+
+    Short texts take the time that reading the weights takes, so that eight of them together
+    cost a third of what they cost one by one (docs/decisions.md). Nobody waits for company:
+    whoever finds no pass running starts one, with all who came meanwhile.
+    """
+
+    def __init__(
+        self, compute: Callable[[Sequence[Sequence[int]]], list[NDArray[np.float32]]]
+    ) -> None:
+        """Take what computes several texts in one pass."""
+        self._compute = compute
+        self._waiting: list[tuple[Sequence[int], Future[NDArray[np.float32]]]] = []
+        self._arriving = threading.Lock()
+        self._running = threading.Lock()
+
+    def __call__(self, ids: Sequence[int]) -> NDArray[np.float32]:
+        """Give the token embeddings `[n, d]` of a text of `n` token ids."""
+        mine: Future[NDArray[np.float32]] = Future()
+        with self._arriving:
+            self._waiting.append((ids, mine))
+        while not mine.done():
+            with self._running:
+                if not mine.done():
+                    self._run()
+        return mine.result()
+
+    def _run(self) -> None:
+        with self._arriving:
+            taken, self._waiting = self._waiting[:_MOST], self._waiting[_MOST:]
+        try:
+            found = self._compute([ids for ids, _ in taken])
+        except BaseException as error:  # noqa: BLE001 - each of them learns what happened
+            for _, one in taken:
+                one.set_exception(error)
+        else:
+            for (_, one), embeddings in zip(taken, found, strict=True):
+                one.set_result(embeddings)
