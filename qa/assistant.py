@@ -7,7 +7,7 @@ import os
 import tempfile
 import threading
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -231,30 +231,26 @@ class Assistant:
     def _refresh(self, *, rebuild: bool = False) -> Refresh:
         now_ns = time.time_ns()
         store = self._opened()
+        plan, changes, in_line = None, 0, False
         if not rebuild:
-            try:
-                with store.snapshot() as snapshot:
-                    self._binding.check_corpus(snapshot.catalog)
-                    plan = make_plan(self._corpus, snapshot.catalog, now_ns)
-                    self._check_corpus(plan)
-                    in_line = plan.is_empty and snapshot.is_sound()
-                if in_line:
-                    if plan.touched:
-                        store.touch(plan.touched, now_ns)
-                    return report(plan)
-            except IndexMissingError:
-                self._check_corpus(make_plan(self._corpus, None, now_ns))
-        else:
-            self._check_corpus(make_plan(self._corpus, None, now_ns))
+            with suppress(IndexMissingError), store.snapshot() as snapshot:
+                self._binding.check_corpus(snapshot.catalog)
+                changes = snapshot.catalog.number("changes")
+                plan = self._plan(snapshot.catalog, now_ns)
+                in_line = plan.is_empty and snapshot.is_sound()
+        if plan is not None and in_line:
+            if plan.touched:
+                store.touch(plan.touched, now_ns)
+            return report(plan)
+        plan = plan or self._plan(None, now_ns)
         from qa.refresh import apply
         from qa.store.writing import Identity
 
         with store.writing(anew=rebuild) as writing:
-            catalog = None if rebuild else writing.catalog
-            if catalog is not None:
-                self._binding.check_corpus(catalog)
-            plan = make_plan(self._corpus, catalog, now_ns)
-            self._check_corpus(plan)
+            if not rebuild:
+                self._binding.check_corpus(writing.catalog)
+                if writing.catalog.number("changes") != changes:  # by another writer
+                    plan = self._plan(writing.catalog, now_ns)
             files = self._binding.locate(writing.catalog, anew=rebuild)
             return apply(
                 plan,
@@ -320,7 +316,9 @@ class Assistant:
             self._store = LocalStore(self._folder, lock_timeout=timeout, tell=self._tell)
         return self._store
 
-    def _check_corpus(self, plan: Plan) -> None:
+    def _plan(self, catalog: Catalog | None, now_ns: int) -> Plan:
+        """Compare the corpus with the catalog; refuse a corpus without documents."""
+        plan = make_plan(self._corpus, catalog, now_ns)
         if not plan.scan.stamps:
             seen = report(plan)
             left_out = ", ".join(f"{count} {reason}" for reason, count in seen.left_out.items())
@@ -330,6 +328,7 @@ class Assistant:
                 + "".join(f" ({one.document}: {one.reason})" for one in seen.problems[:3]),
                 hint="Put text or Markdown files there, or name another corpus with --corpus.",
             )
+        return plan
 
 
 def _check_question(question: str) -> None:

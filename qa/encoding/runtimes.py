@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
@@ -55,18 +56,23 @@ def optimise_graph(raw: Path, folder: Path) -> None:
 
 def write_passage_graph(raw: Path, folder: Path) -> None:
     """Write the graph for OpenVINO as well, where it is installed and computes in bfloat16."""
-    if (openvino := _openvino_with_bfloat16()) is not None:
-        graph = openvino.convert_model(str(raw))
+    if (core := _openvino_with_bfloat16()) is not None:
+        import openvino
+
+        graph = core.read_model(str(raw))
         openvino.save_model(graph, str(folder / _PASSAGE_GRAPH), compress_to_fp16=False)
 
 
-def _openvino_with_bfloat16() -> Any:  # noqa: ANN401 - a module, or None
+def _openvino_with_bfloat16() -> Any:  # noqa: ANN401 - openvino.Core, or None
+    # Its converter is not needed, takes half of the import's time, and brings a client of a
+    # telemetry service; openvino does without where it is missing.
+    sys.modules.setdefault("openvino.tools.ovc", None)  # type: ignore[arg-type]
     try:
         import openvino
     except ImportError:
         return None
-    able = openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
-    return openvino if "BF16" in able else None
+    core = openvino.Core()
+    return core if "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES") else None
 
 
 class OnnxRuntime:
@@ -131,8 +137,7 @@ class OpenVinoRuntime:
     the same time can lock each other out for ever (seen with OpenVINO 2026.4).
     """
 
-    def __init__(self, folder: Path, openvino: Any, *, workers: int) -> None:  # noqa: ANN401 - a module
-        core = openvino.Core()
+    def __init__(self, folder: Path, core: Any, *, workers: int) -> None:  # noqa: ANN401 - untyped
         # Compiling is kept beside the graph, where that can be written.
         core.set_property({"CACHE_DIR": str(folder / _COMPILED)})
         model = core.compile_model(
@@ -192,7 +197,7 @@ class FastestRuntime:
 
     def _choose(self) -> PassageRuntime:
         if (self._folder / _PASSAGE_GRAPH).is_file():
-            openvino = _openvino_with_bfloat16()
-            if openvino is not None:
-                return OpenVinoRuntime(self._folder, openvino, workers=self._workers)
+            core = _openvino_with_bfloat16()
+            if core is not None:
+                return OpenVinoRuntime(self._folder, core, workers=self._workers)
         return OnnxRuntime(self._folder, workers=self._workers, warm=True)
