@@ -2,49 +2,95 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
+from itertools import islice
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from qa.citing import open_source
-from qa.retrieval.scoring import Query, Statistics, score
-from qa.retrieval.terms import content_terms, term_ids
-from qa.types import CitedPassage, Evidence, Scores, Span
+from qa.retrieval.evidence import best_sentences, marks
+from qa.retrieval.scoring import Query, Statistics, score, term_shares
+from qa.retrieval.terms import analyse, content_terms, term_ids
+from qa.types import CitedPassage, Evidence, Explanation, Scores, Span
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from qa.encoding.encoder import EncodedQuestion
+    from qa.encoding.reranker import Reranker
     from qa.reading.corpus import Corpus
+    from qa.retrieval.candidates import Candidates
     from qa.store.local import Snapshot
+    from qa.store.rows import PassageRow
 
-__all__ = ["Ranked", "cite", "is_answered", "rank"]
+__all__ = ["Ranked", "Ranking", "cite", "rank", "rerank", "why_not"]
 
 CANDIDATES = 50  # from each retriever; 400 rank no better (docs/decisions.md)
-# Below this, and without a word in common, a passage is no answer (docs/decisions.md).
-LEAST_COSINE = 0.30
+RERANKED = 20  # candidates that a cross-encoder reads
+_UNKNOWN_SHOWN = 5
 
 
 @dataclass(frozen=True, slots=True)
 class Ranked:
-    """A candidate with its scores; `sentence` is the number of its best sentence."""
+    """A candidate with its scores, and the first and last sentence of its evidence."""
 
     passage: int
     scores: Scores
-    sentence: int
+    evidence: tuple[int, int]
+    evidence_score: float
+    terms: tuple[tuple[str, float], ...]
 
 
-def rank(snapshot: Snapshot, question: str, encoded: EncodedQuestion) -> Iterator[Ranked]:
-    """Give all candidates for a question, best first; ties go by path, then place."""
+@dataclass(frozen=True, slots=True)
+class Ranking:
+    """All candidates for a question, best first; `unknown` are its words that no passage has."""
+
+    ranked: Iterator[Ranked]
+    unknown: tuple[str, ...]
+    has_content: bool
+
+
+def rank(
+    snapshot: Snapshot, question: str, encoded: EncodedQuestion, *, explain: bool = False
+) -> Ranking:
+    """Find and order the candidates for a question; ties go by path, then place.
+
+    Args:
+        snapshot: the index at one moment.
+        question: as it was asked.
+        encoded: its vector and tokens.
+        explain: whether to say what each of its terms adds.
+    """
     terms = content_terms(question)
     query = Query(encoded.vector, term_ids(terms), encoded.tokens)
     ids = snapshot.dense_candidates(query.vector, CANDIDATES)
     ids += snapshot.lexical_candidates(terms, CANDIDATES)
     candidates = snapshot.catalog.candidates(ids, len(query.vector))
+    statistics = _statistics(snapshot, query)
+    names = list(dict.fromkeys(terms))
+    lacking = {
+        name
+        for name, held in zip(names, statistics.holding_terms.tolist(), strict=True)
+        if not held
+    }
+    unknown = (word for word in _WORD.findall(question) if lacking.intersection(analyse(word)))
+    ranked = _ranked(query, candidates, statistics, names if explain else ())
+    return Ranking(ranked, tuple(dict.fromkeys(unknown)) if lacking else (), bool(terms))
+
+
+_WORD = re.compile(r"\w+")
+
+
+def _ranked(
+    query: Query, candidates: Candidates, statistics: Statistics, names: Sequence[str]
+) -> Iterator[Ranked]:
     if not len(candidates):
         return
-    scored = score(query, candidates, _statistics(snapshot, query))
+    scored = score(query, candidates, statistics)
+    first = candidates.first_sentences
+    shares = term_shares(query, candidates, statistics) if names else np.empty((0, len(first)))
     for n in np.argsort(-scored.fused, kind="stable").tolist():
         scores = Scores(
             fused=float(scored.fused[n]),
@@ -53,7 +99,9 @@ def rank(snapshot: Snapshot, question: str, encoded: EncodedQuestion) -> Iterato
             lexical=float(scored.lexical[n]),
             coverage=float(scored.coverage[n]),
         )
-        yield Ranked(candidates.ids[n], scores, int(scored.best[n]))
+        sentences = scored.sentences[first[n] : first[n] + candidates.sentences[n]].tolist()
+        terms = tuple(zip(names, shares[:, n].tolist(), strict=True))
+        yield Ranked(candidates.ids[n], scores, best_sentences(sentences), max(sentences), terms)
 
 
 def _statistics(snapshot: Snapshot, query: Query) -> Statistics:
@@ -68,14 +116,41 @@ def _statistics(snapshot: Snapshot, query: Query) -> Statistics:
     )
 
 
-def is_answered(best: Ranked) -> bool:
-    """Tell whether the best candidate has anything to do with the question."""
-    scores = best.scores
-    return scores.coverage > 0 or (scores.dense + scores.sentence) / 2 >= LEAST_COSINE
+def rerank(
+    snapshot: Snapshot, question: str, ranked: Iterator[Ranked], reranker: Reranker
+) -> Iterator[Ranked]:
+    """Order the first candidates anew, by what a cross-encoder makes of each."""
+    first = list(islice(ranked, RERANKED))
+    rows = {row.id: row for row in snapshot.passages([one.passage for one in first])}
+    texts = [_embedded(rows[one.passage]) for one in first]
+    scores = reranker.score(question, texts)
+    best = sorted(range(len(first)), key=lambda n: -scores[n])
+    for n in best:
+        yield replace(first[n], scores=replace(first[n].scores, rerank=scores[n]))
+    yield from ranked
 
 
-def cite(snapshot: Snapshot, corpus: Corpus, ranked: Sequence[Ranked]) -> list[CitedPassage | None]:
-    """Cite each passage from its file as it is now; None where the file is another by now."""
+def _embedded(row: PassageRow) -> str:
+    return f"{row.context}\n{row.text}" if row.context else row.text
+
+
+def cite(
+    snapshot: Snapshot,
+    corpus: Corpus,
+    question: str,
+    ranked: Sequence[Ranked],
+    *,
+    explain: Callable[[str], tuple[tuple[str, float], ...]] | None = None,
+) -> list[CitedPassage | None]:
+    """Cite each passage from its file as it is now; None where the file is another by now.
+
+    Args:
+        snapshot: what was ranked.
+        corpus: where the files are.
+        question: as it was asked.
+        ranked: from the same snapshot.
+        explain: gives the words of an embedded text that add most to its cosine.
+    """
     rows = {row.id: row for row in snapshot.passages([one.passage for one in ranked])}
     documents = snapshot.documents([row.document for row in rows.values()])
     sources = {
@@ -89,12 +164,27 @@ def cite(snapshot: Snapshot, corpus: Corpus, ranked: Sequence[Ranked]) -> list[C
         if source is None or source.text[row.start : row.end] != row.text:
             cited.append(None)
             continue
-        span = row.spans[one.sentence]
-        cited.append(
-            CitedPassage(
-                source.cite(Span(row.start, row.end), row.heading_path),
-                Evidence(source.cite(span, row.heading_path), one.scores.sentence),
-                one.scores,
-            )
+        begin, end = one.evidence
+        place = Span(row.spans[begin].start, row.spans[end].end)
+        evidence = Evidence(
+            source.cite(place, row.heading_path),
+            one.evidence_score,
+            marks(question, source.text, place),
         )
+        citation = source.cite(Span(row.start, row.end), row.heading_path)
+        explanation = None
+        if explain is not None:
+            explanation = Explanation(one.terms, explain(_embedded(row)))
+        cited.append(CitedPassage(citation, evidence, one.scores, explanation))
     return cited
+
+
+def why_not(ranking: Ranking, probability: float, threshold: float) -> str:
+    """Say why a question is not answered, in a sentence."""
+    if not ranking.has_content:
+        return "The question has no word that says what it is about."
+    chance = f"the probability that the documents answer it is {probability:.2f}"
+    if ranking.unknown:
+        words = ", ".join(f"“{word}”" for word in ranking.unknown[:_UNKNOWN_SHOWN])
+        return f"The documents nowhere mention {words}; {chance}, under {threshold:.2f}."
+    return f"No passage comes near enough: {chance}, under {threshold:.2f}."

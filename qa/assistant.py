@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import os
 import tempfile
 import threading
 import time
 from contextlib import ExitStack, suppress
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from qa.asking import check_question
 from qa.binding import Binding
 from qa.errors import (
     CatalogDamagedError,
@@ -24,21 +27,25 @@ from qa.errors import (
 )
 from qa.planning import make_plan, report
 from qa.reading.corpus import FolderCorpus, PairCorpus
+from qa.retrieval.calibration import DEFAULT, read_calibration
 from qa.settings import Settings
 from qa.store.catalog import Catalog
 from qa.store.failures import storage_failures
 from qa.types import Answer, Status
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
     from types import TracebackType
     from typing import Self
 
+    from qa.answering import Ranking
     from qa.citing import Excerpt
     from qa.encoding.encoder import EncodedQuestion, Encoder, Runtime
+    from qa.evaluation.questions import Question
     from qa.planning import Plan
     from qa.reading.corpus import Corpus
     from qa.refresh import Progress
+    from qa.retrieval.calibration import Calibration
     from qa.store.local import LocalStore
     from qa.types import CitedPassage, Refresh
 
@@ -46,7 +53,6 @@ __all__ = ["Assistant"]
 
 # An answer whose files change while it is made is made again this often, then without them.
 _TRIES = 3
-LONGEST_QUESTION = 10_000  # characters; the encoder's own limit, in tokens, is checked as well
 
 
 class Assistant:
@@ -71,7 +77,7 @@ class Assistant:
         corpus: str | os.PathLike[str] | None = None,
         index: str | os.PathLike[str] | None = None,
         *,
-        documents: Iterable[tuple[str, str]] | None = None,
+        documents: PairCorpus | Iterable[tuple[str, str]] | None = None,
         settings: Settings | None = None,
         tell: Callable[[str], None] = lambda _: None,
         progress: Progress | None = None,
@@ -88,7 +94,8 @@ class Assistant:
         self._folder = self.settings.index_path().absolute()
         self._corpus: Corpus
         if documents is not None:
-            self._corpus = PairCorpus(documents)
+            pairs = documents if isinstance(documents, PairCorpus) else PairCorpus(documents)
+            self._corpus = pairs
             if self.settings.index is None:
                 folder = tempfile.TemporaryDirectory(prefix="qa-", ignore_cleanup_errors=True)
                 index = self._held.enter_context(folder)
@@ -144,12 +151,23 @@ class Assistant:
             done = self._refresh(rebuild=rebuild)
         return dataclasses.replace(done, seconds=time.monotonic() - started)
 
-    def ask(self, question: str, k: int | None = None, *, refresh: bool = True) -> Answer:
-        """Answer a question with at most `k` cited passages, best first.
+    def ask(
+        self,
+        question: str,
+        k: int | None = None,
+        *,
+        threshold: float | None = None,
+        refresh: bool = True,
+        explain: bool = False,
+    ) -> Answer:
+        """Answer a question with at most `k` cited passages, best first, or abstain.
 
         Args:
             question: in plain language.
             k: by default `Settings.k`.
+            threshold: abstain where the probability of an answer is lower; by default
+                `Settings.threshold`; 0 never abstains as long as there is a passage.
+            explain: whether to say what each passage's score is made of.
             refresh: whether to bring the index in line with the corpus first. Without it,
                 passages of files that have changed since are left out of the answer.
 
@@ -160,7 +178,10 @@ class Assistant:
         k = self.settings.k if k is None else k
         if k < 1:
             raise QuestionError(f"k is {k}", hint="Ask for at least 1 passage.")
-        _check_question(question)
+        threshold = self.settings.threshold if threshold is None else threshold
+        if not 0 <= threshold <= 1:
+            raise QuestionError(f"The threshold is {threshold}", hint="It goes from 0 to 1.")
+        check_question(question)
         notes: list[str] = []
         for attempt in range(_TRIES):
             with self._lock:
@@ -168,7 +189,9 @@ class Assistant:
                 encoder = self._ready()
             encoded = encoder.encode_question(question)  # together with those of other threads
             with self._lock:
-                passages, dropped = self._passages(question, encoder, encoded, k)
+                ranking, passages, dropped, probability = self._passages(
+                    question, encoder, encoded, k, explain=explain
+                )
             if not dropped or not refreshed or attempt == _TRIES - 1:
                 break
         if dropped:
@@ -176,15 +199,47 @@ class Assistant:
                 f"{dropped} passage{'s' * (dropped > 1)} left out: the file has changed or "
                 "gone since it was indexed. Run `qa index`."
             )
-        return Answer(question, bool(passages), tuple(passages), encoder.spec.name, tuple(notes))
+        from qa.answering import why_not
 
-    async def ask_async(
-        self, question: str, k: int | None = None, *, refresh: bool = True
-    ) -> Answer:
+        answered = bool(passages) and probability >= threshold
+        return Answer(
+            question=question,
+            answered=answered,
+            probability=probability,
+            passages=tuple(passages) if answered else (),
+            nearest=() if answered else tuple(passages),
+            reason="" if answered else why_not(ranking, probability, threshold),
+            model=encoder.spec.name,
+            notes=tuple(notes),
+        )
+
+    async def ask_async(self, question: str, k: int | None = None, **options: Any) -> Answer:  # noqa: ANN401 - those of `ask`
         """Do what `ask` does without holding up the event loop; may be awaited many at once."""
         import asyncio
 
-        return await asyncio.to_thread(self.ask, question, k, refresh=refresh)
+        return await asyncio.to_thread(self.ask, question, k, **options)
+
+    def calibrate(self, questions: Sequence[Question] | None) -> Calibration:
+        """Fit the probability to questions of which some are marked unanswerable.
+
+        The fit is drawn to the default where there are few; it is kept in the index, and goes
+        with it when that is made anew. None goes back to the default.
+
+        Raises:
+            QuestionsError: there are too few of either kind.
+            CorpusError, IndexUnusableError: see `refresh`.
+        """
+        self.refresh()
+        fitted, kept = DEFAULT, ""
+        if questions is not None:
+            from qa.evaluation.evaluate import evaluate
+            from qa.evaluation.fitting import fit_own
+
+            fitted = fit_own(evaluate(self, questions))
+            kept = json.dumps(dataclasses.asdict(fitted))
+        with self._lock, self._opened().writing() as writing:
+            writing.keep(calibration=kept)
+        return fitted
 
     def status(self) -> Status:
         """Tell what is indexed, and how far the corpus has moved on since.
@@ -287,26 +342,38 @@ class Assistant:
         return self._binding.encoder()
 
     def _passages(
-        self, question: str, encoder: Encoder[Runtime], encoded: EncodedQuestion, k: int
-    ) -> tuple[list[CitedPassage], int]:
-        """Give the verified passages, and how many of the best were dropped as stale."""
-        from qa.answering import cite, is_answered, rank
+        self,
+        question: str,
+        encoder: Encoder[Runtime],
+        encoded: EncodedQuestion,
+        k: int,
+        *,
+        explain: bool,
+    ) -> tuple[Ranking, list[CitedPassage], int, float]:
+        """Give the verified passages, how many were dropped as stale, and the probability."""
+        from qa.answering import cite, rank, rerank
 
         with self._opened().snapshot() as snapshot:
             self._binding.check_corpus(snapshot.catalog)
             self._binding.locate(snapshot.catalog)
             if self._binding.encoder() is not encoder:  # by another model meanwhile
-                encoded = self._binding.encoder().encode_question(question)
-            ranked = rank(snapshot, question, encoded)
+                encoder = self._binding.encoder()
+                encoded = encoder.encode_question(question)
+            ranking = rank(snapshot, question, encoded, explain=explain)
+            ranked = ranking.ranked
+            if (reranker := self._binding.reranker()) is not None:
+                ranked = rerank(snapshot, question, ranked, reranker)
+            shares = partial(encoder.word_shares, vector=encoded.vector) if explain else None
             found: list[CitedPassage] = []
             dropped = 0
             while len(found) < k and (portion := list(islice(ranked, k - len(found)))):
-                if not found and not is_answered(portion[0]):
-                    break
-                cited = cite(snapshot, self._corpus, portion)
+                cited = cite(snapshot, self._corpus, question, portion, explain=shares)
                 dropped += cited.count(None)
                 found += [one for one in cited if one is not None]
-            return found, dropped
+            calibration = read_calibration(snapshot.catalog.meta("calibration"))
+            passages = snapshot.catalog.number("passages")
+        probability = calibration.probability(found[0].scores, passages) if found else 0.0
+        return ranking, found, dropped, probability
 
     def _opened(self) -> LocalStore:
         if self._store is None:
@@ -329,15 +396,3 @@ class Assistant:
                 hint="Put text or Markdown files there, or name another corpus with --corpus.",
             )
         return plan
-
-
-def _check_question(question: str) -> None:
-    if any("\ud800" <= character <= "\udfff" for character in question):
-        raise QuestionError("The question is not UTF-8", hint="Check the terminal's encoding.")
-    if not question.strip():
-        raise QuestionError("The question is empty", hint='Ask like this: qa ask "Who …?"')
-    if len(question) > LONGEST_QUESTION:
-        raise QuestionError(
-            f"The question has {len(question):,} characters; at most {LONGEST_QUESTION:,} are read",
-            hint="Ask a shorter question.",
-        )

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from qa.encoding.encoder import Encoder, Runtime
     from qa.encoding.model import ModelFiles
+    from qa.encoding.reranker import Reranker
     from qa.reading.corpus import Corpus
     from qa.settings import Settings
     from qa.store.catalog import Catalog
@@ -34,6 +35,7 @@ class Binding:
         self._name: str | None = None
         self._files: ModelFiles | None = None
         self._encoder: Encoder[Runtime] | None = None
+        self._reranker: Reranker | None = None
 
     def corpus_location(self) -> str:
         """Give the corpus as seen from the index: both may be moved or copied together."""
@@ -106,6 +108,19 @@ class Binding:
                 tell=self._tell,
             )
         return self._encoder
+
+    def reranker(self) -> Reranker | None:
+        """Give the cross-encoder that the settings name, loaded; None where they name none.
+
+        Raises:
+            ModelError: see `qa.encoding.reranker.load_reranker`.
+        """
+        if self._reranker is None and self._settings.rerank is not None:
+            from qa.encoding.reranker import load_reranker
+
+            cache = self._settings.cache_path()
+            self._reranker = load_reranker(self._settings.rerank, cache=cache, tell=self._tell)
+        return self._reranker
 
 
 def check_encoder(catalog: Catalog, fingerprint: str, model: str) -> None:

@@ -4,6 +4,8 @@ QaError
 ├── SettingsError (ValueError)          a setting that is unknown or makes no sense
 ├── QuestionError (ValueError)          an empty question, or one longer than the encoder reads
 ├── CitationError (LookupError)         a citation that names nothing
+├── QuestionsError (ValueError)         a file of questions that is not one
+├── MissingExtraError (ImportError)     a command that needs more to be installed
 ├── CorpusError
 │   ├── CorpusNotFoundError             no such folder or file
 │   ├── EmptyCorpusError                nothing in it can be read
@@ -34,9 +36,11 @@ __all__ = [
     "IndexLockedError",
     "IndexMissingError",
     "IndexUnusableError",
+    "MissingExtraError",
     "ModelError",
     "QaError",
     "QuestionError",
+    "QuestionsError",
     "ReadOnlyIndexError",
     "SettingsError",
     "StorageError",
@@ -58,6 +62,20 @@ class SettingsError(QaError, ValueError):
 
 class QuestionError(QaError, ValueError):
     """The question is empty or longer than the encoder reads."""
+
+
+class QuestionsError(QaError, ValueError):
+    """A file of questions can't be read, or does not serve."""
+
+
+class MissingExtraError(QaError, ImportError):
+    """Something asked for needs an extra of this package."""
+
+    def __init__(self, wish: str, extra: str) -> None:
+        super().__init__(
+            f"{wish} needs more to be installed",
+            hint=f"Install it: pip install 'retrieval-qa[{extra}]'",
+        )
 
 
 class CitationError(QaError, LookupError):

@@ -31,9 +31,12 @@ class Settings:
         model: a local path or a hub name; by default the model that the index was made with,
             and for a new index all-MiniLM-L6-v2.
         k: how many passages an answer shows at most.
+        threshold: the probability, from 0 to 1, below which a question counts as not answered.
         max_file_size: files of more bytes than this are left out.
         cache: the folder for what can be made again (exported models); by default the user's
             cache directory.
+        rerank: a local path or a hub name of a cross-encoder that orders the best passages
+            anew; by default none does.
         device: what embeds documents, as torch names it ("cuda"); by default the processor,
             without torch.
         lock_timeout: seconds to wait for another process that writes the same index.
@@ -43,13 +46,15 @@ class Settings:
     index: str | None = None
     model: str | None = None
     k: int = 5
+    threshold: float = 0.5
     max_file_size: int = 10 * 1024 * 1024
     cache: str | None = None
+    rerank: str | None = None
     device: str | None = None
     lock_timeout: float = 60.0
 
     def __post_init__(self) -> None:
-        for key in ("corpus", "index", "model", "cache", "device"):
+        for key in ("corpus", "index", "model", "cache", "rerank", "device"):
             value = getattr(self, key)
             if value == "":
                 raise SettingsError(f"{key} is empty", hint="Give it a value, or leave it out.")
@@ -59,6 +64,8 @@ class Settings:
                 )
         if self.k < 1:
             raise SettingsError(f"k is {self.k}", hint="Ask for at least 1 passage.")
+        if not 0 <= self.threshold <= 1:
+            raise SettingsError(f"threshold is {self.threshold}", hint="It goes from 0 to 1.")
         if self.max_file_size < 1:
             raise SettingsError(
                 f"max_file_size is {self.max_file_size}", hint="Give a number of bytes above 0."
@@ -134,7 +141,7 @@ def _from_file(file: Path) -> dict[str, Any]:
 
 
 def _kind(key: str, *, where: str) -> type:
-    kinds = {"k": int, "max_file_size": int, "lock_timeout": float}
+    kinds = {"k": int, "max_file_size": int, "lock_timeout": float, "threshold": float}
     known = [field.name for field in fields(Settings)]
     if key not in known:
         near = difflib.get_close_matches(key, known, 1)

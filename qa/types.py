@@ -20,6 +20,8 @@ __all__ = [
     "CitedPassage",
     "Document",
     "Evidence",
+    "Explanation",
+    "Mark",
     "Passage",
     "Problem",
     "Refresh",
@@ -121,11 +123,28 @@ class Citation:
 
 
 @dataclass(frozen=True, slots=True)
+class Mark:
+    """Words in the evidence that could be what was asked for: a quantity, date or name.
+
+    `start` and `end` count characters of the document, as a citation's do.
+    """
+
+    kind: str
+    quote: str
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
 class Evidence:
-    """The sentence of a passage that answers the question best, with a citation of its own."""
+    """The sentence of a passage that answers best, or two adjacent ones, with their citation.
+
+    `score` mixes cosine with the share of the question's words; `marks` are in order.
+    """
 
     citation: Citation
     score: float
+    marks: tuple[Mark, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +153,7 @@ class Scores:
 
     `dense` and `sentence` are cosines; `lexical` and `coverage` are shares of what the question's
     terms weigh, in the passage (phrases can take it over 1) and in its best sentence.
+    `rerank` is a cross-encoder's score, on its own scale, where one decided the order.
     """
 
     fused: float
@@ -141,6 +161,20 @@ class Scores:
     sentence: float
     lexical: float
     coverage: float
+    rerank: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """What a passage's score is made of, as far as it belongs to single words.
+
+    `terms` are the question's, stemmed, with what each adds to the score by standing in the
+    passage. `words` are the passage's that add most to its cosine with the question (the mean
+    of the tokens' embeddings makes their shares exact); they sum to `dense` over all words.
+    """
+
+    terms: tuple[tuple[str, float], ...]
+    words: tuple[tuple[str, float], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,19 +184,25 @@ class CitedPassage:
     citation: Citation
     evidence: Evidence
     scores: Scores
+    explanation: Explanation | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
     """Ranked cited passages, best first; or an abstention, with `answered` false and no passages.
 
-    `notes` says in plain words what a person should know about this answer (a passage dropped
-    because its file changed, an index that could not be refreshed).
+    `probability` is that the corpus holds the answer. An abstention says why in `reason`, and
+    has in `nearest` the passages that came nearest: they are not an answer. `notes` says in
+    plain words what a person should know about this answer (a passage dropped because its file
+    changed, an index that could not be refreshed).
     """
 
     question: str
     answered: bool
+    probability: float
     passages: tuple[CitedPassage, ...]
+    nearest: tuple[CitedPassage, ...]
+    reason: str
     model: str
     notes: tuple[str, ...] = ()
 

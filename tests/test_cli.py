@@ -102,10 +102,26 @@ def test_explain_shows_where_the_rank_comes_from(run: Run) -> None:
 
 
 @pytest.mark.usefixtures("article_corpus")
-def test_nothing_found_is_status_1(run: Run) -> None:
+def test_an_abstention_is_status_1_and_shows_what_came_nearest(run: Run) -> None:
     status, out, _ = run("ask", "qwertz uiop asdfgh")
     assert status == 1
-    assert "Nothing" in out
+    assert "Not in these documents" in out
+    assert "“qwertz”" in out
+    assert "not an answer" in out
+    status, out, _ = run("ask", "qwertz uiop asdfgh", "--format", "markdown")
+    assert status == 1
+    assert "not an answer" in out
+    assert run("ask", "qwertz uiop asdfgh", "--always")[0] == 0
+    assert run("ask", QUESTION, "--threshold", "1")[0] == 1
+    assert run("ask", QUESTION, "--threshold", "2")[0] == 2
+
+
+@pytest.mark.usefixtures("article_corpus")
+def test_explain_says_where_a_score_comes_from(run: Run) -> None:
+    _, out, _ = run("ask", QUESTION, "--explain", "-k", 1)
+    assert "score 0." in out
+    assert "cosine: " in out
+    assert "Probability that the documents answer: 0." in out
 
 
 @pytest.mark.parametrize(

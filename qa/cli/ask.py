@@ -20,7 +20,7 @@ qa ask "Who signed?" --corpus ~/papers -k 3 --format json
 
 echo "Who signed?" | qa ask"""
 
-NOTHING_FOUND = 1
+NOT_ANSWERED = 1
 
 
 def command(
@@ -37,6 +37,17 @@ def command(
     output_format: Annotated[
         Format, typer.Option("--format", help="How to write the answer.")
     ] = Format.TEXT,
+    threshold: Annotated[
+        float | None,
+        typer.Option(help="Probability below which it abstains, 0 to 1.  [default: 0.5]"),
+    ] = None,
+    always: Annotated[
+        bool, typer.Option("--always", help="Show passages even where it would abstain.")
+    ] = False,
+    rerank: Annotated[
+        str | None,
+        typer.Option(help="A cross-encoder, local path or hub name, to order the best anew."),
+    ] = None,
     explain: Annotated[
         bool, typer.Option("--explain", help="Show where each passage's rank comes from.")
     ] = False,
@@ -49,14 +60,22 @@ def command(
 ) -> None:
     """Answer a question with cited passages, best first.
 
-    The index is made on first use, and brought up to date when documents have changed. Exit
-    status: 0 answered, 1 nothing found, 2 an error.
+    The index is made on first use, and brought up to date when documents have changed. Where the
+    documents hardly hold the answer, it says so, and shows what came nearest. Exit status: 0
+    answered, 1 not answered, 2 an error.
     """
     output = Output(quiet=quiet)
     with open_assistant(
-        output, corpus=corpus, index=index, model=model, k=k, lock_timeout=lock_timeout
+        output,
+        corpus=corpus,
+        index=index,
+        model=model,
+        k=k,
+        threshold=0.0 if always else threshold,
+        rerank=rerank,
+        lock_timeout=lock_timeout,
     ) as assistant:
-        answer = assistant.ask(_asked(question), refresh=refresh)
+        answer = assistant.ask(_asked(question), refresh=refresh, explain=explain)
         root = assistant.root
     if output_format is Format.JSON:
         output.json(answer.to_dict())
@@ -64,13 +83,13 @@ def command(
         from qa.cli import render
 
         if output_format is Format.MARKDOWN:
-            output.data(render.markdown(answer, explain=explain))
+            output.data(render.markdown(answer))
         else:
-            output.lines(render.answer(answer, root, width=output.width, explain=explain))
+            output.lines(render.answer(answer, root, width=output.width))
     for note in answer.notes:
         output.note(note)
     if not answer.answered:
-        raise typer.Exit(NOTHING_FOUND)
+        raise typer.Exit(NOT_ANSWERED)
 
 
 def _asked(question: str | None) -> str:

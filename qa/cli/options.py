@@ -10,6 +10,7 @@ import typer
 if TYPE_CHECKING:
     from qa.assistant import Assistant
     from qa.cli.output import Output
+    from qa.reading.corpus import PairCorpus
 
 __all__ = ["Corpus", "Format", "Index", "LockTimeout", "Model", "Quiet", "open_assistant"]
 
@@ -45,10 +46,16 @@ LockTimeout = Annotated[
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, notes or hints.")]
 
 
-def open_assistant(output: Output, **arguments: Any) -> Assistant:  # noqa: ANN401 - checked by Settings
+def open_assistant(
+    output: Output,
+    documents: PairCorpus | None = None,
+    **arguments: Any,  # noqa: ANN401 - checked by Settings
+) -> Assistant:
     """Make the assistant from the settings and what was given on the command line."""
     from qa.assistant import Assistant
     from qa.settings import load_settings
 
     settings = load_settings(arguments)
-    return Assistant(settings=settings, tell=output.note, progress=output.progress)
+    return Assistant(
+        documents=documents, settings=settings, tell=output.note, progress=output.progress
+    )

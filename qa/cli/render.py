@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import textwrap
 from dataclasses import replace
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from qa.cli.output import Line, Segment
@@ -15,28 +16,48 @@ if TYPE_CHECKING:
 
     from qa.citing import Excerpt
     from qa.encoding.load import CachedModel
+    from qa.evaluation.evaluate import Report
     from qa.types import Answer, CitedPassage, Refresh, Status
 
-__all__ = ["answer", "excerpt", "markdown", "models", "refresh", "status"]
+__all__ = [
+    "answer",
+    "evaluation",
+    "evaluation_markdown",
+    "excerpt",
+    "markdown",
+    "models",
+    "refresh",
+    "status",
+]
 
-_NUMBER, _PLACE, _HEADINGS, _QUIET, _EVIDENCE = "bold", "bold cyan", "dim", "dim", "bold yellow"
+_NUMBER, _PLACE, _HEADINGS, _QUIET = "bold", "bold cyan", "dim", "dim"
+_EVIDENCE, _MARK = "bold yellow", "bold yellow underline"
+NOT_ANSWERED = "Not in these documents, as far as can be told."
+_NEAREST_SHOWN = 2
 _INDENT = 3
 # A line that begins like this is a line of its own; others continue the one before.
 _OWN_LINE = re.compile(r"[ ]{4}|\t|\s*(?:[-*+•]\s|[|>#`~]|\d{1,3}[.)]\s)")
 _BREAK = re.compile(r"\r\n?|\n")
 
 
-def answer(one: Answer, root: Path | None, *, width: int, explain: bool) -> Iterator[Line]:
+def answer(one: Answer, root: Path | None, *, width: int) -> Iterator[Line]:
     """Lay out an answer: the best passage first, its evidence highlighted."""
     if not one.answered:
-        yield (Segment("Nothing in the corpus answers this."),)
-        return
-    for number, passage in enumerate(one.passages, 1):
-        if number > 1:
+        for line in textwrap.wrap(f"{NOT_ANSWERED} {one.reason}", width):
+            yield (Segment(line, _NUMBER),)
+        if one.nearest:
+            yield ()
+            yield (Segment("What came nearest, which is not an answer:", _QUIET),)
+    for number, passage in enumerate(one.passages or one.nearest[:_NEAREST_SHOWN], 1):
+        if number > 1 or not one.answered:
             yield ()
         yield from _passage(number, passage, root, width=width)
-        if explain:
-            yield (Segment(" " * _INDENT + _explained(passage), _QUIET),)
+        for line in _explained(passage):
+            for part in textwrap.wrap(line, width - _INDENT, subsequent_indent="  "):
+                yield (Segment(" " * _INDENT + part, _QUIET),)
+    if any(passage.explanation for passage in one.passages or one.nearest):
+        yield ()
+        yield (Segment(f"Probability that the documents answer: {one.probability:.3f}", _QUIET),)
 
 
 def _passage(number: int, one: CitedPassage, root: Path | None, *, width: int) -> Iterator[Line]:
@@ -44,14 +65,21 @@ def _passage(number: int, one: CitedPassage, root: Path | None, *, width: int) -
     yield Segment(f"{number}. ", _NUMBER), place
     if one.citation.heading_path:
         yield (Segment(" " * _INDENT + _headings(one, width - _INDENT), _HEADINGS),)
-    quote, evidence = one.citation.quote, one.evidence.citation
-    start = evidence.start - one.citation.start
-    parts = (
-        (quote[:start], ""),
-        (evidence.quote, _EVIDENCE),
-        (quote[start + len(evidence.quote) :], ""),
+    yield from _wrapped(_parts(one), width - _INDENT)
+
+
+def _parts(one: CitedPassage) -> tuple[tuple[str, str], ...]:
+    """Cut a passage where its style changes: evidence, and in it what could be the answer."""
+    quote, begin = one.citation.quote, one.citation.start
+    evidence = one.evidence.citation
+    borders = [(begin, ""), (evidence.start, _EVIDENCE)]
+    for mark in one.evidence.marks:
+        borders += [(mark.start, _MARK), (mark.end, _EVIDENCE)]
+    borders += [(evidence.end, ""), (one.citation.end, "")]
+    return tuple(
+        (quote[start - begin : end - begin], style)
+        for (start, style), (end, _) in pairwise(borders)
     )
-    yield from _wrapped(parts, width - _INDENT)
 
 
 def _headings(one: CitedPassage, width: int) -> str:
@@ -99,30 +127,39 @@ def _words(text: str) -> Iterator[str]:
         yield from re.findall(r"^\s+\S+\s*|\S+\s*", shown)
 
 
-def _explained(one: CitedPassage) -> str:
-    scores = one.scores
-    return (
-        f"score {scores.fused:.3f}, of cosine {scores.dense:.3f}, "
-        f"best sentence {scores.sentence:.3f} and BM25 {scores.lexical:.2f}"
+def _explained(one: CitedPassage) -> Iterator[str]:
+    """Say where a score comes from, where that was asked for."""
+    if one.explanation is None:
+        return
+    scores, terms = one.scores, [x for x in one.explanation.terms if x[1]]
+    yield (
+        f"score {scores.fused:.3f}: cosine {scores.dense:.3f}, "
+        f"best sentence {scores.sentence:.3f}, words {scores.lexical:.3f} "
+        f"(in the best sentence {scores.coverage:.3f})"
+        + ("" if scores.rerank is None else f"; reranked by {scores.rerank:.3f}")
     )
+    if terms:
+        yield "words: " + ", ".join(f"{term} {share:.3f}" for term, share in terms)
+    yield "cosine: " + ", ".join(f"{word} {share:.3f}" for word, share in one.explanation.words)
 
 
 def _link(one: CitedPassage, root: Path | None) -> str:
     return (root / one.citation.document).as_uri() if root else ""
 
 
-def markdown(one: Answer, *, explain: bool) -> str:
+def markdown(one: Answer) -> str:
     """Write an answer as Markdown: quotes as block quotes, with their citations."""
-    if not one.answered:
-        return "Nothing in the corpus answers this."
     blocks = [f"**{one.question.strip()}**"]
-    for number, passage in enumerate(one.passages, 1):
+    if not one.answered:
+        blocks.append(f"{NOT_ANSWERED} {one.reason}")
+        if one.nearest:
+            blocks.append("What came nearest, which is not an answer:")
+    for number, passage in enumerate(one.passages or one.nearest[:_NEAREST_SHOWN], 1):
         path = " › ".join(passage.citation.heading_path)
         head = f"{number}. `{passage.citation}`" + (f" — {path}" if path else "")
         lines = _BREAK.split(passage.citation.quote)
         blocks += [head, "\n".join(f"   > {line}".rstrip() for line in lines)]
-        if explain:
-            blocks.append(f"   {_explained(passage)}")
+        blocks += [f"   {line}" for line in _explained(passage)]
     return "\n\n".join(blocks)
 
 
@@ -174,6 +211,27 @@ def models(found: Sequence[CachedModel], cache: Path) -> Iterator[Line]:
             Segment(f"{one.name}  ", "bold"),
             Segment(f"{one.fingerprint[:12]}  {one.size_bytes / 1e6:,.0f} MB  {one.folder}"),
         )
+
+
+def evaluation(found: Report) -> Iterator[Line]:
+    """Lay out measures with their 95 % intervals."""
+    for name, one in found.measures.items():
+        figure = f"{one.value:8.2f}" if name.endswith("ms") else f"{one.value:8.4f}"
+        interval = "" if one.low is None else f"  [{one.low:.4f}, {one.high:.4f}]"
+        yield (
+            Segment(f"{name:10}", _QUIET),
+            Segment(figure),
+            Segment(f"{interval:20}  {one.questions:,} questions", _QUIET),
+        )
+
+
+def evaluation_markdown(found: Report) -> str:
+    """Write the same as a Markdown table."""
+    rows = ["| measure | value | 95 % interval | questions |", "|---|---|---|---|"]
+    for name, one in found.measures.items():
+        interval = "" if one.low is None else f"{one.low:.4f} to {one.high:.4f}"
+        rows.append(f"| {name} | {one.value:.4f} | {interval} | {one.questions} |")
+    return "\n".join(rows)
 
 
 def excerpt(one: Excerpt) -> Iterator[Line]:

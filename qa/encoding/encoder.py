@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from bisect import bisect_right
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
@@ -158,6 +161,32 @@ class Encoder(Generic[R_co]):
                 yield from self._encode(window)
                 window = []
         yield from self._encode(window)
+
+    def word_shares(
+        self, text: str, vector: NDArray[np.float32], most: int = 8
+    ) -> tuple[tuple[str, float], ...]:
+        """Give the words of a passage that add most to its cosine with a question.
+
+        A passage's vector is the mean of its tokens' embeddings, so the cosine is a sum over
+        tokens: each adds embedding · question / (tokens · length of the mean).
+
+        Args:
+            text: what was embedded.
+            vector: the question's.
+            most: how many to give, highest first; a word that stands twice counts together.
+        """
+        prompt = self.spec.passage_prompt
+        encoding = self.tokens.encode(prompt + text)
+        [embeddings] = self.runtime.together([encoding.ids])
+        length = float(np.linalg.norm(embeddings.mean(axis=0))) * len(embeddings)
+        shares = (embeddings @ vector / max(length, 1e-9)).tolist()
+        words = [match.span() for match in re.finditer(r"\w+", prompt + text)]
+        found: Counter[str] = Counter()
+        for (begin, end), share in zip(encoding.offsets, shares, strict=True):
+            at = bisect_right(words, (begin, len(prompt + text))) - 1
+            if begin < end and at >= 0 and begin < words[at][1]:
+                found[(prompt + text)[slice(*words[at])].lower()] += share
+        return tuple(found.most_common(most))
 
     def _encode(self, window: list[PassageInput]) -> Iterator[EncodedPassage]:
         prompt = self.spec.passage_prompt

@@ -23,6 +23,7 @@ __all__ = [
     "FastestRuntime",
     "OnnxRuntime",
     "OpenVinoRuntime",
+    "open_graph",
     "optimise_graph",
     "write_passage_graph",
 ]
@@ -116,18 +117,22 @@ class OnnxRuntime:
         return self.together([ids])[0]
 
     def _open(self) -> Any:  # noqa: ANN401 - onnxruntime is untyped
-        import onnxruntime
+        return open_graph(self._folder, packed=self._packed)
 
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1
-        options.inter_op_num_threads = 1
-        options.log_severity_level = 3
-        disabled = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL  # it is optimised already
-        options.graph_optimization_level = disabled
-        unpacked = "0" if self._packed else "1"
-        options.add_session_config_entry("session.disable_prepacking", unpacked)
-        graph = str(self._folder / GRAPH)
-        return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+
+def open_graph(folder: Path, *, packed: bool = True) -> Any:  # noqa: ANN401 - onnxruntime is untyped
+    """Open what `optimise_graph` wrote, for one thread; packing is for many passes."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    disabled = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL  # it is optimised already
+    options.graph_optimization_level = disabled
+    options.add_session_config_entry("session.disable_prepacking", "0" if packed else "1")
+    graph = str(folder / GRAPH)
+    return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
 
 
 class OpenVinoRuntime:

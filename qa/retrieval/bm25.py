@@ -17,7 +17,9 @@ B = 0.75
 
 def idf(passages: int, holding: NDArray[np.int64]) -> NDArray[np.float64]:
     """Weigh terms that `holding [q]` of all passages hold: ln(1 + (N - n + .5) / (n + .5))."""
-    held = np.minimum(holding, passages)
+    held = np.clip(
+        holding, 1, max(1, passages)
+    )  # one that none holds weighs no more than a rare one
     return np.asarray(np.log1p((passages - held + 0.5) / (held + 0.5)))
 
 
@@ -46,7 +48,7 @@ def bm25(
         mean_length: over the corpus.
 
     Returns:
-        float64 `[n]`, 0 where no term is held.
+        float64 `[q, n]`, 0 where a passage lacks a term; a passage's score is their sum.
     """
     norm = K1 * (1 - B + B * lengths / max(mean_length, 1e-9))
-    return np.asarray(weights @ saturated(frequencies, np.maximum(norm, 1e-9)))
+    return np.asarray(weights[:, None] * saturated(frequencies, np.maximum(norm, 1e-9)))

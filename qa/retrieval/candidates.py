@@ -73,3 +73,8 @@ class Candidates:
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    @property
+    def first_sentences(self) -> NDArray[np.int64]:
+        """Give the number of each candidate's first sentence, among all, int64 `[n]`."""
+        return np.asarray(np.cumsum(self.sentences) - self.sentences)

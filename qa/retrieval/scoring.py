@@ -17,10 +17,9 @@ if TYPE_CHECKING:
 
     from qa.retrieval.candidates import Candidates, Ragged
 
-__all__ = ["Query", "Scored", "Statistics", "score"]
+__all__ = ["Query", "Scored", "Statistics", "score", "term_shares"]
 
-# The weights below were chosen on half of the questions of seven public sets and checked on the
-# other half (docs/decisions.md); none of them is sharp.
+# Chosen in coarse steps over public sets (docs/quality.md); none of them is sharp.
 SEMANTIC = 0.7
 TOKENS = 0.4  # share of BM25 that is over the encoder's tokens; the rest is over words
 PHRASE = 0.5
@@ -63,8 +62,8 @@ class Scored:
 
     `dense` and `sentence` are cosines in [-1, 1]; `lexical` and `coverage` are shares of what the
     question's terms weigh: `coverage`, at most 1, in the best single sentence; `lexical`, which
-    repeated terms and phrases can take over 1, in the passage. `best` is the number of each
-    one's best sentence, by cosine and coverage together.
+    repeated terms and phrases can take over 1, in the passage. `sentences [s]` are the mixtures
+    of cosine and coverage of all sentences of all candidates.
     """
 
     fused: NDArray[np.float64]
@@ -72,7 +71,7 @@ class Scored:
     sentence: NDArray[np.float64]
     lexical: NDArray[np.float64]
     coverage: NDArray[np.float64]
-    best: NDArray[np.int64]
+    sentences: NDArray[np.float64]
 
 
 def score(query: Query, candidates: Candidates, statistics: Statistics) -> Scored:
@@ -88,7 +87,7 @@ def score(query: Query, candidates: Candidates, statistics: Statistics) -> Score
         candidates: at least one.
         statistics: of the query's unique terms and tokens, in their order.
     """
-    first = np.cumsum(candidates.sentences) - candidates.sentences
+    first = candidates.first_sentences
     dense = candidates.vectors @ query.vector
     cosines = (candidates.sentence_codes @ query.vector) * candidates.sentence_scales
     sentence = np.maximum.reduceat(cosines, first)
@@ -97,7 +96,7 @@ def score(query: Query, candidates: Candidates, statistics: Statistics) -> Score
     total = max(float(weights.sum()), 1e-9)
     held = _held(candidates.terms, query.unique_terms)
     frequencies = candidates.terms.count(held)
-    words = bm25(frequencies, weights, candidates.lengths, statistics.mean_terms)
+    words = bm25(frequencies, weights, candidates.lengths, statistics.mean_terms).sum(axis=0)
     covered = weights @ (candidates.parts.count(held) > 0) / total
     covered = np.delete(covered, first + np.arange(len(first)))  # the contexts' shares
     coverage = np.maximum.reduceat(covered, first)
@@ -113,16 +112,8 @@ def score(query: Query, candidates: Candidates, statistics: Statistics) -> Score
         sentence=np.asarray(sentence, np.float64),
         lexical=lexical,
         coverage=coverage,
-        best=_best(SEMANTIC * cosines + (1 - SEMANTIC) * covered, first),
+        sentences=SEMANTIC * cosines + (1 - SEMANTIC) * covered,
     )
-
-
-def _best(values: NDArray[np.float64], first: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Give the place of the highest value in each row; rows begin at `first`."""
-    highest = np.maximum.reduceat(values, first)
-    lengths = np.diff(first, append=len(values))
-    at = np.flatnonzero(values == np.repeat(highest, lengths))
-    return np.asarray(at[np.searchsorted(at, first)] - first)
 
 
 def _held(rows: Ragged, wanted: Sequence[int]) -> NDArray[np.bool_]:
@@ -136,7 +127,20 @@ def _tokens(query: Query, candidates: Candidates, statistics: Statistics) -> NDA
     rows = candidates.tokens
     frequencies = rows.count(_held(rows, query.unique_tokens))
     scores = bm25(frequencies, weights, rows.ends - rows.starts, statistics.mean_tokens)
-    return np.asarray(scores / max(float(weights.sum()), 1e-9))
+    return np.asarray(scores.sum(axis=0) / max(float(weights.sum()), 1e-9))
+
+
+def term_shares(
+    query: Query, candidates: Candidates, statistics: Statistics
+) -> NDArray[np.float64]:
+    """Give what each of the query's terms, alone, adds to each candidate's score: `[q, n]`.
+
+    Phrases, coverage and tokens come on top; they belong to several terms, or to none.
+    """
+    weights = idf(statistics.passages, statistics.holding_terms)
+    frequencies = candidates.terms.count(_held(candidates.terms, query.unique_terms))
+    each = bm25(frequencies, weights, candidates.lengths, statistics.mean_terms)
+    return np.asarray((1 - SEMANTIC) * (1 - TOKENS) * each / max(float(weights.sum()), 1e-9))
 
 
 def _phrases(

@@ -105,6 +105,7 @@ class Writing:
         self._lost = range(0)
         self._purge: list[int] = []
         self._begun = False
+        self._notes: dict[str, str] = {}
 
     def begin(self, identity: Identity, *, anew: bool) -> None:
         """Start the one transaction; `anew` deletes everything first.
@@ -161,9 +162,17 @@ class Writing:
             self._tokens.subtract(tokens)
             self._totals.update(passages=-1, total_terms=-length, total_tokens=-total_tokens)
 
+    def keep(self, **notes: str) -> None:
+        """Keep notes in the catalog, when this commits."""
+        self._notes |= notes
+
     def commit(self) -> None:
         """Bring the accelerators up to date, then commit the catalog."""
         if not self._begun:
+            if self._notes:
+                self.catalog.begin(write=True)
+                self.catalog.set_meta(**self._notes)
+                self.catalog.commit()
             return
         catalog = self.catalog
         catalog.add_counts("term", self._terms)

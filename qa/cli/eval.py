@@ -1,0 +1,158 @@
+"""`qa eval`."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path  # noqa: TC003 - typer reads annotations at run time
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from qa.cli import options
+from qa.cli.options import Format, open_assistant
+from qa.cli.output import Output
+from qa.errors import MissingExtraError, QuestionsError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from qa.evaluation.evaluate import Outcome, Report
+
+EXAMPLES = """Examples:
+
+qa eval questions.jsonl
+
+qa eval scifact/ --fail-under ndcg=0.7
+
+qa eval questions.jsonl --foreign others.jsonl --plot curves.png
+
+A line of questions.jsonl: {"question": "Who signed?", "documents": ["pact.md"], "answer": "Kim"}"""
+
+BELOW = 1
+
+
+def command(
+    questions: Annotated[
+        Path, typer.Argument(help="A JSONL file about the corpus, or a folder in BEIR form.")
+    ],
+    *,
+    foreign: Annotated[
+        list[Path] | None,
+        typer.Option(help="More questions, which the corpus does not answer; may be repeated."),
+    ] = None,
+    fail_under: Annotated[
+        list[str] | None,
+        typer.Option(help="Such as ndcg=0.7: exit with 1 below; may be repeated."),
+    ] = None,
+    per_question: Annotated[
+        Path | None, typer.Option(help="Write what came of each question here, as JSONL.")
+    ] = None,
+    plot: Annotated[
+        Path | None, typer.Option(help="Draw reliability and risk here (.png, .svg).")
+    ] = None,
+    corpus: options.Corpus = None,
+    index: options.Index = None,
+    model: options.Model = None,
+    output_format: Annotated[
+        Format, typer.Option("--format", help="How to write the table.")
+    ] = Format.TEXT,
+    quiet: options.Quiet = False,
+) -> None:
+    """Measure how good the answers are, on questions whose answers are known.
+
+    A folder in BEIR form brings its own corpus, indexed in a temporary folder unless --index
+    names one. Exit status: 0, 1 where a measure is below what --fail-under asks, 2 an error.
+    """
+    wanted = dict(map(_bound, fail_under or []))
+    output = Output(quiet=quiet)
+    try:
+        import ir_measures  # noqa: F401 - to say so before the work, not after
+
+        from qa.evaluation.evaluate import evaluate, is_all_zero, report
+        from qa.evaluation.measures import RANKING
+    except ImportError as error:
+        raise MissingExtraError("qa eval", "eval") from error
+    from qa.evaluation.questions import load_beir, load_foreign, load_questions
+
+    unknown = sorted(wanted.keys() - {*RANKING, "answer@1", "answer@5", "evidence", "auroc"})
+    if unknown:
+        raise QuestionsError(
+            f"--fail-under: there is no measure {unknown[0]!r}",
+            hint=f"There are {', '.join(RANKING)}, answer@1, answer@5, evidence and auroc.",
+        )
+    documents = None
+    if questions.is_dir():
+        documents, asked = load_beir(questions)
+    else:
+        asked = load_questions(questions)
+    asked += [
+        one for number, path in enumerate(foreign or []) for one in load_foreign(path, number)
+    ]
+    with open_assistant(
+        output, documents=documents, corpus=corpus, index=index, model=model
+    ) as assistant:
+        assistant.refresh()
+        outcomes = evaluate(
+            assistant, asked, progress=lambda done, total: output.progress(done, total, "")
+        )
+    found = report(outcomes)
+    _write(output, found, output_format)
+    if is_all_zero(found):
+        output.note("Nothing was found for any question: do the questions belong to this corpus?")
+    if per_question is not None:
+        per_question.write_text("".join(_line(one) for one in outcomes), "utf-8")
+    if plot is not None:
+        from qa.evaluation.plots import plot as draw
+
+        draw(found, plot)
+    missed = _missed(found, wanted)
+    for line in missed:
+        output.note(line)
+    if missed:
+        raise typer.Exit(BELOW)
+
+
+def _bound(text: str) -> tuple[str, float]:
+    match = re.fullmatch(r"\s*([\w@]+)\s*=\s*(\d*\.?\d+)\s*", text)
+    if match is None:
+        raise QuestionsError(f"--fail-under {text!r}", hint="Write it like ndcg=0.7.")
+    return match[1], float(match[2])
+
+
+def _missed(found: Report, wanted: dict[str, float]) -> Sequence[str]:
+    missed = []
+    for name, least in wanted.items():
+        measure = found.measures.get(name)
+        if measure is None:
+            missed.append(f"{name} can't be measured with these questions.")
+        elif measure.value < least:
+            missed.append(f"{name} is {measure.value:.4f}, below {least:g}.")
+    return missed
+
+
+def _write(output: Output, found: Report, output_format: Format) -> None:
+    from qa.cli import render
+
+    if output_format is Format.JSON:
+        output.json(found.to_dict())
+    elif output_format is Format.MARKDOWN:
+        output.data(render.evaluation_markdown(found))
+    else:
+        output.lines(render.evaluation(found))
+
+
+def _line(one: Outcome) -> str:
+    documents = list(one.documents)[:10]
+    row = {
+        "id": one.question.id,
+        "question": one.question.text,
+        "unanswerable": one.question.unanswerable,
+        "probability": round(one.probability, 4),
+        "relevant": list(one.question.relevant),
+        "documents": documents,
+        "rank of the answer": one.hit,
+        "evidence holds it": one.evidence,
+        "seconds": round(one.seconds, 5),
+    }
+    return json.dumps(row, ensure_ascii=False) + "\n"

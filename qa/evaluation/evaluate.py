@@ -1,0 +1,186 @@
+"""Ask questions with known answers, and report how good the answers are."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from qa.evaluation.measures import (
+    RANKING,
+    calibration_error,
+    confidence,
+    ranking,
+    reliability,
+    risk_coverage,
+)
+from qa.retrieval.calibration import features
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from qa.assistant import Assistant
+    from qa.evaluation.questions import Question
+    from qa.types import Answer, CitedPassage
+
+__all__ = ["Measure", "Outcome", "Report", "evaluate", "is_all_zero", "report"]
+
+_DEPTH = 50  # passages ranked for each question
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of one question.
+
+    `documents` are scored by their best passage; `hit` is the rank, from 1, of the first passage
+    that holds a known answer (0: none does, None: no answer is known), and `evidence` whether
+    the evidence of that passage holds it.
+    """
+
+    question: Question
+    probability: float
+    documents: dict[str, float]
+    hit: int | None
+    evidence: bool | None
+    features: tuple[float, float, float]
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """A mean over questions with its 95 % interval, or a single figure without."""
+
+    value: float
+    low: float | None
+    high: float | None
+    questions: int
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """All measures that the questions allow, and the curves behind the last ones."""
+
+    measures: dict[str, Measure]
+    reliability: tuple[tuple[float, float, float], ...]
+    coverage: tuple[float, ...]
+    risk: tuple[float, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give the JSON form described in docs/json.md."""
+        return {"schema": "qa.evaluation/1", **asdict(self)}
+
+
+def evaluate(
+    assistant: Assistant,
+    questions: Sequence[Question],
+    *,
+    progress: Callable[[int, int], None] = lambda *_: None,
+) -> list[Outcome]:
+    """Ask every question, without abstaining; the index must be in line with the corpus."""
+    outcomes = []
+    passages = assistant.status().passages
+    for number, question in enumerate(questions, 1):
+        started = time.perf_counter()
+        answer = assistant.ask(question.text, _DEPTH, threshold=0, refresh=False)
+        seconds = time.perf_counter() - started
+        outcomes.append(_outcome(question, answer, passages, seconds))
+        progress(number, len(questions))
+    return outcomes
+
+
+def _outcome(question: Question, answer: Answer, passages: int, seconds: float) -> Outcome:
+    documents: dict[str, float] = {}
+    for one in answer.passages:
+        documents.setdefault(one.citation.document, one.scores.fused)
+    hit: int | None = None
+    evidence: bool | None = None
+    if question.spans or question.answers:
+        holding = (n for n, one in enumerate(answer.passages, 1) if _holds(question, one))
+        hit = next(holding, 0)
+        evidence = _holds(question, answer.passages[hit - 1], evidence=True) if hit else None
+    best = answer.passages[0].scores if answer.passages else None
+    return Outcome(
+        question=question,
+        probability=answer.probability,
+        documents=documents,
+        hit=hit,
+        evidence=evidence,
+        features=features(best, passages) if best else (0.0, 0.0, 0.0),
+        seconds=seconds,
+    )
+
+
+def _holds(question: Question, passage: CitedPassage, *, evidence: bool = False) -> bool:
+    """Tell whether a passage, or its evidence alone, holds a known answer."""
+    place = passage.evidence.citation if evidence else passage.citation
+    if question.spans:
+        return any(
+            document == place.document and place.start <= start and end <= place.end
+            for document, start, end in question.spans
+        )
+    in_right_one = not question.relevant or place.document in question.relevant
+    quote = _plain(place.quote)
+    return in_right_one and any(_plain(answer) in quote for answer in question.answers)
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.casefold().split())
+
+
+def report(outcomes: Sequence[Outcome]) -> Report:
+    """Sum up outcomes: whatever measures the questions allow."""
+    measures: dict[str, Measure] = {}
+    ranked = [one for one in outcomes if one.question.relevant]
+    if ranked:
+        relevant = {one.question.id: dict(one.question.relevant) for one in ranked}
+        run = {one.question.id: one.documents for one in ranked}
+        for name, values in ranking(relevant, run).items():
+            measures[name] = _mean([values[one.question.id] for one in ranked])
+    answered = [one for one in outcomes if one.hit is not None]
+    if answered:
+        for k in (1, 5):
+            measures[f"answer@{k}"] = _mean([0 < (one.hit or 0) <= k for one in answered])
+        shown = [one.evidence for one in answered if one.evidence is not None]
+        if shown:
+            measures["evidence"] = _mean(shown)
+    truths = np.array([not one.question.unanswerable for one in outcomes])
+    probabilities = np.array([one.probability for one in outcomes])
+    # Both kinds weigh the same, however many there are of each.
+    weights = np.where(truths, 1 / max(1, truths.sum()), 1 / max(1, (~truths).sum()))
+    bins: list[tuple[float, float, float]] = []
+    if truths.any() and not truths.all():
+        from sklearn.metrics import roc_auc_score
+
+        auroc = float(roc_auc_score(truths, probabilities))
+        measures["auroc"] = Measure(auroc, None, None, len(outcomes))
+        error = calibration_error(probabilities, truths, weights)
+        measures["ece"] = Measure(error, None, None, len(outcomes))
+        bins = reliability(probabilities, truths, weights)
+    coverage, risk = risk_coverage(probabilities, np.array([_is_right(one) for one in outcomes]))
+    measures["aurc"] = Measure(float(risk.mean()), None, None, len(outcomes))
+    times = np.array([one.seconds for one in outcomes]) * 1e3
+    for name, share in (("p50 ms", 50), ("p99 ms", 99)):
+        measures[name] = Measure(float(np.percentile(times, share)), None, None, len(outcomes))
+    return Report(measures, tuple(bins), tuple(coverage.tolist()), tuple(risk.tolist()))
+
+
+def _is_right(one: Outcome) -> bool:
+    """Tell whether the best passage answers, or stands in a relevant document."""
+    if one.question.unanswerable:
+        return False
+    if one.hit is not None:
+        return one.hit == 1
+    return next(iter(one.documents), "") in one.question.relevant
+
+
+def _mean(values: Sequence[float | bool]) -> Measure:
+    array = np.array(values, np.float64)
+    return Measure(float(array.mean()), *confidence(array), len(array))
+
+
+def is_all_zero(found: Report) -> bool:
+    """Tell whether no question found anything: the files hardly belong together."""
+    names = [name for name in (*RANKING, "answer@5") if name in found.measures]
+    return bool(names) and not any(found.measures[name].value for name in names)

@@ -1,0 +1,77 @@
+"""Fit the calibration to questions whose answers are known."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from qa.errors import QuestionsError
+from qa.retrieval.calibration import DEFAULT, Calibration
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from qa.evaluation.evaluate import Outcome
+
+__all__ = ["fit", "fit_own"]
+
+_FEWEST = 5  # of each kind
+_STRENGTH = 0.05  # of the default, against a weight of 1 a question
+
+
+def fit_own(outcomes: Sequence[Outcome]) -> Calibration:
+    """Fit to a person's own questions; with few of them, it stays near the default.
+
+    Raises:
+        QuestionsError: there are too few answerable or unanswerable ones.
+    """
+    truths = np.array([not one.question.unanswerable for one in outcomes])
+    if min(truths.sum(), (~truths).sum()) < _FEWEST:
+        raise QuestionsError(
+            f"There are {truths.sum()} answerable and {(~truths).sum()} unanswerable questions",
+            hint=f'Give at least {_FEWEST} of each; mark the latter with "unanswerable": true.',
+        )
+    features = np.array([one.features for one in outcomes])
+    # Both kinds weigh the same, however many there are of each.
+    weights = np.where(truths, 0.5 / truths.sum(), 0.5 / (~truths).sum()) * len(truths)
+    return fit(features, truths, weights, prior=DEFAULT, strength=_STRENGTH)
+
+
+def fit(
+    features: NDArray[np.float64],
+    truths: NDArray[np.bool_],
+    weights: NDArray[np.float64],
+    *,
+    prior: Calibration | None = None,
+    strength: float = 0.0,
+) -> Calibration:
+    """Fit a logistic regression in which scores count for an answer, and size against it.
+
+    Args:
+        features: `[n, 3]`, as `qa.retrieval.calibration.features` gives them.
+        truths: whether the corpus answers, `[n]`.
+        weights: how much each counts, `[n]`.
+        prior: where the coefficients are drawn to.
+        strength: how strongly, in questions' weight per squared unit of a coefficient.
+    """
+    from scipy.optimize import minimize
+
+    columns = np.column_stack([np.ones(len(features)), features * [1, 1, -1]])
+    signs = np.where(truths, 1.0, -1.0)
+    center = np.zeros(4)
+    if prior is not None:
+        center = np.array([prior.bias, prior.semantic, prior.lexical, prior.size])
+
+    def loss(w: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+        margins = signs * (columns @ w)
+        away = w - center
+        value = weights @ np.logaddexp(0, -margins) + strength * away @ away
+        slope = -(weights * signs * np.exp(-np.logaddexp(0, margins))) @ columns
+        return float(value), slope + 2 * strength * away
+
+    bounds = [(None, None), (0, None), (0, None), (0, None)]
+    found = minimize(loss, center, jac=True, bounds=bounds, method="L-BFGS-B").x
+    return Calibration(*(round(float(one), 4) for one in found))

