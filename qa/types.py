@@ -23,6 +23,8 @@ __all__ = [
     "Explanation",
     "Mark",
     "Passage",
+    "Place",
+    "PlaceKind",
     "Problem",
     "Refresh",
     "Scores",
@@ -55,6 +57,25 @@ class Block:
     start: int
     end: int
     kind: BlockKind = BlockKind.PROSE
+
+
+class PlaceKind(StrEnum):
+    """In which terms people find a place again in a format that has no lines."""
+
+    PAGE = "page"  # counted from 1
+    LABEL = "label"  # what is printed on the page, where that is not its number: "xii"
+    ANCHOR = "anchor"  # the nearest id at or above the place, as a link names it
+    PARAGRAPH = "paragraph"  # counted from 1
+    CHAPTER = "chapter"  # counted from 1, in reading order
+    ROW = "row"  # counted from 1, the row of names not counted
+
+
+class Place(NamedTuple):
+    """From character `start` of a document's text on, up to the next place of that kind."""
+
+    start: int
+    kind: PlaceKind
+    value: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,34 @@
+"""Days from the ways in which files write them."""
+
+from __future__ import annotations
+
+import re
+from datetime import date
+from email.utils import parsedate_to_datetime
+
+__all__ = ["day"]
+
+_ISO = re.compile(r"(\d{4})-(\d{1,2})(?:-(\d{1,2}))?(?!\d)")
+_PDF = re.compile(r"(?:D:)?(\d{4})(\d{2})(\d{2})(?:\d{2}|\b)")
+_YEAR = re.compile(r"(\d{4})")
+
+
+def day(text: str) -> str:
+    """Give the day as YYYY-MM-DD; "" where the text has none.
+
+    Read are ISO 8601 (also a month or a year alone, taken as its first day), what PDF writes
+    (D:20240131…), and what e-mail does (RFC 5322: Wed, 31 Jan 2024 …).
+    """
+    text = text.strip()
+    for form in (_ISO, _PDF, _YEAR):
+        match = form.match(text) if form is not _YEAR else form.fullmatch(text)
+        if match is not None:
+            year, month, number = (*match.groups(), None, None)[:3]
+            try:
+                return date(int(year), int(month or 1), int(number or 1)).isoformat()
+            except ValueError:
+                return ""
+    try:
+        return parsedate_to_datetime(text).date().isoformat()
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return ""
