@@ -55,13 +55,15 @@ step("encode the question")
 from qa.store.local import LocalStore
 from qa.answering import rank, cite
 from qa.reading.corpus import FolderCorpus
+from itertools import islice
 store = LocalStore(index, lock_timeout=1)
 with store.snapshot() as snapshot:
     snapshot.is_sound()
     step("open catalog, vectors and lexical index")
-    ranked = rank(snapshot, "Will Russia send food or medicine?", vector)
+    ranking = rank(snapshot, "Will Russia send food or medicine?", vector)
+    ranked = list(islice(ranking.ranked, 5))
     step("find and score candidates")
-    cite(snapshot, FolderCorpus(corpus, max_file_size=10**7), ranked[:5])
+    cite(snapshot, FolderCorpus(corpus, max_file_size=10**7), "Will Russia send food?", ranked)
     step("read the files again and cite")
 print(json.dumps(told))
 """

@@ -277,7 +277,7 @@ def scifact(bench: Path, work: Path, cache: Path) -> dict[str, float]:
         corpus = assistant._corpus  # noqa: SLF001
         owners, texts = [], []
         for name, _ in pairs:
-            document = corpus.read(name)
+            (document,) = corpus.read(name).documents
             for passage in split(document, encoder.tokens, encoder.budget):
                 owners.append(name.removesuffix(".md"))
                 texts.append(embedded_text(document.text, passage)[0])

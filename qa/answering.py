@@ -18,6 +18,8 @@ from qa.types import CitedPassage, Evidence, Explanation, Scores, Span
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from numpy.typing import NDArray
+
     from qa.encoding.encoder import EncodedQuestion
     from qa.encoding.reranker import Reranker
     from qa.reading.corpus import Corpus
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["Ranked", "Ranking", "cite", "rank", "rerank", "why_not"]
 
 CANDIDATES = 50  # from each retriever; 400 rank no better (docs/decisions.md)
+_FEW = 4 * CANDIDATES  # allowed passages that are scored without asking the retrievers
 RERANKED = 20  # candidates that a cross-encoder reads
 _UNKNOWN_SHOWN = 5
 
@@ -45,15 +48,24 @@ class Ranked:
 
 @dataclass(frozen=True, slots=True)
 class Ranking:
-    """All candidates for a question, best first; `unknown` are its words that no passage has."""
+    """All candidates for a question, best first; `unknown` are its words that no passage has.
+
+    `all_filtered` tells that no passage was allowed to answer.
+    """
 
     ranked: Iterator[Ranked]
     unknown: tuple[str, ...]
     has_content: bool
+    all_filtered: bool
 
 
 def rank(
-    snapshot: Snapshot, question: str, encoded: EncodedQuestion, *, explain: bool = False
+    snapshot: Snapshot,
+    question: str,
+    encoded: EncodedQuestion,
+    *,
+    allowed: Sequence[int] | None = None,
+    explain: bool = False,
 ) -> Ranking:
     """Find and order the candidates for a question; ties go by path, then place.
 
@@ -61,12 +73,12 @@ def rank(
         snapshot: the index at one moment.
         question: as it was asked.
         encoded: its vector and tokens.
+        allowed: the passages that may answer, ascending; all where it is None.
         explain: whether to say what each of its terms adds.
     """
     terms = content_terms(question)
     query = Query(encoded.vector, term_ids(terms), encoded.tokens)
-    ids = snapshot.dense_candidates(query.vector, CANDIDATES)
-    ids += snapshot.lexical_candidates(terms, CANDIDATES)
+    ids = _proposed(snapshot, query.vector, terms, allowed)
     candidates = snapshot.catalog.candidates(ids, len(query.vector))
     statistics = _statistics(snapshot, query)
     names = list(dict.fromkeys(terms))
@@ -77,10 +89,31 @@ def rank(
     }
     unknown = (word for word in _WORD.findall(question) if lacking.intersection(analyse(word)))
     ranked = _ranked(query, candidates, statistics, names if explain else ())
-    return Ranking(ranked, tuple(dict.fromkeys(unknown)) if lacking else (), bool(terms))
+    return Ranking(
+        ranked,
+        tuple(dict.fromkeys(unknown)) if lacking else (),
+        has_content=bool(terms),
+        all_filtered=allowed is not None and not allowed,
+    )
 
 
 _WORD = re.compile(r"\w+")
+
+
+def _proposed(
+    snapshot: Snapshot,
+    vector: NDArray[np.float32],
+    terms: Sequence[str],
+    allowed: Sequence[int] | None,
+) -> Sequence[int]:
+    """Give the ids of what may be the best; where few are allowed, all of them."""
+    if allowed is not None and len(allowed) <= _FEW:
+        return allowed
+    among = None if allowed is None else np.array(allowed, np.int64)
+    return [
+        *snapshot.dense_candidates(vector, CANDIDATES, among),
+        *snapshot.lexical_candidates(terms, CANDIDATES, among),
+    ]
 
 
 def _ranked(
@@ -154,7 +187,7 @@ def cite(
     rows = {row.id: row for row in snapshot.passages([one.passage for one in ranked])}
     documents = snapshot.documents([row.document for row in rows.values()])
     sources = {
-        number: open_source(corpus, row.path, sha256=row.sha256, encoding=row.encoding)
+        number: open_source(corpus, row, None if row.encoding else snapshot.catalog.extract(number))
         for number, row in documents.items()
     }
     cited: list[CitedPassage | None] = []
@@ -167,20 +200,23 @@ def cite(
         begin, end = one.evidence
         place = Span(row.spans[begin].start, row.spans[end].end)
         evidence = Evidence(
-            source.cite(place, row.heading_path),
+            source.cite(place, row.heading_path, row.places),
             one.evidence_score,
             marks(question, source.text, place),
         )
-        citation = source.cite(Span(row.start, row.end), row.heading_path)
+        citation = source.cite(Span(row.start, row.end), row.heading_path, row.places)
         explanation = None
         if explain is not None:
             explanation = Explanation(one.terms, explain(_embedded(row)))
-        cited.append(CitedPassage(citation, evidence, one.scores, explanation))
+        metadata = documents[row.document].metadata
+        cited.append(CitedPassage(citation, evidence, one.scores, metadata, explanation))
     return cited
 
 
 def why_not(ranking: Ranking, probability: float, threshold: float) -> str:
     """Say why a question is not answered, in a sentence."""
+    if ranking.all_filtered:
+        return "No document passes the filter."
     if not ranking.has_content:
         return "The question has no word that says what it is about."
     chance = f"the probability that the documents answer it is {probability:.2f}"

@@ -9,12 +9,21 @@ __all__ = ["check_question"]
 LONGEST_QUESTION = 10_000  # characters; the encoder's own limit, in tokens, is checked as well
 
 
-def check_question(question: str) -> None:
-    """Refuse what is no question, before anything is loaded for it.
+def check_question(question: str, k: int, threshold: float) -> None:
+    """Refuse what can't be asked, before anything is loaded for it.
+
+    Args:
+        question: not empty, not too long, and text that can be written as UTF-8.
+        k: how many passages are wanted, at least 1.
+        threshold: a probability, from 0 to 1.
 
     Raises:
-        QuestionError: it is empty, too long, or no text that can be written as UTF-8.
+        QuestionError: one of them is not so.
     """
+    if k < 1:
+        raise QuestionError(f"k is {k}", hint="Ask for at least 1 passage.")
+    if not 0 <= threshold <= 1:
+        raise QuestionError(f"The threshold is {threshold}", hint="It goes from 0 to 1.")
     if any("\ud800" <= character <= "\udfff" for character in question):
         raise QuestionError("The question is not UTF-8", hint="Check the terminal's encoding.")
     if not question.strip():

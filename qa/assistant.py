@@ -8,7 +8,7 @@ import os
 import tempfile
 import threading
 import time
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, closing, suppress
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -18,36 +18,35 @@ from qa.asking import check_question
 from qa.binding import Binding
 from qa.errors import (
     CatalogDamagedError,
-    EmptyCorpusError,
     IndexLockedError,
     IndexMissingError,
-    QuestionError,
     ReadOnlyIndexError,
     StorageError,
 )
-from qa.planning import make_plan, report
+from qa.planning import check_not_empty, make_plan, report, take_stock
 from qa.reading.corpus import FolderCorpus, PairCorpus
 from qa.retrieval.calibration import DEFAULT, read_calibration
 from qa.settings import Settings
 from qa.store.catalog import Catalog
 from qa.store.failures import storage_failures
-from qa.types import Answer, Status
+from qa.types import Answer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
-    from types import TracebackType
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from typing import Self
 
     from qa.answering import Ranking
     from qa.citing import Excerpt
     from qa.encoding.encoder import EncodedQuestion, Encoder, Runtime
     from qa.evaluation.questions import Question
+    from qa.filtering import Filter
     from qa.planning import Plan
     from qa.reading.corpus import Corpus
     from qa.refresh import Progress
     from qa.retrieval.calibration import Calibration
     from qa.store.local import LocalStore
-    from qa.types import CitedPassage, Refresh
+    from qa.types import CitedPassage, Refresh, Status
+    from qa.verifying import Verification
 
 __all__ = ["Assistant"]
 
@@ -105,6 +104,7 @@ class Assistant:
             self._corpus = FolderCorpus(
                 Path(self.settings.corpus),
                 max_file_size=self.settings.max_file_size,
+                ocr=self.settings.ocr,
                 exclude=self._folder,
             )
         self._binding = Binding(self.settings, self._corpus, self._folder, tell)
@@ -112,17 +112,13 @@ class Assistant:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def close(self) -> None:
         """Let go of all files; a temporary index is deleted."""
         with self._lock:
+            self._corpus.close()
             if self._store is not None:
                 self._store.close()
             self._store = None
@@ -159,6 +155,10 @@ class Assistant:
         threshold: float | None = None,
         refresh: bool = True,
         explain: bool = False,
+        within: str | Iterable[str] = (),
+        where: Mapping[str, str] | None = None,
+        since: str | None = None,
+        until: str | None = None,
     ) -> Answer:
         """Answer a question with at most `k` cited passages, best first, or abstain.
 
@@ -170,18 +170,23 @@ class Assistant:
             explain: whether to say what each passage's score is made of.
             refresh: whether to bring the index in line with the corpus first. Without it,
                 passages of files that have changed since are left out of the answer.
+            within: patterns as in .gitignore of which a document's path must fit one.
+            where: what its metadata must be, as `{"author": "A. Adams"}`; `*` fits anything.
+            since: the first day, as "2024-01-31", by its own date, else by its file's last change.
+            until: the last day.
 
         Raises:
-            QuestionError: it is empty, or longer than the encoder reads.
+            QuestionError: it is empty, or longer than the encoder reads; or a filter that is none.
             CorpusError, IndexUnusableError: see `refresh`.
         """
         k = self.settings.k if k is None else k
-        if k < 1:
-            raise QuestionError(f"k is {k}", hint="Ask for at least 1 passage.")
         threshold = self.settings.threshold if threshold is None else threshold
-        if not 0 <= threshold <= 1:
-            raise QuestionError(f"The threshold is {threshold}", hint="It goes from 0 to 1.")
-        check_question(question)
+        check_question(question, k, threshold)
+        chosen = None
+        if within or where or since or until:
+            from qa.filtering import make_filter
+
+            chosen = make_filter(within, where, since, until)
         notes: list[str] = []
         for attempt in range(_TRIES):
             with self._lock:
@@ -190,7 +195,7 @@ class Assistant:
             encoded = encoder.encode_question(question)  # together with those of other threads
             with self._lock:
                 ranking, passages, dropped, probability = self._passages(
-                    question, encoder, encoded, k, explain=explain
+                    question, encoder, encoded, k, explain=explain, chosen=chosen
                 )
             if not dropped or not refreshed or attempt == _TRIES - 1:
                 break
@@ -210,6 +215,7 @@ class Assistant:
             nearest=() if answered else tuple(passages),
             reason="" if answered else why_not(ranking, probability, threshold),
             model=encoder.spec.name,
+            corpus=self._corpus.location,
             notes=tuple(notes),
         )
 
@@ -248,28 +254,10 @@ class Assistant:
             IndexMissingError: there is no index.
             CorpusNotFoundError: there is no corpus.
         """
-        with storage_failures(self._folder):
-            catalog = Catalog.open(self._folder)
-            try:
-                catalog.begin(write=False)
-                self._binding.check_corpus(catalog)
-                plan = make_plan(self._corpus, catalog, time.time_ns())
-                seen = report(plan)
-                return Status(
-                    corpus=self._corpus.location,
-                    index=str(self._folder.resolve()),
-                    model=catalog.meta("model"),
-                    documents=len(catalog.documents()),
-                    passages=catalog.number("passages"),
-                    size_bytes=sum(
-                        path.stat().st_size for path in self._folder.rglob("*") if path.is_file()
-                    ),
-                    stale=seen.added + seen.changed + seen.removed,
-                    left_out=seen.left_out,
-                    problems=seen.problems,
-                )
-            finally:
-                catalog.close()
+        with storage_failures(self._folder), closing(Catalog.open(self._folder)) as catalog:
+            catalog.begin(write=False)
+            self._binding.check_corpus(catalog)
+            return take_stock(self._corpus, catalog, time.time_ns())
 
     def show(self, citation: str, *, context: int = 3) -> Excerpt:
         """Give the cited place with `context` lines before and after it, from the file.
@@ -279,7 +267,22 @@ class Assistant:
         """
         from qa.citing import excerpt
 
-        return excerpt(self._corpus, citation, context=context)
+        with closing(self._corpus):
+            return excerpt(self._corpus, citation, context=context)
+
+    def verify(self, answer: Answer | Mapping[str, Any]) -> Verification:
+        """Check every quote of an answer against the files as they are now.
+
+        Args:
+            answer: just given, or its `to_dict()` as it was saved.
+
+        Raises:
+            CitationError: it is no answer.
+        """
+        from qa.verifying import verify
+
+        with closing(self._corpus):
+            return verify(answer, self._corpus)
 
     # --- how ----------------------------------------------------------------------------
 
@@ -301,7 +304,7 @@ class Assistant:
         from qa.refresh import apply
         from qa.store.writing import Identity
 
-        with store.writing(anew=rebuild) as writing:
+        with closing(self._corpus), store.writing(anew=rebuild) as writing:
             if not rebuild:
                 self._binding.check_corpus(writing.catalog)
                 if writing.catalog.number("changes") != changes:  # by another writer
@@ -349,6 +352,7 @@ class Assistant:
         k: int,
         *,
         explain: bool,
+        chosen: Filter | None,
     ) -> tuple[Ranking, list[CitedPassage], int, float]:
         """Give the verified passages, how many were dropped as stale, and the probability."""
         from qa.answering import cite, rank, rerank
@@ -359,7 +363,8 @@ class Assistant:
             if self._binding.encoder() is not encoder:  # by another model meanwhile
                 encoder = self._binding.encoder()
                 encoded = encoder.encode_question(question)
-            ranking = rank(snapshot, question, encoded, explain=explain)
+            allowed = snapshot.allowed(chosen) if chosen else None
+            ranking = rank(snapshot, question, encoded, allowed=allowed, explain=explain)
             ranked = ranking.ranked
             if (reranker := self._binding.reranker()) is not None:
                 ranked = rerank(snapshot, question, ranked, reranker)
@@ -371,7 +376,7 @@ class Assistant:
                 dropped += cited.count(None)
                 found += [one for one in cited if one is not None]
             calibration = read_calibration(snapshot.catalog.meta("calibration"))
-            passages = snapshot.catalog.number("passages")
+            passages = snapshot.catalog.number("passages") if allowed is None else len(allowed)
         probability = calibration.probability(found[0].scores, passages) if found else 0.0
         return ranking, found, dropped, probability
 
@@ -386,13 +391,5 @@ class Assistant:
     def _plan(self, catalog: Catalog | None, now_ns: int) -> Plan:
         """Compare the corpus with the catalog; refuse a corpus without documents."""
         plan = make_plan(self._corpus, catalog, now_ns)
-        if not plan.scan.stamps:
-            seen = report(plan)
-            left_out = ", ".join(f"{count} {reason}" for reason, count in seen.left_out.items())
-            raise EmptyCorpusError(
-                f"{self._corpus.location or 'The corpus'} holds no documents that can be read"
-                + (f" (left out: {left_out})" if left_out else "")
-                + "".join(f" ({one.document}: {one.reason})" for one in seen.problems[:3]),
-                hint="Put text or Markdown files there, or name another corpus with --corpus.",
-            )
+        check_not_empty(plan, self._corpus.location)
         return plan

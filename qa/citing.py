@@ -4,54 +4,78 @@ from __future__ import annotations
 
 import hashlib
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from qa.errors import CitationError, UnreadableDocumentError
 from qa.reading.decoding import LineIndex, byte_offsets
-from qa.types import Citation, Span
+from qa.reading.places import places_at
+from qa.types import Citation, PlaceKind, Span
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from qa.reading.corpus import Corpus
+    from qa.store.rows import DocumentRow
+    from qa.types import Document, Place
 
-__all__ = ["Excerpt", "Source", "excerpt", "open_source"]
+__all__ = ["Excerpt", "Source", "excerpt", "headings_at", "open_source", "source_of"]
 
-_CITATION = re.compile(
-    r"(?P<document>.+?)(?::(?P<first>\d+)(?:-(?P<last>\d+))?|#char=(?P<start>\d+),(?P<end>\d+))?",
-    re.DOTALL,
-)
+_LINES = re.compile(r"(?P<document>.+?):(?P<first>\d+)(?:-(?P<last>\d+))?", re.DOTALL)
+_CHARACTERS = re.compile(r"char=(?P<start>\d+),(?P<end>\d+)")
+_NUMBERED = frozenset({PlaceKind.PAGE, PlaceKind.PARAGRAPH, PlaceKind.CHAPTER, PlaceKind.ROW})
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A document's file as it was when it was opened, ready to be cited."""
+    """A document as it was when its file was opened, ready to be cited.
+
+    `raw` is the file that `text` was decoded from; empty where it was made in another way.
+    """
 
     document: str
+    file: str
+    format: str
     raw: bytes
     text: str
     encoding: str
     sha256: str
     lines: LineIndex
 
-    def cite(self, span: Span, heading_path: Sequence[str]) -> Citation:
-        """Cite the characters of `span`."""
-        start_byte, end_byte = byte_offsets(self.raw, self.text, self.encoding, span)
+    def cite(
+        self, span: Span, heading_path: Sequence[str], places: Sequence[Place] = ()
+    ) -> Citation:
+        """Cite the characters of `span`; `places` are those that hold there, and others."""
+        start_byte = end_byte = None
+        if self.encoding:
+            start_byte, end_byte = byte_offsets(self.raw, self.text, self.encoding, span)
+        where = places_at(places, span.start)
         return Citation(
             document=self.document,
             quote=self.text[span.start : span.end],
             start_line=self.lines.line(span.start),
             end_line=self.lines.line(max(span.start, span.end - 1)),
             heading_path=tuple(heading_path),
-            page=None,
+            page=_number(where.get(PlaceKind.PAGE)),
+            label=where.get(PlaceKind.LABEL, ""),
+            anchor=where.get(PlaceKind.ANCHOR, ""),
+            paragraph=_number(where.get(PlaceKind.PARAGRAPH)),
+            chapter=_number(where.get(PlaceKind.CHAPTER)),
+            row=_number(where.get(PlaceKind.ROW)),
             start=span.start,
             end=span.end,
             start_byte=start_byte,
             end_byte=end_byte,
+            file=self.file,
+            format=self.format,
             sha256=self.sha256,
             encoding=self.encoding,
         )
+
+
+def _number(value: str | None) -> int | None:
+    return int(value) if value is not None and value.isdecimal() else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,86 +87,173 @@ class Excerpt:
     after: str
 
 
-def open_source(corpus: Corpus, document: str, *, sha256: str, encoding: str) -> Source | None:
-    """Read a document again; None where it is no longer the one that was indexed."""
+def open_source(corpus: Corpus, row: DocumentRow, extract: str | None) -> Source | None:
+    """Read a document's file again; None where it is no longer the one that was indexed.
+
+    Args:
+        corpus: where the file is.
+        row: the document as the catalog knows it.
+        extract: its text as the catalog keeps it, where its format is a converted one: the same
+            bytes give the same text, so this is not made again.
+    """
+    if row.path != row.file and not row.path.startswith(f"{row.file}/"):
+        return None  # a catalog that no writer of ours wrote
     try:
-        raw = corpus.read_bytes(document)
+        raw = corpus.read_bytes(row.file)
     except UnreadableDocumentError:
         return None
-    if hashlib.sha256(raw).hexdigest() != sha256:
+    if hashlib.sha256(raw).hexdigest() != row.sha256:
         return None
-    try:
-        text = raw.decode(encoding)
-    except (LookupError, ValueError):  # a catalog that no writer of ours wrote
+    if row.encoding:
+        try:
+            text = raw.decode(row.encoding)
+        except (LookupError, ValueError):  # nor such an encoding
+            return None
+    elif extract is None:
         return None
-    return Source(document, raw, text, encoding, sha256, LineIndex(text))
+    else:
+        text, raw = extract, b""
+    return Source(
+        row.path, row.file, row.format, raw, text, row.encoding, row.sha256, LineIndex(text)
+    )
 
 
 def excerpt(corpus: Corpus, citation: str, *, context: int) -> Excerpt:
-    """Find the place that `path:line`, `path:first-last` or `path#char=start,end` names.
+    """Find the place that a citation names, in the file as it is now.
 
     Args:
         corpus: where the document is.
-        citation: as `qa ask` prints it; a path alone means the whole document.
+        citation: as `qa ask` prints it (`path:first-last`, `path#page=3`, `path#anchor`), or
+            `path#char=start,end`; a path alone means the whole document.
         context: lines shown before and after.
 
     Raises:
-        CitationError: there is no such document, or it has no such lines or characters.
+        CitationError: there is no such document, or it has no such place.
     """
-    document, place = _parse(corpus, citation)
-    try:
-        read = corpus.read(document)
-    except UnreadableDocumentError as error:
-        raise CitationError(str(error), hint="Is it still in the corpus?") from error
-    source = open_source(corpus, document, sha256=read.sha256, encoding=read.encoding)
-    if source is None:
-        raise CitationError(f"{document} is changing just now", hint="Try again.")
-    span = _span(source, citation, place)
-    heading_path = next(
+    document, place = _named(corpus, citation)
+    source = source_of(document, corpus)
+    span = _span(source, document, citation, place)
+    cited = source.cite(span, headings_at(document, span.start), document.places)
+    first = source.lines.start(max(1, cited.start_line - context))
+    last = source.lines.start(cited.end_line + context + 1)
+    return Excerpt(cited, source.text[first : span.start], source.text[span.end : last])
+
+
+def source_of(document: Document, corpus: Corpus) -> Source:
+    """Make a document that was just read ready to be cited.
+
+    Raises:
+        CitationError: its file changed meanwhile.
+    """
+    raw = b""
+    if document.encoding:
+        with suppress(UnreadableDocumentError):
+            raw = corpus.read_bytes(document.file)
+        if hashlib.sha256(raw).hexdigest() != document.sha256:
+            raise CitationError(f"{document.file} is changing just now", hint="Try again.")
+    return Source(
+        document.id,
+        document.file,
+        document.format,
+        raw,
+        document.text,
+        document.encoding,
+        document.sha256,
+        LineIndex(document.text),
+    )
+
+
+def headings_at(document: Document, position: int) -> tuple[str, ...]:
+    """Give the heading path of the section that holds a character."""
+    return next(
         (
             section.heading_path
-            for section in read.sections
-            if section.blocks[0].start <= span.start < section.blocks[-1].end
+            for section in document.sections
+            if section.blocks[0].start <= position < section.blocks[-1].end
         ),
         (),
     )
-    cited = source.cite(span, heading_path)
-    first = source.lines.start(max(1, cited.start_line - context))
-    last = source.lines.start(cited.end_line + context + 1)
-    return Excerpt(cited, read.text[first : span.start], read.text[span.end : last])
 
 
-def _parse(corpus: Corpus, citation: str) -> tuple[str, dict[str, int]]:
-    known = corpus.scan().stamps
-    if citation in known:  # a name may look like a citation
-        return citation, {}
-    match = _CITATION.fullmatch(citation)
-    if match is None or match["document"] not in known:
-        raise CitationError(
-            f"{citation!r} names no document of the corpus",
-            hint="Write it as `qa ask` prints it: path:line or path:first-last.",
-        )
-    places = {key: value for key, value in match.groupdict().items() if key != "document"}
-    return match["document"], {key: int(value[:18]) for key, value in places.items() if value}
+def _named(corpus: Corpus, citation: str) -> tuple[Document, str]:
+    """Find the document that a citation begins with; the rest names the place in it."""
+    files = corpus.scan().stamps
+    candidates = [(citation, "")]  # a name may look like a citation
+    if match := _LINES.fullmatch(citation):
+        candidates.append((match["document"], citation[len(match["document"]) :]))
+    candidates += [(citation[:at], citation[at:]) for at in _positions(citation, "#")]
+    for name, place in candidates:
+        file = next((one for one in _above(name) if one in files), None)
+        if file is None:
+            continue
+        try:
+            found = corpus.read(file)
+        except UnreadableDocumentError as error:
+            raise CitationError(str(error), hint="Is it still in the corpus?") from error
+        for document in found.documents:
+            if document.id == name:
+                return document, place
+        if name in found.problems:
+            reason = found.problems[name]
+            raise CitationError(f"{name} can't be read: {reason}", hint="Open it by itself.")
+    raise CitationError(
+        f"{citation!r} names no document of the corpus",
+        hint="Write it as `qa ask` prints it: path:line, path:first-last or path#page=3.",
+    )
 
 
-def _span(source: Source, citation: str, place: dict[str, int]) -> Span:
+def _positions(text: str, character: str) -> Iterator[int]:
+    return (match.start() for match in re.finditer(re.escape(character), text))
+
+
+def _above(name: str) -> Iterator[str]:
+    """Give the document itself and all that could be files which hold it, the longest first."""
+    yield name
+    for at in reversed(list(_positions(name, "/"))):
+        yield name[:at]
+
+
+def _span(source: Source, document: Document, citation: str, place: str) -> Span:
     length = len(source.text)
-    if "first" in place:
-        first, last = place["first"], place.get("last", place["first"])
-        if not 1 <= first <= last <= len(source.lines.starts):
-            raise CitationError(
-                f"{citation!r}: the document has {len(source.lines.starts)} lines",
-                hint="The file may have changed since; ask again.",
-            )
-        end = source.lines.start(last + 1)
-        line_ends = source.text[:end].rstrip("\r\n")
-        return Span(source.lines.start(first), max(source.lines.start(first), len(line_ends)))
-    if "start" in place:
-        if not 0 <= place["start"] <= place["end"] <= length:
+    if not place:
+        return Span(0, length)
+    if place.startswith(":"):
+        first, _, last = place[1:].partition("-")
+        return _lines(source, citation, int(first[:18]), int((last or first)[:18]))
+    if characters := _CHARACTERS.fullmatch(place[1:]):
+        start, end = (int(one[:18]) for one in characters.groups())
+        if not start <= end <= length:
             raise CitationError(
                 f"{citation!r}: the document has {length} characters",
                 hint="The file may have changed since; ask again.",
             )
-        return Span(place["start"], place["end"])
-    return Span(0, length)
+        return Span(start, end)
+    return _placed(document, citation, place[1:])
+
+
+def _lines(source: Source, citation: str, first: int, last: int) -> Span:
+    if not 1 <= first <= last <= len(source.lines.starts):
+        raise CitationError(
+            f"{citation!r}: the document has {len(source.lines.starts)} lines",
+            hint="The file may have changed since; ask again.",
+        )
+    start = source.lines.start(first)
+    text = source.text[start : source.lines.start(last + 1)]
+    return Span(start, start + len(text.rstrip("\r\n")))
+
+
+def _placed(document: Document, citation: str, name: str) -> Span:
+    """Find a place by its name: it ends where the next of its kind begins."""
+    kind, _, value = name.partition("=")
+    for number, one in enumerate(document.places):
+        numbered = one.kind in _NUMBERED and (one.kind, one.value) == (kind, value)
+        if numbered or (one.kind is PlaceKind.ANCHOR and one.value == name):
+            after = (
+                other.start for other in document.places[number + 1 :] if other.kind == one.kind
+            )
+            end = next(after, len(document.text))
+            return Span(one.start, one.start + len(document.text[one.start : end].rstrip()))
+    raise CitationError(
+        f"{citation!r}: {document.id} has no such place",
+        hint="The file may have changed since; ask again.",
+    )

@@ -11,9 +11,10 @@ import numpy as np
 from qa.encoding.encoder import EncodedPassage, PassageInput
 from qa.errors import UnreadableDocumentError
 from qa.planning import report
+from qa.reading.places import places_of
 from qa.retrieval.terms import passage_terms
 from qa.splitting.passages import embedded_text, split
-from qa.store.rows import NewPassage, PassageRow, ProblemRow
+from qa.store.rows import NewPassage, PassageRow
 from qa.types import Span
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
     from qa.encoding.encoder import Encoder, Runtime
     from qa.planning import Plan
-    from qa.reading.corpus import Corpus, Stamp
+    from qa.reading.corpus import Corpus
     from qa.store.catalog import Catalog
     from qa.store.writing import Identity, Writing
     from qa.types import Document, Passage, Refresh
@@ -66,27 +67,35 @@ def apply(
     todo = plan.added + plan.changed
     if todo:
         progress(0, len(todo), "")
-    for batch in _batches(_prepared(plan, corpus, todo, encoder, now_ns)):
+    for batch in _batches(_prepared(corpus, todo, encoder)):
         found, fresh = _encoded(batch, writing.catalog, encoder())
         encoded += fresh
         for one in batch:
-            writing.put(one.document, one.stamp, now_ns, one.rows(found))
-            passages += len(one.passages)
+            writing.put(
+                one.file,
+                one.sha256,
+                plan.scan.stamps[one.file],
+                now_ns,
+                documents=((cut.document, cut.rows(found)) for cut in one.documents),
+                problems=one.problems,
+            )
+            passages += one.size
+            plan.settle(one.file, one.problems)
             done += 1
-            progress(done, len(todo), one.document.id)
+            progress(done, len(todo), one.file)
     for path in plan.removed:
+        if path in plan.scan.stamps:
+            continue  # a file that can't be read any more: its row tells why
         writing.drop(path)
-    writing.catalog.touch_documents(plan.touched, now_ns)
-    writing.catalog.set_problems(plan.problems)
+    writing.catalog.touch_files(plan.touched, now_ns)
     return report(plan, passages=passages, encoded=encoded)
 
 
 @dataclass(frozen=True, slots=True)
-class _Prepared:
+class _Cut:
     """A document cut into passages, not embedded yet."""
 
     document: Document
-    stamp: Stamp
     passages: tuple[Passage, ...]
     digests: tuple[bytes, ...]
 
@@ -97,7 +106,9 @@ class _Prepared:
 
         def make(number: int, ids: Iterator[int]) -> Iterator[NewPassage]:
             text = self.document.text
-            for passage, digest in zip(self.passages, self.digests, strict=True):
+            spans = ((passage.start, passage.end) for passage in self.passages)
+            places = places_of(self.document.places, spans)
+            for passage, digest, held in zip(self.passages, self.digests, places, strict=True):
                 body = text[passage.start : passage.end]
                 row = PassageRow(
                     id=next(ids),
@@ -105,6 +116,7 @@ class _Prepared:
                     start=passage.start,
                     end=passage.end,
                     heading_path=passage.heading_path,
+                    places=held,
                     context=passage.context,
                     text=body,
                     spans=passage.sentences,
@@ -116,36 +128,38 @@ class _Prepared:
         return make
 
 
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    """A file read, with its documents cut, and why others in it can't be read."""
+
+    file: str
+    sha256: str
+    documents: tuple[_Cut, ...]
+    problems: Mapping[str, str]
+
+    @property
+    def size(self) -> int:
+        """How many passages its documents have."""
+        return sum(len(one.passages) for one in self.documents)
+
+
 def _prepared(
-    plan: Plan,
-    corpus: Corpus,
-    todo: list[str],
-    encoder: Callable[[], Encoder[Runtime]],
-    now_ns: int,
+    corpus: Corpus, todo: list[str], encoder: Callable[[], Encoder[Runtime]]
 ) -> Iterator[_Prepared]:
-    """Read and split; what turns out to be unreadable goes to the plan's problems."""
+    """Read and split."""
     for path in todo:
-        stamp = plan.scan.stamps[path]
         try:
-            document = corpus.read(path)
+            reading = corpus.read(path)
         except UnreadableDocumentError as error:
-            plan.problems[path] = ProblemRow(error.reason, _sha256(corpus, path), stamp, now_ns)
-            if path in plan.changed:
-                plan.changed.remove(path)
-                plan.removed.append(path)
-            else:
-                plan.added.remove(path)
+            yield _Prepared(path, "", (), {path: error.reason})
             continue
-        passages = tuple(split(document, encoder().tokens, encoder().budget))
-        digests = tuple(_digest(document.text, passage) for passage in passages)
-        yield _Prepared(document, stamp, passages, digests)
+        cut = tuple(_cut(document, encoder()) for document in reading.documents)
+        yield _Prepared(path, reading.sha256, cut, reading.problems)
 
 
-def _sha256(corpus: Corpus, path: str) -> str:
-    try:
-        return hashlib.sha256(corpus.read_bytes(path)).hexdigest()
-    except UnreadableDocumentError:
-        return ""
+def _cut(document: Document, encoder: Encoder[Runtime]) -> _Cut:
+    passages = tuple(split(document, encoder.tokens, encoder.budget))
+    return _Cut(document, passages, tuple(_digest(document.text, one) for one in passages))
 
 
 def _batches(prepared: Iterable[_Prepared]) -> Iterator[list[_Prepared]]:
@@ -153,7 +167,7 @@ def _batches(prepared: Iterable[_Prepared]) -> Iterator[list[_Prepared]]:
     size = 0
     for one in prepared:
         batch.append(one)
-        size += len(one.passages)
+        size += one.size
         if size >= _BATCH:
             yield batch
             batch, size = [], 0
@@ -167,14 +181,14 @@ def _encoded(
     """Give the vectors of all passages, by digest, and how many had to be computed."""
     known: dict[bytes, EncodedPassage] = {}
     inputs: dict[bytes, PassageInput] = {}
-    for one in batch:
-        for passage, digest in zip(one.passages, one.digests, strict=True):
+    for cut in (cut for one in batch for cut in one.documents):
+        for passage, digest in zip(cut.passages, cut.digests, strict=True):
             if digest in known or digest in inputs:
                 continue
             if (encoded := catalog.encoded(digest)) is not None:
                 known[digest] = encoded
             else:
-                inputs[digest] = _input(one.document.text, passage)
+                inputs[digest] = _input(cut.document.text, passage)
     fresh = dict(zip(inputs, encoder.encode_passages(inputs.values()), strict=True))
     return known | fresh, len(fresh)
 

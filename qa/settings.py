@@ -33,6 +33,8 @@ class Settings:
         k: how many passages an answer shows at most.
         threshold: the probability, from 0 to 1, below which a question counts as not answered.
         max_file_size: files of more bytes than this are left out.
+        ocr: whether PDFs that are pictures of pages are read by `ocrmypdf`, which must be
+            installed.
         cache: the folder for what can be made again (exported models); by default the user's
             cache directory.
         rerank: a local path or a hub name of a cross-encoder that orders the best passages
@@ -47,7 +49,8 @@ class Settings:
     model: str | None = None
     k: int = 5
     threshold: float = 0.5
-    max_file_size: int = 10 * 1024 * 1024
+    max_file_size: int = 64 * 1024 * 1024
+    ocr: bool = False
     cache: str | None = None
     rerank: str | None = None
     device: str | None = None
@@ -141,7 +144,7 @@ def _from_file(file: Path) -> dict[str, Any]:
 
 
 def _kind(key: str, *, where: str) -> type:
-    kinds = {"k": int, "max_file_size": int, "lock_timeout": float, "threshold": float}
+    kinds = {"ocr": bool, "k": int, "max_file_size": int, "lock_timeout": float, "threshold": float}
     known = [field.name for field in fields(Settings)]
     if key not in known:
         near = difflib.get_close_matches(key, known, 1)
@@ -156,18 +159,21 @@ def _kind(key: str, *, where: str) -> type:
 def _check(key: str, value: object, *, where: str) -> object:
     kind = _kind(key, where=where)
     accepted = (int, float) if kind is float else kind
-    if not isinstance(value, accepted) or isinstance(value, bool):
+    if not isinstance(value, accepted) or isinstance(value, bool) != (kind is bool):
         raise SettingsError(
             f"{where}: {key} is {value!r}", hint=f"Give a value of type {kind.__name__}."
         )
     return value
 
 
+_BOOLEANS = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
+
+
 def _parse(key: str, text: str, *, where: str) -> object:
     kind = _kind(key, where=where)
     try:
-        return kind(text)
-    except ValueError as error:
+        return _BOOLEANS[text.lower()] if kind is bool else kind(text)
+    except (ValueError, KeyError) as error:
         raise SettingsError(
             f"{where}: {text!r} is no {kind.__name__}", hint="Mend or unset it."
         ) from error

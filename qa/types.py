@@ -88,16 +88,21 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """One source file, decoded; every span refers to `text`.
+    """One source file, or a file inside one, as text; every span refers to `text`.
 
-    `text` is what `raw.decode(encoding)` gives, line ends untouched. `sha256` is of the raw bytes.
+    `text` is what `raw.decode(encoding)` gives, line ends untouched; where `encoding` is "", it
+    was made from the file, whose parts `places` names. `file` is the path of the source file, the
+    same as `id` but for a document inside it; `sha256` is of the raw bytes of that file.
     """
 
     id: str
+    file: str
+    format: str
     text: str
     sha256: str
     encoding: str
     sections: tuple[Section, ...]
+    places: tuple[Place, ...] = ()
     metadata: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -120,8 +125,12 @@ class Passage:
 class Citation:
     """Where a quote stands: enough for a person to open it and for a program to check it.
 
-    `start`/`end` count characters of the text decoded with `encoding`, `start_byte`/`end_byte`
-    bytes of the file; lines count from 1; `sha256` is of the whole file.
+    `start`/`end` count characters of the document's text. That is the file decoded with
+    `encoding`, and `start_byte`/`end_byte` count bytes of it; or, where `encoding` is "", the text
+    that the reader of `format` makes of it, and they are None. Lines are those of the text and
+    count from 1. `file` holds the document (itself, but for an attachment); `sha256` is of the
+    whole file. `page`, `label` (what is printed on the page), `anchor`, `paragraph`, `chapter` and
+    `row` say where the quote begins, in formats that have such.
     """
 
     document: str
@@ -130,17 +139,37 @@ class Citation:
     end_line: int
     heading_path: tuple[str, ...]
     page: int | None
+    label: str
+    anchor: str
+    paragraph: int | None
+    chapter: int | None
+    row: int | None
     start: int
     end: int
-    start_byte: int
-    end_byte: int
+    start_byte: int | None
+    end_byte: int | None
+    file: str
+    format: str
     sha256: str
     encoding: str
 
     def __str__(self) -> str:
-        """Give the form that `qa show` takes: `path:line` or `path:first-last`."""
-        lines = f"{self.start_line}-{self.end_line}"
-        return f"{self.document}:{self.start_line if self.start_line == self.end_line else lines}"
+        """Give the form that `qa show` takes: `path:first-last`, `path#page=3`, `path#anchor`."""
+        return f"{self.document}{self.fragment or self._lines()}"
+
+    @property
+    def fragment(self) -> str:
+        """Name the place within the document as links do; "" where only its lines are known."""
+        if self.anchor:
+            return f"#{self.anchor}"
+        for kind in (PlaceKind.PAGE, PlaceKind.ROW, PlaceKind.PARAGRAPH, PlaceKind.CHAPTER):
+            if (value := getattr(self, kind)) is not None:
+                return f"#{kind}={value}"
+        return ""
+
+    def _lines(self) -> str:
+        last = "" if self.end_line == self.start_line else f"-{self.end_line}"
+        return f":{self.start_line}{last}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,11 +229,15 @@ class Explanation:
 
 @dataclass(frozen=True, slots=True)
 class CitedPassage:
-    """A passage of an answer: verified quote, evidence and scores."""
+    """A passage of an answer: verified quote, evidence, scores, and what is known of its document.
+
+    `metadata` has `title`, `author`, `date`, `language` and more, where the document tells them.
+    """
 
     citation: Citation
     evidence: Evidence
     scores: Scores
+    metadata: Mapping[str, str] = field(default_factory=dict)
     explanation: Explanation | None = None
 
 
@@ -213,7 +246,8 @@ class Answer:
     """Ranked cited passages, best first; or an abstention, with `answered` false and no passages.
 
     `probability` is that the corpus holds the answer. An abstention says why in `reason`, and
-    has in `nearest` the passages that came nearest: they are not an answer. `notes` says in
+    has in `nearest` the passages that came nearest: they are not an answer. `corpus` is the
+    absolute path that the documents lie below; "" where they are no files. `notes` says in
     plain words what a person should know about this answer (a passage dropped because its file
     changed, an index that could not be refreshed).
     """
@@ -225,6 +259,7 @@ class Answer:
     nearest: tuple[CitedPassage, ...]
     reason: str
     model: str
+    corpus: str
     notes: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:

@@ -217,6 +217,7 @@ def test_an_index_does_not_decide_what_is_fetched(assistant: Assistant, tmp_path
         "UPDATE meta SET value = 'many' WHERE key = 'passages'",
         "UPDATE document SET encoding = 'zlib'",
         "UPDATE document SET path = '../secret.txt' WHERE path = 'moon.md'",
+        "UPDATE file SET path = '../secret.txt' WHERE path = 'moon.md'",
         "UPDATE passage SET vector = x'00'",
         "UPDATE passage SET sentences = x'000102'",
         "UPDATE passage SET spans = x'00'",

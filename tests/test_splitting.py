@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from qa.reading.formats import read_document
+from qa.reading.formats import read_text
 from qa.splitting.passages import embedded_text, split
 from qa.splitting.sentences import sentences_of
 from qa.types import Block, BlockKind
@@ -24,7 +24,7 @@ LAW = settings(max_examples=150, suppress_health_check=list(HealthCheck))
 
 
 def document_of(text: str, name: str = "a.md") -> Document:
-    return read_document(name, text.encode("utf-8"), encoding="utf-8")
+    return read_text(name, text.encode("utf-8")).documents[0]
 
 
 def covered(spans: list[tuple[int, int]]) -> list[int]:
@@ -96,7 +96,7 @@ def test_the_article_is_cut_into_paragraphs_and_items(
 def _article(encoder: Encoder[Runtime]) -> tuple[str, list[Passage]]:
     from conftest import ARTICLE
 
-    document = read_document(ARTICLE.name, ARTICLE.read_bytes())
+    document = read_text(ARTICLE.name, ARTICLE.read_bytes()).documents[0]
     return document.text, split(document, encoder.tokens, encoder.budget)
 
 

@@ -18,6 +18,8 @@ qa ask "Will Russia send food or medicine?"
 
 qa ask "Who signed?" --corpus ~/papers -k 3 --format json
 
+qa ask "Who signed?" --in "reports/**" --where author="A. Adams" --since 2024-01-01
+
 echo "Who signed?" | qa ask"""
 
 NOT_ANSWERED = 1
@@ -44,6 +46,20 @@ def command(
     always: Annotated[
         bool, typer.Option("--always", help="Show passages even where it would abstain.")
     ] = False,
+    within: Annotated[
+        list[str] | None,
+        typer.Option("--in", help='Only documents there: "reports/**", "*.pdf"; may be repeated.'),
+    ] = None,
+    where: Annotated[
+        list[str] | None,
+        typer.Option("--where", help="Only documents of which author=…, language=… and so on."),
+    ] = None,
+    since: Annotated[
+        str | None, typer.Option(help="Only documents of that day or later: 2024-01-31.")
+    ] = None,
+    until: Annotated[
+        str | None, typer.Option(help="Only documents of that day or earlier.")
+    ] = None,
     rerank: Annotated[
         str | None,
         typer.Option(help="A cross-encoder, local path or hub name, to order the best anew."),
@@ -55,6 +71,7 @@ def command(
         bool,
         typer.Option("--refresh/--no-refresh", help="Take up changed documents first."),
     ] = True,
+    ocr: options.Ocr = False,
     lock_timeout: options.LockTimeout = None,
     quiet: options.Quiet = False,
 ) -> None:
@@ -73,9 +90,18 @@ def command(
         k=k,
         threshold=0.0 if always else threshold,
         rerank=rerank,
+        ocr=ocr or None,
         lock_timeout=lock_timeout,
     ) as assistant:
-        answer = assistant.ask(_asked(question), refresh=refresh, explain=explain)
+        answer = assistant.ask(
+            _asked(question),
+            refresh=refresh,
+            explain=explain,
+            within=within or (),
+            where=dict(map(_condition, where or ())),
+            since=since,
+            until=until,
+        )
         root = assistant.root
     if output_format is Format.JSON:
         output.json(answer.to_dict())
@@ -98,3 +124,10 @@ def _asked(question: str | None) -> str:
     if sys.stdin is None or sys.stdin.isatty():
         raise QuestionError("No question", hint='Ask like this: qa ask "Who …?"')
     return sys.stdin.buffer.read().decode("utf-8", "replace").strip()
+
+
+def _condition(text: str) -> tuple[str, str]:
+    key, equals, value = text.partition("=")
+    if not equals or not key.strip():
+        raise QuestionError(f"--where {text!r}", hint="Write it like author=Adams.")
+    return key.strip(), value.strip()

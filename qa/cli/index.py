@@ -34,6 +34,7 @@ def command(
     output_format: Annotated[
         Format, typer.Option("--format", help="How to write the report.")
     ] = Format.TEXT,
+    ocr: options.Ocr = False,
     lock_timeout: options.LockTimeout = None,
     quiet: options.Quiet = False,
 ) -> None:
@@ -45,6 +46,7 @@ def command(
         index=index,
         model=model,
         device=device,
+        ocr=ocr or None,
         lock_timeout=lock_timeout,
     ) as assistant:
         done = assistant.refresh(rebuild=rebuild)

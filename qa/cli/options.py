@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from qa.cli.output import Output
     from qa.reading.corpus import PairCorpus
 
-__all__ = ["Corpus", "Format", "Index", "LockTimeout", "Model", "Quiet", "open_assistant"]
+__all__ = ["Corpus", "Format", "Index", "LockTimeout", "Model", "Ocr", "Quiet", "open_assistant"]
 
 
 class Format(StrEnum):
@@ -42,6 +42,9 @@ Model = Annotated[
 LockTimeout = Annotated[
     float | None,
     typer.Option("--lock-timeout", help="Seconds to wait for another writer.  [default: 60]"),
+]
+Ocr = Annotated[
+    bool, typer.Option("--ocr", help="Read PDFs that are pictures of pages, with ocrmypdf.")
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, notes or hints.")]
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 import textwrap
+from collections import Counter
 from dataclasses import replace
 from itertools import pairwise
 from typing import TYPE_CHECKING
+from urllib.parse import quote as percent_encoded
 
 from qa.cli.output import Line, Segment
 
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from qa.encoding.load import CachedModel
     from qa.evaluation.evaluate import Report
     from qa.types import Answer, CitedPassage, Refresh, Status
+    from qa.verifying import Verification
 
 __all__ = [
     "answer",
@@ -26,14 +29,17 @@ __all__ = [
     "excerpt",
     "markdown",
     "models",
+    "problems",
     "refresh",
     "status",
+    "verification",
 ]
 
 _NUMBER, _PLACE, _HEADINGS, _QUIET = "bold", "bold cyan", "dim", "dim"
 _EVIDENCE, _MARK = "bold yellow", "bold yellow underline"
 NOT_ANSWERED = "Not in these documents, as far as can be told."
 _NEAREST_SHOWN = 2
+_PROBLEMS_SHOWN = 10
 _INDENT = 3
 # A line that begins like this is a line of its own; others continue the one before.
 _OWN_LINE = re.compile(r"[ ]{4}|\t|\s*(?:[-*+•]\s|[|>#`~]|\d{1,3}[.)]\s)")
@@ -65,6 +71,8 @@ def _passage(number: int, one: CitedPassage, root: Path | None, *, width: int) -
     yield Segment(f"{number}. ", _NUMBER), place
     if one.citation.heading_path:
         yield (Segment(" " * _INDENT + _headings(one, width - _INDENT), _HEADINGS),)
+    if about := _about(one):
+        yield (Segment(" " * _INDENT + about[: width - _INDENT], _QUIET),)
     yield from _wrapped(_parts(one), width - _INDENT)
 
 
@@ -143,8 +151,22 @@ def _explained(one: CitedPassage) -> Iterator[str]:
     yield "cosine: " + ", ".join(f"{word} {share:.3f}" for word, share in one.explanation.words)
 
 
+def _about(one: CitedPassage) -> str:
+    """Say what a document tells of itself: page label, title, author, date."""
+    about = [one.metadata.get(key, "") for key in ("title", "author", "date")]
+    about = [text for text in about if text and text not in " ".join(one.citation.heading_path)]
+    label = one.citation.label
+    return " · ".join(([f"page {label}"] if label else []) + about)
+
+
 def _link(one: CitedPassage, root: Path | None) -> str:
-    return (root / one.citation.document).as_uri() if root else ""
+    """Give a link to the file, at the page or anchor: viewers that can will open it there."""
+    if root is None:
+        return ""
+    place = one.citation
+    # Within a book the anchor begins with the file of the chapter: no viewer takes that.
+    known = place.format in {"html", "pdf"} and place.document == place.file
+    return (root / place.file).as_uri() + (percent_encoded(place.fragment, "#=") if known else "")
 
 
 def markdown(one: Answer) -> str:
@@ -182,8 +204,18 @@ def _left_out(one: Refresh | Status) -> Iterator[Line]:
     if one.left_out:
         reasons = ", ".join(f"{count} {reason}" for reason, count in one.left_out.items())
         yield (Segment(f"Left out: {reasons}."),)
-    for problem in one.problems:
+    for problem in one.problems[:_PROBLEMS_SHOWN]:
         yield (Segment(f"Can't read {problem.document}: {problem.reason}"),)
+    if (more := len(one.problems) - _PROBLEMS_SHOWN) > 0:
+        yield (Segment(f"… and {more} more: `qa status --problems` names them."),)
+
+
+def problems(one: Status) -> Iterator[Line]:
+    """Name every document that can't be read, and why."""
+    for problem in one.problems:
+        yield Segment(problem.document, _PLACE), Segment(f": {problem.reason}")
+    if not one.problems:
+        yield (Segment("Every document could be read."),)
 
 
 def status(one: Status) -> Iterator[Line]:
@@ -232,6 +264,23 @@ def evaluation_markdown(found: Report) -> str:
         interval = "" if one.low is None else f"{one.low:.4f} to {one.high:.4f}"
         rows.append(f"| {name} | {one.value:.4f} | {interval} | {one.questions} |")
     return "\n".join(rows)
+
+
+def verification(one: Verification, *, width: int) -> Iterator[Line]:
+    """Say what became of each quote; what drifted is shown word by word."""
+    for checked in one.quotes:
+        style = "" if checked.verdict in {"verified", "moved"} else "bold red"
+        moved = f" to {checked.now}" if checked.verdict == "moved" else ""
+        why = f": {checked.reason}" if checked.reason else ""
+        yield (
+            Segment(f"{checked.verdict:12}", style),
+            Segment(checked.citation, _PLACE),
+            Segment(f"{moved}{why}"),
+        )
+        for line in textwrap.wrap(checked.difference, width - _INDENT):
+            yield (Segment(" " * _INDENT + line, _QUIET),)
+    counts = Counter(checked.verdict for checked in one.quotes)
+    yield (Segment(", ".join(f"{count} {name}" for name, count in counts.items()) or "No quotes"),)
 
 
 def excerpt(one: Excerpt) -> Iterator[Line]:

@@ -14,6 +14,8 @@ EXAMPLES = """Examples:
 
 qa status
 
+qa status --problems
+
 qa status --corpus ~/papers --format json"""
 
 
@@ -21,6 +23,9 @@ def command(
     *,
     corpus: options.Corpus = None,
     index: options.Index = None,
+    problems: Annotated[
+        bool, typer.Option("--problems", help="Name every document that can't be read, and why.")
+    ] = False,
     output_format: Annotated[
         Format, typer.Option("--format", help="How to write it.")
     ] = Format.TEXT,
@@ -32,4 +37,4 @@ def command(
     if output_format is Format.JSON:
         output.json(status.to_dict())
     else:
-        output.lines(render.status(status))
+        output.lines(render.problems(status) if problems else render.status(status))

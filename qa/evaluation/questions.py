@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
-    from qa.types import Document
+    from qa.reading.formats import Reading
 
 __all__ = ["BeirCorpus", "Question", "load_beir", "load_foreign", "load_questions"]
 
@@ -151,13 +151,17 @@ class BeirCorpus(PairCorpus):
         super().__init__((document, text) for document, _, text in kept)
         self._titles = {document: title for document, title, _ in kept}
 
-    def read(self, document: str) -> Document:
+    def read(self, file: str) -> Reading:
         """Read one document."""
-        read = super().read(document)
-        if not (title := self._titles[document]):
-            return read
-        sections = tuple(Section((title,), section.blocks) for section in read.sections)
-        return dataclasses.replace(read, sections=sections)
+        reading = super().read(file)
+        if title := self._titles[file]:
+            reading.documents = [
+                dataclasses.replace(
+                    one, sections=tuple(Section((title,), part.blocks) for part in one.sections)
+                )
+                for one in reading.documents
+            ]
+        return reading
 
 
 def _rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:

@@ -12,17 +12,28 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from qa.errors import CorpusNotFoundError, SettingsError, UnreadableDocumentError
-from qa.reading.formats import is_supported, read_document
+from qa.reading.formats import UNSUPPORTED, read_file, read_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from pathspec import GitIgnoreSpec
 
-    from qa.types import Document
+    from qa.reading.conversion import Converter
+    from qa.reading.extracted import Extracted
+    from qa.reading.formats import Reading
 
 __all__ = ["Corpus", "FolderCorpus", "PairCorpus", "Scan", "Stamp"]
 
+# Not even looked at: pictures, sound, films, programs and archives are many and large.
+MEDIA = frozenset(
+    """
+    .7z .a .aac .avi .bin .bmp .bz2 .class .deb .dll .dmg .dylib .exe .flac .gif .gz .heic .ico
+    .img .iso .jar .jpeg .jpg .m4a .m4v .mkv .mov .mp3 .mp4 .mpeg .mpg .o .ogg .opus .otf .parquet
+    .png .pyc .pyd .rar .rpm .so .sqlite .tar .tgz .tif .tiff .ttf .wav .webm .webp .whl .wma .wmv
+    .woff .woff2 .xz .zip .zst
+    """.split()
+)
 IGNORE_FILES = (".gitignore", ".qaignore")
 _LONGEST_IGNORE_FILE = 1024 * 1024  # bytes
 _MOST_STARS = 6
@@ -78,12 +89,18 @@ class Corpus(Protocol):
             UnreadableDocumentError: it is gone or can't be read.
         """
 
-    def read(self, document: str) -> Document:
-        """Read and decode one document.
+    def read(self, file: str) -> Reading:
+        """Read one file and the documents in it.
 
         Raises:
-            UnreadableDocumentError: it is gone, can't be read or is not text.
+            UnreadableDocumentError: it is gone or can't be read.
         """
+
+    def can_mend(self, reason: str) -> bool:
+        """Tell whether what could not be read for that reason can be by now."""
+
+    def close(self) -> None:
+        """Let go of what reading took; it may be read from again."""
 
 
 class FolderCorpus:
@@ -93,9 +110,18 @@ class FolderCorpus:
     `max_file_size` bytes and links that lead outside are left out and counted.
     """
 
-    def __init__(self, path: Path, *, max_file_size: int, exclude: Path | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        max_file_size: int,
+        ocr: bool = False,
+        exclude: Path | None = None,
+    ) -> None:
         """Take the folder or file; `exclude` is a folder that holds no documents (the index)."""
         self._path = path.absolute()
+        self._ocr = ocr
+        self._opened: Converter | None = None
         self._exclude = str(exclude.absolute()) if exclude else None
         self._max_file_size = max_file_size
 
@@ -139,9 +165,29 @@ class FolderCorpus:
         except (OSError, ValueError) as error:
             raise UnreadableDocumentError(document, _reason(error)) from error
 
-    def read(self, document: str) -> Document:
-        """Read and decode one file below the root."""
-        return read_document(document, self.read_bytes(document))
+    def read(self, file: str) -> Reading:
+        """Read one file below the root, and the files inside it."""
+        return read_file(file, self.read_bytes(file), self._convert)
+
+    def can_mend(self, reason: str) -> bool:
+        """Tell whether what the converter lacked is there now."""
+        return self._converter().can_mend(reason)
+
+    def close(self) -> None:
+        """Let go of the converter's process, if one was needed."""
+        if self._opened is not None:
+            self._opened.close()
+
+    def _converter(self) -> Converter:
+        # Made when it is needed: a corpus of text does not pay for importing it.
+        if self._opened is None:
+            from qa.reading.conversion import Converter
+
+            self._opened = Converter(ocr=self._ocr)
+        return self._opened
+
+    def _convert(self, kind: str, raw: bytes) -> Extracted:
+        return self._converter().convert(kind, raw)
 
     def _walk(
         self,
@@ -191,8 +237,8 @@ class FolderCorpus:
             found.left_out["not a file"] += 1
         elif status.st_size > self._max_file_size:
             found.left_out["too large"] += 1
-        elif not is_supported(document):
-            found.left_out["format not supported"] += 1
+        elif _suffix(document) in MEDIA:
+            found.left_out[UNSUPPORTED] += 1
         else:
             inode = status.st_ino & (2**63 - 1)  # SQLite's numbers are signed
             found.stamps[document] = Stamp(
@@ -257,9 +303,21 @@ class PairCorpus:
         except KeyError as error:
             raise UnreadableDocumentError(document, "no such document was given") from error
 
-    def read(self, document: str) -> Document:
-        """Read one pair as the file of that name would be read, whatever characters it has."""
-        return read_document(document, self.read_bytes(document), encoding="utf-8")
+    def read(self, file: str) -> Reading:
+        """Read one pair as Markdown where its id says so, else as plain text."""
+        return read_text(file, self.read_bytes(file))
+
+    def can_mend(self, reason: str) -> bool:  # noqa: ARG002 - nothing is lacking
+        """Tell that no text needs anything."""
+        return False
+
+    def close(self) -> None:
+        """There is nothing to let go of."""
+
+
+def _suffix(document: str) -> str:
+    # Asked of every file at every look: a Path would take ten times as long.
+    return os.path.splitext(document)[1].lower()  # noqa: PTH122
 
 
 def _content_stamp(raw: bytes) -> Stamp:

@@ -20,14 +20,13 @@ def day(text: str) -> str:
     (D:20240131…), and what e-mail does (RFC 5322: Wed, 31 Jan 2024 …).
     """
     text = text.strip()
-    for form in (_ISO, _PDF, _YEAR):
-        match = form.match(text) if form is not _YEAR else form.fullmatch(text)
-        if match is not None:
-            year, month, number = (*match.groups(), None, None)[:3]
-            try:
-                return date(int(year), int(month or 1), int(number or 1)).isoformat()
-            except ValueError:
-                return ""
+    match = _ISO.match(text) or _PDF.match(text) or _YEAR.fullmatch(text)
+    if match is not None:
+        numbers = [int(number) for number in match.groups() if number]
+        try:
+            return date(*[*numbers, 1, 1][:3]).isoformat()
+        except ValueError:
+            return ""
     try:
         return parsedate_to_datetime(text).date().isoformat()
     except (ValueError, TypeError, IndexError, OverflowError):

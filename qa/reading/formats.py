@@ -3,73 +3,169 @@
 from __future__ import annotations
 
 import hashlib
-import os
+from dataclasses import dataclass, field
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from qa.errors import UnreadableDocumentError
 from qa.reading.decoding import UndecodableError, decode
+from qa.reading.extracted import UnreadableError
+from qa.reading.sniffing import sniff
 from qa.types import Document
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
+    from qa.reading.extracted import Extracted, Member
     from qa.types import Section
 
-    Reader = Callable[[str], tuple[tuple[Section, ...], Mapping[str, str]]]
+    TextReader = Callable[[str], tuple[tuple[Section, ...], Mapping[str, str]]]
+    # Gives what a file of that format says; see `qa.reading.conversion`.
+    Convert = Callable[[str, bytes], Extracted]
 
-__all__ = ["is_supported", "read_document"]
+__all__ = ["CONVERTED", "TEXT", "UNSUPPORTED", "Reading", "read_file", "read_text"]
 
-MARKDOWN = frozenset({".md", ".markdown", ".mdown", ".mkd"})
-# Text by content, but not made to be read as it stands: no reader for these yet.
-UNSUPPORTED = frozenset(
-    """
-    .csv .eml .htm .html .ipynb .json .jsonl .mbox .rtf .svg .tsv .xhtml .xml
-    """.split()
-)
+# Read as they stand: offsets are those of the file. Module and function of each reader; a corpus
+# of plain text does not pay for importing another.
+TEXT = {
+    "plain": ("qa.reading.plain", "read_plain"),
+    "markdown": ("qa.reading.markdown", "read_markdown"),
+    "restructured": ("qa.reading.restructured", "read_restructured"),
+    "asciidoc": ("qa.reading.asciidoc", "read_asciidoc"),
+    "code": ("qa.reading.code", "read_code"),
+}
+# Text is made from them, in a process of its own: offsets are those of that text.
+CONVERTED = {
+    "html": ("qa.reading.html", "read_html"),
+    "pdf": ("qa.reading.pdf", "read_pdf"),
+    "docx": ("qa.reading.docx", "read_docx"),
+    "epub": ("qa.reading.epub", "read_epub"),
+    "mail": ("qa.reading.mail", "read_mail"),
+    "mailbox": ("qa.reading.mail", "read_mailbox"),
+    "table": ("qa.reading.table", "read_table"),
+    "records": ("qa.reading.table", "read_records"),
+    "office": ("qa.reading.office", "read_office"),
+}
+UNSUPPORTED = "format not supported"  # the reason given where there is no reader
+MOST_TEXT = 10_000_000  # characters of one document: days of reading, an hour of embedding
+_DEEPEST = 4  # files within files within files
+_MOST_MEMBERS = 20_000
 
 
-def is_supported(document: str) -> bool:
-    """Tell by the name whether there is a reader; other text is read as plain text."""
-    return _suffix(document) not in UNSUPPORTED
+@dataclass(slots=True)
+class Reading:
+    """What reading a file gave: its documents, and why others in it can't be read, by id."""
+
+    sha256: str
+    documents: list[Document] = field(default_factory=list)
+    problems: dict[str, str] = field(default_factory=dict)
 
 
-def read_document(document: str, raw: bytes, *, encoding: str | None = None) -> Document:
-    """Read the bytes of one file; the encoding is found out where it isn't given.
+def read_file(file: str, raw: bytes, convert: Convert) -> Reading:
+    """Read a file and the files inside it; what can't be read is told, and costs no other."""
+    reading = Reading(hashlib.sha256(raw).hexdigest())
+    _read(file, file, raw, convert, reading, depth=0)
+    return reading
 
-    Raises:
-        UnreadableDocumentError: the bytes are not text.
-    """
+
+def read_text(document: str, raw: bytes) -> Reading:
+    """Read UTF-8 that was given as a text: it is never converted, whatever its id looks like."""
+    reading = Reading(hashlib.sha256(raw).hexdigest())
+    suffix = sniff(b"", document)
+    kind = suffix if suffix in TEXT else "plain"
+    reading.documents.append(
+        _text_document(document, document, raw, kind, reading.sha256, encoding="utf-8")
+    )
+    return reading
+
+
+def _read(
+    file: str, document: str, raw: bytes, convert: Convert, reading: Reading, *, depth: int
+) -> None:
+    try:
+        kind = sniff(raw, document)
+        if kind in TEXT:
+            found = _text_document(file, document, raw, kind, reading.sha256)
+            members: tuple[Member, ...] = ()
+        elif kind == "unsupported":
+            raise UnreadableError(UNSUPPORTED)
+        else:
+            extracted = convert(kind, raw)
+            members = extracted.members
+            found = _converted_document(file, document, kind, reading.sha256, extracted)
+        if found.sections or not members:  # a mailbox says nothing itself
+            reading.documents.append(found)
+    except UnreadableDocumentError as error:
+        reading.problems[document] = error.reason
+        return
+    except UnreadableError as error:
+        reading.problems[document] = str(error)
+        return
+    for name, member in _named(document, members):
+        if depth == _DEEPEST or len(reading.documents) + len(reading.problems) > _MOST_MEMBERS:
+            reading.problems[name] = "too many files inside files"
+            return
+        _read(file, name, member.raw, convert, reading, depth=depth + 1)
+
+
+def _named(document: str, members: tuple[Member, ...]) -> Iterator[tuple[str, Member]]:
+    """Give each member an id of its own: below that of the document that holds it."""
+    taken = set()
+    for number, member in enumerate(members, 1):
+        name = member.name.replace("/", "_").encode("utf-8", "replace").decode().strip()
+        if name in {"", ".", ".."} or name in taken:
+            name = f"{number}-{name}"
+        taken.add(name)
+        yield f"{document}/{name}", member
+
+
+def _text_document(
+    file: str, document: str, raw: bytes, kind: str, sha256: str, *, encoding: str = ""
+) -> Document:
     try:
         text, encoding = (raw.decode(encoding), encoding) if encoding else decode(raw)
     except UndecodableError as error:
         raise UnreadableDocumentError(document, str(error)) from error
+    _check_length(document, text)
+    module, name = TEXT[kind]
+    reader: TextReader = getattr(import_module(module), name)
     try:
-        sections, metadata = _reader(document)(text)
+        sections, metadata = reader(text)
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         # A parser that stumbles costs this document, not the others.
         reason = f"its format could not be read ({type(error).__name__})"
         raise UnreadableDocumentError(document, reason) from error
     return Document(
         id=document,
+        file=file,
+        format=kind,
         text=text,
-        sha256=hashlib.sha256(raw).hexdigest(),
-        encoding=encoding,
+        sha256=sha256,
+        encoding=encoding if document == file else "",  # a member's bytes are not the file's
         sections=sections,
         metadata=metadata,
     )
 
 
-def _suffix(document: str) -> str:
-    # Asked of every file at every look: a Path would take ten times as long.
-    return os.path.splitext(document)[1].lower()  # noqa: PTH122
+def _converted_document(
+    file: str, document: str, kind: str, sha256: str, extracted: Extracted
+) -> Document:
+    _check_length(document, extracted.text)
+    return Document(
+        id=document,
+        file=file,
+        format=kind,
+        text=extracted.text,
+        sha256=sha256,
+        encoding="",
+        sections=extracted.sections,
+        places=extracted.places,
+        metadata=extracted.metadata,
+    )
 
 
-def _reader(document: str) -> Reader:
-    # Imported here: a corpus of plain text does not pay for the Markdown parser.
-    if _suffix(document) in MARKDOWN:
-        from qa.reading.markdown import read_markdown
-
-        return read_markdown
-    from qa.reading.plain import read_plain
-
-    return read_plain
+def _check_length(document: str, text: str) -> None:
+    if len(text) > MOST_TEXT:
+        raise UnreadableDocumentError(
+            document, f"too much text: {len(text):,} characters, of at most {MOST_TEXT:,}"
+        )

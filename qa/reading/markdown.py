@@ -129,7 +129,7 @@ def _front_matter(text: str) -> tuple[dict[str, str], int]:
             values = tomllib.loads(match["body"].replace("\r\n", "\n"))
         if not isinstance(values, dict):
             return {}, 0
-        flat = {str(key): _flat(value) for key, value in values.items()}
+        flat = {str(key).lower(): _flat(value) for key, value in values.items()}
     except (yaml.YAMLError, ValueError, TypeError, RecursionError):
         return {}, 0
     return {key: value for key, value in flat.items() if value}, match.end()

@@ -15,7 +15,8 @@ from qa.errors import CatalogDamagedError
 from qa.reading.corpus import Stamp
 from qa.store.database import connect_to_read, connect_to_write
 from qa.store.failures import REBUILD
-from qa.store.rows import DocumentRow, PassageRow, ProblemRow
+from qa.store.rows import DocumentRow, FileRow, PassageRow, ProblemRow
+from qa.types import Place, PlaceKind
 
 if TYPE_CHECKING:
     import sqlite3
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from qa.encoding.encoder import EncodedPassage
     from qa.retrieval.candidates import Candidates
     from qa.store.rows import NewPassage
+    from qa.types import Document
 
 __all__ = ["Catalog"]
 
@@ -112,73 +114,106 @@ class Catalog:
         self.commit()
         return range(lost, first), range(first, first + ID_BLOCK)
 
-    # --- documents ----------------------------------------------------------------------
+    # --- files and documents ------------------------------------------------------------
 
-    def documents(self) -> dict[str, DocumentRow]:
-        """Give all documents by path."""
-        return {row[1]: _document(row) for row in self._db.execute(_DOCUMENT)}
+    def files(self) -> dict[str, FileRow]:
+        """Give all files by path, those that can't be read too."""
+        rows = self._db.execute(
+            "SELECT id, path, sha256, seen_ns, size, mtime_ns, ctime_ns, inode FROM file"
+        )
+        return {r[1]: FileRow(r[0], r[1], r[2], Stamp(*r[4:]), r[3]) for r in rows}
 
-    def documents_by_id(self, ids: Iterable[int]) -> dict[int, DocumentRow]:
-        """Give some documents by id."""
-        query = _DOCUMENT + " WHERE id = ?"
-        rows = (self._db.execute(query, (one,)).fetchone() for one in set(ids))
-        return {row[0]: _document(row) for row in rows if row}
-
-    def put_document(
-        self,
-        path: str,
-        *,
-        sha256: str,
-        encoding: str,
-        metadata: Mapping[str, str],
-        stamp: Stamp,
-        seen_ns: int,
-    ) -> int:
-        """Insert a document, or replace the one of the same path; gives its id."""
+    def put_file(self, path: str, *, sha256: str, stamp: Stamp, seen_ns: int) -> int:
+        """Insert a file, or replace what is known of it; gives its id."""
         row = self._db.execute(
-            "INSERT INTO document (path, sha256, encoding, metadata, size, mtime_ns, ctime_ns,"
-            " inode, seen_ns) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
-            " ON CONFLICT (path) DO UPDATE SET sha256 = excluded.sha256,"
-            " encoding = excluded.encoding, metadata = excluded.metadata, size = excluded.size,"
-            " mtime_ns = excluded.mtime_ns, ctime_ns = excluded.ctime_ns,"
-            " inode = excluded.inode, seen_ns = excluded.seen_ns RETURNING id",
-            (path, sha256, encoding, json.dumps(dict(metadata)), *_stamp(stamp), seen_ns),
+            "INSERT INTO file (path, sha256, size, mtime_ns, ctime_ns, inode, seen_ns)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (path) DO UPDATE SET"
+            " sha256 = excluded.sha256, size = excluded.size, mtime_ns = excluded.mtime_ns,"
+            " ctime_ns = excluded.ctime_ns, inode = excluded.inode, seen_ns = excluded.seen_ns"
+            " RETURNING id",
+            (path, sha256, *stamp, seen_ns),
         ).fetchone()
         return int(row[0])
 
-    def touch_documents(self, stamps: Mapping[str, Stamp], seen_ns: int) -> None:
-        """Note that documents were read again and are the same."""
+    def touch_files(self, stamps: Mapping[str, Stamp], seen_ns: int) -> None:
+        """Note that files were read again and are the same."""
         self._db.executemany(
-            "UPDATE document SET size = ?, mtime_ns = ?, ctime_ns = ?, inode = ?, seen_ns = ?"
+            "UPDATE file SET size = ?, mtime_ns = ?, ctime_ns = ?, inode = ?, seen_ns = ?"
             " WHERE path = ?",
-            ((*_stamp(stamp), seen_ns, path) for path, stamp in stamps.items()),
+            ((*stamp, seen_ns, path) for path, stamp in stamps.items()),
         )
 
-    def touch_problems(self, stamps: Mapping[str, Stamp], seen_ns: int) -> None:
-        """Note that files which can't be read were looked at again, and are the same."""
-        self._db.executemany(
-            "UPDATE problem SET size = ?, mtime_ns = ?, ctime_ns = ?, inode = ?, seen_ns = ?"
-            " WHERE path = ?",
-            ((*_stamp(stamp), seen_ns, path) for path, stamp in stamps.items()),
+    def drop_file(self, path: str) -> None:
+        """Delete a file; its documents must be gone already."""
+        self._db.execute("DELETE FROM file WHERE path = ?", (path,))
+
+    def put_document(self, document: Document, file: int) -> int:
+        """Insert a document of a file; gives its id."""
+        from qa.reading.dates import day
+
+        row = self._db.execute(
+            "INSERT INTO document (file, path, format, encoding, day, metadata)"
+            " VALUES (?, ?, ?, ?, ?, ?) RETURNING id",
+            (
+                file,
+                document.id,
+                document.format,
+                document.encoding,
+                day(document.metadata.get("date", "")),
+                json.dumps(dict(document.metadata), ensure_ascii=False),
+            ),
+        ).fetchone()
+        if not document.encoding:  # the text is no part of the file, so it is kept
+            self._db.execute("INSERT INTO extract VALUES (?, ?)", (row[0], document.text))
+        return int(row[0])
+
+    def put_problem(self, path: str, file: int, reason: str) -> None:
+        """Note that a document of a file can't be read."""
+        self._db.execute("INSERT INTO problem VALUES (?, ?, ?)", (path, file, reason))
+
+    def drop_documents(self, file: str) -> None:
+        """Delete what is known of a file's documents; their passages must be gone already."""
+        of_file = "file = (SELECT id FROM file WHERE path = ?)"
+        self._db.execute(
+            f"DELETE FROM extract WHERE document IN (SELECT id FROM document WHERE {of_file})",
+            (file,),
         )
+        self._db.execute(f"DELETE FROM document WHERE {of_file}", (file,))
+        self._db.execute(f"DELETE FROM problem WHERE {of_file}", (file,))
 
-    def drop_document(self, path: str) -> None:
-        """Delete a document; its passages must be gone already."""
-        self._db.execute("DELETE FROM document WHERE path = ?", (path,))
+    def documents_by_id(self, ids: Iterable[int]) -> dict[int, DocumentRow]:
+        """Give some documents by id."""
+        rows = (self._db.execute(_DOCUMENT, (one,)).fetchone() for one in set(ids))
+        with self._sense():
+            return {row[0]: _document(row) for row in rows if row}
 
-    def problems(self) -> dict[str, ProblemRow]:
-        """Give the files that could not be read, by path."""
+    def count_documents(self) -> int:
+        """Count the documents that could be read."""
+        return int(self._db.execute("SELECT count(*) FROM document").fetchone()[0])
+
+    def extract(self, document: int) -> str | None:
+        """Give the text of a document of a converted format; None where there is none."""
+        row = self._db.execute("SELECT text FROM extract WHERE document = ?", (document,))
+        found = row.fetchone()
+        return str(found[0]) if found else None
+
+    def problems(self) -> list[ProblemRow]:
+        """Give the documents that could not be read, by path."""
         rows = self._db.execute(
-            "SELECT path, reason, sha256, size, mtime_ns, ctime_ns, inode, seen_ns FROM problem"
+            "SELECT problem.path, file.path, reason FROM problem JOIN file ON file.id = file"
+            " ORDER BY problem.path"
         )
-        return {r[0]: ProblemRow(r[1], r[2], Stamp(*r[3:7]), r[7]) for r in rows}
+        return [ProblemRow(*row) for row in rows]
 
-    def set_problems(self, problems: Mapping[str, ProblemRow]) -> None:
-        """Replace the list of files that could not be read."""
-        self._db.execute("DELETE FROM problem")
-        self._db.executemany(
-            "INSERT INTO problem VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            ((p, x.reason, x.sha256, *_stamp(x.stamp), x.seen_ns) for p, x in problems.items()),
+    def described(self) -> Iterator[tuple[int, str, str, str]]:
+        """Give `(id, path, day, metadata as JSON)` of all documents.
+
+        The day is that of the document's own date; where it has none, of the file's last change.
+        """
+        return self._db.execute(
+            "SELECT document.id, document.path,"
+            " CASE day WHEN '' THEN coalesce(date(mtime_ns / 1000000000, 'unixepoch'), '')"
+            " ELSE day END, metadata FROM document JOIN file ON file.id = file"
         )
 
     # --- passages -----------------------------------------------------------------------
@@ -190,7 +225,7 @@ class Catalog:
         row = new.row
         vector, sentences, tokens = pack_encoded(new.encoded)
         self._db.execute(
-            "INSERT INTO passage VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO passage VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 row.id,
                 row.document,
@@ -202,6 +237,7 @@ class Catalog:
                 tokens,
                 row.end,
                 json.dumps(row.heading_path),
+                json.dumps(row.places) if row.places else "",
                 row.context,
                 row.text,
                 pack_spans(row.spans),
@@ -259,12 +295,20 @@ class Catalog:
         row = self._db.execute("SELECT count(*) FROM passage WHERE id > ?", (last,)).fetchone()
         return int(row[0])
 
-    def drop_passages(self, path: str) -> Iterator[tuple[int, bytes, bytes]]:
-        """Delete a document's passages and mark them dead; gives `(length, terms, tokens)`."""
+    def passages_of(self, documents: Iterable[int]) -> list[int]:
+        """Give the ids of the passages of some documents, ascending."""
+        rows = self._db.execute(
+            "SELECT id FROM passage WHERE document IN (SELECT value FROM json_each(?)) ORDER BY id",
+            (json.dumps(list(documents)),),
+        )
+        return [row[0] for row in rows]
+
+    def drop_passages(self, file: str) -> Iterator[tuple[int, bytes, bytes]]:
+        """Delete the passages of a file and mark them dead; gives `(length, terms, tokens)`."""
         gone = self._db.execute(
-            "DELETE FROM passage WHERE document = (SELECT id FROM document WHERE path = ?)"
-            " RETURNING id, length, terms, tokens",
-            (path,),
+            "DELETE FROM passage WHERE document IN (SELECT id FROM document WHERE file ="
+            " (SELECT id FROM file WHERE path = ?)) RETURNING id, length, terms, tokens",
+            (file,),
         ).fetchall()
         self._db.executemany("INSERT INTO dead VALUES (?, 1, 1)", ((row[0],) for row in gone))
         return (row[1:] for row in gone)
@@ -308,26 +352,27 @@ class Catalog:
 
 
 _DOCUMENT = (
-    "SELECT id, path, sha256, encoding, size, mtime_ns, ctime_ns, inode, seen_ns FROM document"
+    "SELECT document.id, document.path, format, encoding, file.path, sha256, metadata"
+    " FROM document JOIN file ON file.id = file WHERE document.id = ?"
 )
-_PASSAGE = "SELECT id, document, start, end, headings, context, text, spans FROM passage"
-
-
-def _stamp(stamp: Stamp) -> tuple[int, int, int, int]:
-    return stamp.size, stamp.mtime_ns, stamp.ctime_ns, stamp.inode
+_PASSAGE = "SELECT id, document, start, end, headings, places, context, text, spans FROM passage"
 
 
 def _document(row: tuple[Any, ...]) -> DocumentRow:
-    number, path, sha256, encoding, *stamp, seen_ns = row
-    return DocumentRow(number, path, sha256, encoding, Stamp(*stamp), seen_ns)
+    number, path, kind, encoding, file, sha256, metadata = row
+    return DocumentRow(number, path, kind, encoding, file, sha256, json.loads(metadata))
 
 
 def _passage(row: tuple[Any, ...]) -> PassageRow:
     from qa.store.packing import unpack_spans
 
-    id_, document, start, end, headings, context, text, spans = row
+    id_, document, start, end, headings, places, context, text, spans = row
     inside = unpack_spans(spans)
     if any(not start <= span.start < span.end <= end for span in inside):
         raise ValueError(f"passage {id_} has sentences outside itself")
     path = tuple(json.loads(headings))
-    return PassageRow(id_, document, start, end, path, context, text, inside)
+    found = tuple(
+        Place(int(at), PlaceKind(kind), str(value))
+        for at, kind, value in (json.loads(places) if places else ())
+    )
+    return PassageRow(id_, document, start, end, path, found, context, text, inside)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["CATALOG", "check_format", "connect_to_read", "connect_to_write"]
 
 APPLICATION = 0x7161_6361  # "qaca", in the header of the file
-FORMAT = 2
+FORMAT = 3
 CATALOG = "catalog.sqlite"
 
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from qa.filtering import Filter
     from qa.reading.corpus import Stamp
     from qa.store.rows import DocumentRow, PassageRow
 
@@ -102,7 +103,7 @@ class LocalStore:
                 catalog.close()
 
     def touch(self, stamps: Mapping[str, Stamp], seen_ns: int) -> None:
-        """Note that documents are the same, so that they need not be read next time.
+        """Note that files are the same, so that they need not be read next time.
 
         A help, not a duty: where it can't be done now, it is left undone.
         """
@@ -112,8 +113,7 @@ class LocalStore:
                 catalog = Catalog.create(self.folder)
                 try:
                     catalog.begin(write=True)
-                    catalog.touch_documents(stamps, seen_ns)
-                    catalog.touch_problems(stamps, seen_ns)
+                    catalog.touch_files(stamps, seen_ns)
                     catalog.commit()
                 finally:
                     catalog.close()
@@ -219,17 +219,46 @@ class Snapshot:
             store.vectors(catalog)[0] is not None and store.lexical(catalog) is not None
         )
 
-    def dense_candidates(self, vector: NDArray[np.float32], k: int) -> list[int]:
-        """Give the ids of passages near to `vector [d]`: `k` of those merged, `k` of the new."""
+    def allowed(self, chosen: Filter) -> list[int]:
+        """Give the ids, ascending, of the passages of the documents that pass a filter."""
+        return self.catalog.passages_of(chosen.passing(self.catalog.described()))
+
+    def dense_candidates(
+        self, vector: NDArray[np.float32], k: int, allowed: NDArray[np.int64] | None = None
+    ) -> list[int]:
+        """Give the ids of passages near to `vector [d]`: `k` of those merged, `k` of the new.
+
+        Where `allowed` is not None, its ids (ascending) alone are searched.
+        """
         opened, last = self._store.vectors(self.catalog)
-        found = opened.search(vector, k) if opened else []
+        found = opened.search(vector, k, allowed) if opened else []
+        among = None if allowed is None else set(allowed[allowed > last].tolist())
         fresh: list[tuple[float, int]] = [
-            (-float(other @ vector), one) for one, other in self.catalog.vectors(after=last)
+            (-float(other @ vector), one)
+            for one, other in self.catalog.vectors(after=last)
+            if among is None or one in among
         ]
         return found + [one for _, one in sorted(fresh)[:k]]
 
-    def lexical_candidates(self, terms: Sequence[str], k: int) -> list[int]:
-        """Give the ids of `k` passages that hold any of the terms, best BM25 first."""
+    def lexical_candidates(
+        self, terms: Sequence[str], k: int, allowed: NDArray[np.int64] | None = None
+    ) -> list[int]:
+        """Give the ids of `k` passages that hold any of the terms, best BM25 first.
+
+        Where `allowed` is not None, those that are not among its ids are passed over.
+        """
+        if allowed is None:
+            return self._lexical_search(terms, k)
+        among = set(allowed.tolist())
+        wider = k
+        while True:
+            found = self._lexical_search(terms, wider)
+            passing = [one for one in found if one in among][:k]
+            if len(passing) == k or len(found) < wider:
+                return passing
+            wider *= 8
+
+    def _lexical_search(self, terms: Sequence[str], k: int) -> list[int]:
         index = self._store.lexical(self.catalog)
         try:
             if index is not None:

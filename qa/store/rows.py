@@ -6,44 +6,59 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from qa.encoding.encoder import EncodedPassage
     from qa.reading.corpus import Stamp
     from qa.retrieval.terms import PassageTerms
-    from qa.types import Span
+    from qa.types import Place, Span
 
-__all__ = ["DocumentRow", "NewPassage", "PassageRow", "ProblemRow"]
+__all__ = ["DocumentRow", "FileRow", "NewPassage", "PassageRow", "ProblemRow"]
 
 
-class DocumentRow(NamedTuple):
-    """A document as the catalog knows it."""
+class FileRow(NamedTuple):
+    """A file as it was when it was read; `sha256` is empty where not even its bytes could be."""
 
     id: int
     path: str
     sha256: str
+    stamp: Stamp
+    seen_ns: int
+
+
+class DocumentRow(NamedTuple):
+    """A document as the catalog knows it, and the file that holds it."""
+
+    id: int
+    path: str
+    format: str
     encoding: str
-    stamp: Stamp
-    seen_ns: int
-
-
-@dataclass(frozen=True, slots=True)
-class ProblemRow:
-    """A file that could not be read; `sha256` is empty where not even its bytes could."""
-
-    reason: str
+    file: str
     sha256: str
-    stamp: Stamp
-    seen_ns: int
+    metadata: Mapping[str, str]
+
+
+class ProblemRow(NamedTuple):
+    """A document that could not be read, the file that holds it, and why."""
+
+    path: str
+    file: str
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class PassageRow:
-    """A passage as it is read; `spans` are its sentences, relative to the document's text."""
+    """A passage as it is read; `spans` are its sentences, relative to the document's text.
+
+    `places` are those that begin in it, and before them the last of each kind that began above.
+    """
 
     id: int
     document: int
     start: int
     end: int
     heading_path: tuple[str, ...]
+    places: tuple[Place, ...]
     context: str
     text: str
     spans: tuple[Span, ...]

@@ -7,23 +7,33 @@ __all__ = ["SCHEMA"]
 # In `passage`, what candidates are scored by stands first: the rest is then not even read.
 SCHEMA = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE document (
+CREATE TABLE file (
     id       INTEGER PRIMARY KEY,
     path     TEXT NOT NULL UNIQUE,
     sha256   TEXT NOT NULL,
-    encoding TEXT NOT NULL,
-    metadata TEXT NOT NULL,
     size     INTEGER NOT NULL,
     mtime_ns INTEGER NOT NULL,
     ctime_ns INTEGER NOT NULL,
     inode    INTEGER NOT NULL,
     seen_ns  INTEGER NOT NULL
 );
+CREATE TABLE document (
+    id       INTEGER PRIMARY KEY,
+    file     INTEGER NOT NULL REFERENCES file (id),
+    path     TEXT NOT NULL UNIQUE,
+    format   TEXT NOT NULL,
+    encoding TEXT NOT NULL,
+    day      TEXT NOT NULL,
+    metadata TEXT NOT NULL
+);
+CREATE INDEX document_file ON document (file);
+CREATE TABLE extract (document INTEGER PRIMARY KEY REFERENCES document (id), text TEXT NOT NULL);
 CREATE TABLE problem (
-    path TEXT PRIMARY KEY, reason TEXT NOT NULL, sha256 TEXT NOT NULL, size INTEGER NOT NULL,
-    mtime_ns INTEGER NOT NULL, ctime_ns INTEGER NOT NULL, inode INTEGER NOT NULL,
-    seen_ns INTEGER NOT NULL
+    path   TEXT PRIMARY KEY,
+    file   INTEGER NOT NULL REFERENCES file (id),
+    reason TEXT NOT NULL
 ) WITHOUT ROWID;
+CREATE INDEX problem_file ON problem (file);
 CREATE TABLE passage (
     id        INTEGER PRIMARY KEY,
     document  INTEGER NOT NULL REFERENCES document (id),
@@ -36,6 +46,7 @@ CREATE TABLE passage (
     tokens    BLOB NOT NULL,
     end       INTEGER NOT NULL,
     headings  TEXT NOT NULL,
+    places    TEXT NOT NULL,
     context   TEXT NOT NULL,
     text      TEXT NOT NULL,
     spans     BLOB NOT NULL,

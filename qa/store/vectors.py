@@ -127,36 +127,48 @@ class VectorIndex:
         except (OSError, ValueError, RuntimeError) as error:
             raise VectorsDamagedError(str(error)) from error
         # The selector only points to the bitmap: both must live as long as this.
-        self._selector, self._bitmap = self._without(dead)
+        live = ~np.isin(self._ids, dead) if len(dead) else None
+        self._selector, self._bitmap = _selection(live)
 
-    def _without(self, dead: Sequence[int]) -> tuple[object | None, NDArray[np.uint8]]:
-        import faiss
+    def search(
+        self, vector: NDArray[np.float32], k: int, allowed: NDArray[np.int64] | None = None
+    ) -> list[int]:
+        """Give the ids of the `k` passages nearest to `vector [d]`, nearest first.
 
-        rows = np.searchsorted(self._ids, dead)
-        rows = rows[rows < len(self._ids)]
-        rows = rows[np.isin(self._ids[rows], dead)] if len(rows) else rows
-        live = np.ones(-(-len(self._ids) // 8) * 8, bool)
-        live[rows] = False
-        bitmap = np.packbits(live, bitorder="little")
-        if not len(rows):
-            return None, bitmap
-        return faiss.IDSelectorBitmap(len(bitmap), faiss.swig_ptr(bitmap)), bitmap
-
-    def search(self, vector: NDArray[np.float32], k: int) -> list[int]:
-        """Give the ids of the `k` passages nearest to `vector [d]`, nearest first."""
+        Args:
+            vector: float32 `[d]`, unit length.
+            k: how many at most.
+            allowed: ids, ascending, that alone are searched; all live ones where it is None.
+        """
         import faiss
 
         k = min(k, len(self._ids))
         if k < 1:
             return []
-        options: dict[str, Any] = {"sel": self._selector} if self._selector is not None else {}
+        # The selector only points to the bitmap: both must live until the search is done.
+        selector, _bitmap = self._selector, self._bitmap
+        if allowed is not None:
+            selector, _bitmap = _selection(np.isin(self._ids, allowed, assume_unique=True))
+        options: dict[str, Any] = {"sel": selector} if selector is not None else {}
         kind: Any = faiss.SearchParameters
         if isinstance(self._index, faiss.IndexIVF):
             kind = faiss.SearchParametersIVF
-            options["nprobe"] = max(1, self._index.nlist // _PROBE_SHARE)
+            # The nearest of the allowed may lie in any list.
+            share = _PROBE_SHARE if allowed is None else 1
+            options["nprobe"] = max(1, self._index.nlist // share)
         parameters = kind(**options) if options else None
         _, rows = self._index.search(vector[None, :], k, params=parameters)
         return [int(self._ids[row]) for row in rows[0] if row >= 0]
+
+
+def _selection(rows: NDArray[np.bool_] | None) -> tuple[object | None, NDArray[np.uint8]]:
+    """Give what tells faiss which rows to look at, and the bitmap that it points to."""
+    import faiss
+
+    if rows is None:
+        return None, np.empty(0, np.uint8)
+    bitmap = np.packbits(rows, bitorder="little")
+    return faiss.IDSelectorBitmap(len(bitmap), faiss.swig_ptr(bitmap)), bitmap
 
 
 def _seal(folder: Path, stem: str) -> tuple[int, int]:

@@ -21,13 +21,16 @@ from qa.store.packing import unpack_ids
 from qa.store.vectors import Sealed, build, is_whole
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from pathlib import Path
 
     from qa.reading.corpus import Stamp
     from qa.store.catalog import Catalog
     from qa.store.rows import NewPassage
     from qa.types import Document
+
+    # Makes the rows of a document's passages from its number and a source of ids.
+    MakePassages = Callable[[int, Iterator[int]], Iterable[NewPassage]]
 
 __all__ = [
     "DERIVED",
@@ -121,46 +124,49 @@ class Writing:
         self._begun = True
         self._purge = self.catalog.dead_in_lexical()
         if anew:
-            for path in self.catalog.documents():
+            for path in self.catalog.files():
                 self.drop(path)
         self.catalog.set_meta(**asdict(identity))
 
     def put(
         self,
-        document: Document,
+        file: str,
+        sha256: str,
         stamp: Stamp,
         seen_ns: int,
-        passages: Callable[[int, Iterator[int]], Iterable[NewPassage]],
+        *,
+        documents: Iterable[tuple[Document, MakePassages]],
+        problems: Mapping[str, str],
     ) -> None:
-        """Replace a document: `passages` makes its rows from its id and a source of ids."""
-        self.drop_passages(document.id)
-        number = self.catalog.put_document(
-            document.id,
-            sha256=document.sha256,
-            encoding=document.encoding,
-            metadata=document.metadata,
-            stamp=stamp,
-            seen_ns=seen_ns,
-        )
-        for row in passages(number, self._ids):
-            self.catalog.put_passage(row)
-            tokens = row.encoded.tokens.tolist()
-            self._terms.update(set(row.terms.ids.tolist()))
-            self._tokens.update(set(tokens))
-            self._totals.update(passages=1, total_terms=row.terms.length, total_tokens=len(tokens))
+        """Replace a file: its documents, and why some of them can't be read, by their ids."""
+        self._empty(file)
+        number = self.catalog.put_file(file, sha256=sha256, stamp=stamp, seen_ns=seen_ns)
+        for document, passages in documents:
+            for row in passages(self.catalog.put_document(document, number), self._ids):
+                self._put_passage(row)
+        for path, reason in problems.items():
+            self.catalog.put_problem(path, number, reason)
 
-    def drop(self, path: str) -> None:
-        """Delete a document."""
-        self.drop_passages(path)
-        self.catalog.drop_document(path)
+    def _put_passage(self, row: NewPassage) -> None:
+        self.catalog.put_passage(row)
+        tokens = row.encoded.tokens.tolist()
+        self._terms.update(set(row.terms.ids.tolist()))
+        self._tokens.update(set(tokens))
+        self._totals.update(passages=1, total_terms=row.terms.length, total_tokens=len(tokens))
 
-    def drop_passages(self, path: str) -> None:
-        """Delete a document's passages."""
-        for length, packed_terms, packed_tokens in self.catalog.drop_passages(path):
+    def drop(self, file: str) -> None:
+        """Delete a file."""
+        self._empty(file)
+        self.catalog.drop_file(file)
+
+    def _empty(self, file: str) -> None:
+        """Delete what is known of a file's documents."""
+        for length, packed_terms, packed_tokens in self.catalog.drop_passages(file):
             terms, total_tokens, tokens = unpack_ids(packed_terms, packed_tokens)
             self._terms.subtract(terms)
             self._tokens.subtract(tokens)
             self._totals.update(passages=-1, total_terms=-length, total_tokens=-total_tokens)
+        self.catalog.drop_documents(file)
 
     def keep(self, **notes: str) -> None:
         """Keep notes in the catalog, when this commits."""

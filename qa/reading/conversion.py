@@ -1,0 +1,177 @@
+"""Converted formats, read in a process of their own, with limits: see `qa.reading.worker`."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import threading
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from qa.reading.extracted import UnreadableError
+from qa.reading.formats import CONVERTED
+from qa.reading.ocr import SCAN, ocr_pdf
+from qa.reading.office import NEEDS_OFFICE, office_is_installed
+from qa.reading.transport import OUT_OF_MEMORY, unpack
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Self
+
+    from qa.reading.extracted import Extracted
+
+__all__ = ["Converter"]
+
+# -P: what lies in the working directory is no module of ours.
+COMMAND = (sys.executable, "-P", "-m", "qa.reading.worker")
+WALL_SECONDS = 600  # of one file; its time on the processor is limited by the worker itself
+_LARGEST_REPLY = 1024**3  # bytes
+
+
+class Converter:
+    """Hands files to a worker, which is started when the first one comes."""
+
+    def __init__(
+        self,
+        *,
+        ocr: bool = False,
+        wall_seconds: float = WALL_SECONDS,
+        command: Sequence[str] = COMMAND,
+    ) -> None:
+        """Say how it reads.
+
+        Args:
+            ocr: whether PDFs that are pictures of pages are read by `ocrmypdf`.
+            wall_seconds: how long one file may take.
+            command: starts the worker.
+        """
+        self._ocr = ocr
+        self._command = command
+        self._wall_seconds = wall_seconds
+        self._worker: subprocess.Popen[bytes] | None = None
+        self._lock = threading.Lock()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the worker; the next file starts another."""
+        with self._lock:
+            self._end()
+
+    def convert(self, kind: str, raw: bytes) -> Extracted:
+        """Give what a file of that format says.
+
+        Args:
+            kind: a key of `formats.CONVERTED`, or the suffix of a format that the extra reads.
+            raw: the whole file.
+
+        Raises:
+            UnreadableError: it can't be read; the message says why in a few words.
+        """
+        if kind not in CONVERTED and not office_is_installed():
+            raise UnreadableError(NEEDS_OFFICE)
+        try:
+            return self._converted(kind, raw)
+        except UnreadableError as error:
+            if str(error) != SCAN or not self._ocr:
+                raise
+        try:
+            return self._converted(kind, ocr_pdf(raw))
+        except UnreadableError as error:
+            # Not the same reason, which would have it tried again at every refresh.
+            raise UnreadableError(f"a scan that ocrmypdf could not make out ({error})") from error
+
+    def can_mend(self, reason: str) -> bool:
+        """Tell whether what could not be read for that reason can be by now."""
+        if reason == NEEDS_OFFICE:
+            return office_is_installed()
+        return reason == SCAN and self._ocr
+
+    def _converted(self, kind: str, raw: bytes) -> Extracted:
+        with self._lock:
+            worker = self._started()
+            late = threading.Event()
+            timer = threading.Timer(self._wall_seconds, _end_late, (worker, late))
+            timer.start()
+            try:
+                reply = _exchange(worker, kind, raw)
+            finally:
+                timer.cancel()
+            if reply is None:
+                self._end()
+                raise UnreadableError(_why_ended(worker, late=late.is_set()))
+        try:
+            found = unpack(reply)
+        except (ValueError, LookupError, TypeError, AttributeError) as error:
+            raise UnreadableError("its parser gave nothing that makes sense") from error
+        if found == OUT_OF_MEMORY:
+            self.close()  # what is left of its memory is in pieces: another worker goes on
+        if isinstance(found, str):
+            raise UnreadableError(found)
+        return found
+
+    def _started(self) -> subprocess.Popen[bytes]:
+        if self._worker is None or self._worker.poll() is not None:
+            self._end()
+            self._worker = subprocess.Popen(  # noqa: S603 - this program itself
+                self._command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                env=os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
+            )
+        return self._worker
+
+    def _end(self) -> None:
+        worker, self._worker = self._worker, None
+        if worker is None:
+            return
+        with suppress(OSError):
+            if worker.stdin is not None:
+                worker.stdin.close()
+        try:
+            worker.wait(timeout=1)
+        except subprocess.TimeoutExpired:
+            worker.kill()
+            worker.wait()
+        if worker.stdout is not None:
+            worker.stdout.close()
+
+
+def _end_late(worker: subprocess.Popen[bytes], late: threading.Event) -> None:
+    late.set()
+    worker.kill()
+
+
+def _why_ended(worker: subprocess.Popen[bytes], *, late: bool) -> str:
+    """Say why a worker broke off, once it has ended."""
+    if late or worker.returncode == -_SIGXCPU:
+        return "reading it took too much time"
+    return "its parser crashed"
+
+
+_SIGXCPU = 24  # the processor's time is used up; the same number wherever it exists
+
+
+def _exchange(worker: subprocess.Popen[bytes], kind: str, raw: bytes) -> bytes | None:
+    """Send a file and read the reply; None where the worker ended instead."""
+    if worker.stdin is None or worker.stdout is None:
+        return None
+    try:
+        worker.stdin.write(json.dumps({"format": kind, "size": len(raw)}).encode() + b"\n")
+        worker.stdin.write(raw)
+        worker.stdin.flush()
+        size = int(json.loads(worker.stdout.readline() or b"{}").get("size", -1))
+        if not 0 <= size <= _LARGEST_REPLY:
+            worker.kill()
+            return None
+        reply = worker.stdout.read(size)
+    except (OSError, ValueError):
+        return None
+    return reply if len(reply) == size else None

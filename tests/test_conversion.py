@@ -1,0 +1,188 @@
+"""Converted formats: what a parser does costs one file, whatever it does."""
+
+from __future__ import annotations
+
+import sys
+import textwrap
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from qa.reading.conversion import Converter
+from qa.reading.extracted import Composer, UnreadableError
+from qa.reading.places import places_at, places_of
+from qa.reading.transport import pack, pack_unreadable, unpack
+from qa.types import BlockKind, Place, PlaceKind
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+# Readers that do what a parser of somebody else's could do when it meets a hostile file.
+READERS = """
+import ctypes, os, socket, subprocess, sys, time
+from qa.reading import worker
+from qa.reading.extracted import Composer
+from qa.reading.formats import CONVERTED
+
+def read(raw):
+    print("a library's chatter")
+    order = raw.decode()
+    if order == "crash":
+        ctypes.string_at(0)
+    if order == "exit":
+        os._exit(3)
+    if order == "hang":
+        time.sleep(600)
+    if order == "spin":
+        while True: pass
+    if order == "balloon":
+        held = []
+        while True: held.append(bytearray(1 << 24))
+    if order == "stumble":
+        raise KeyError("x")
+    if order == "nest":
+        return read(raw)
+    if order == "write":
+        open(sys.argv[1], "w")
+    if order == "connect":
+        socket.create_connection(("127.0.0.1", 9))
+    if order == "start":
+        subprocess.run(["true"])
+    composer = Composer()
+    composer.add(order)
+    return composer.finish()
+
+worker.MEMORY = 1 << 30
+worker.CPU_SECONDS = 1
+CONVERTED["pdf"] = ("__main__", "read")
+worker.main()
+"""
+
+
+@pytest.fixture(name="converter")
+def _converter(tmp_path: Path) -> Converter:
+    script = tmp_path / "readers.py"
+    script.write_text(READERS)
+    command = (sys.executable, "-P", str(script), str(tmp_path / "written"))
+    return Converter(wall_seconds=20, command=command)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="limits of a process are POSIX's")
+@pytest.mark.parametrize(
+    ("order", "reason"),
+    [
+        ("crash", "its parser crashed"),
+        ("exit", "its parser crashed"),
+        ("spin", "reading it took too much time"),
+        ("balloon", "reading it takes too much memory"),
+        ("stumble", r"it could not be read as pdf \(KeyError\)"),
+        ("nest", "it is nested too deeply"),
+        ("write", r"it could not be read as pdf \(PermissionError\)"),
+        ("connect", r"it could not be read as pdf \(PermissionError\)"),
+        ("start", r"it could not be read as pdf \(PermissionError\)"),
+    ],
+)
+def test_what_a_parser_does_costs_its_file_and_not_the_next(
+    converter: Converter, tmp_path: Path, order: str, reason: str
+) -> None:
+    with converter:
+        assert converter.convert("pdf", b"before").text == "before"
+        with pytest.raises(UnreadableError, match=f"^{reason}$"):
+            converter.convert("pdf", order.encode())
+        assert converter.convert("pdf", b"after").text == "after"
+    assert not (tmp_path / "written").exists()
+
+
+def test_a_parser_that_waits_for_ever_is_ended(tmp_path: Path) -> None:
+    (tmp_path / "readers.py").write_text(READERS)
+    command = (sys.executable, "-P", str(tmp_path / "readers.py"))
+    with Converter(wall_seconds=5, command=command) as converter:
+        with pytest.raises(UnreadableError, match="took too much time"):
+            converter.convert("pdf", b"hang")
+        assert converter.convert("pdf", b"after").text == "after"
+
+
+def test_a_worker_ends_with_its_converter(converter: Converter) -> None:
+    converter.convert("pdf", b"one")
+    worker = converter._worker
+    assert worker is not None
+    converter.close()
+    assert worker.returncode == 0
+    assert converter.convert("pdf", b"two").text == "two"
+    converter.close()
+
+
+TEXT = st.text(max_size=30)
+
+
+@given(st.lists(st.tuples(st.sampled_from(["heading", "prose", "lines", "page"]), TEXT)))
+def test_what_a_reader_composes_survives_the_way_between_processes(
+    pieces: list[tuple[str, str]],
+) -> None:
+    composer = Composer()
+    for number, (kind, text) in enumerate(pieces, 1):
+        if kind == "heading":
+            composer.heading(text, level=1 + number % 3)
+        elif kind == "page":
+            composer.place(PlaceKind.PAGE, number)
+        else:
+            composer.add(text, kind=BlockKind(kind), inside=[(len(text) // 2, PlaceKind.ROW, 7)])
+    extracted = composer.finish({"Title": " A\tB ", "empty": ""})
+    assert unpack(pack(extracted)) == extracted
+    assert extracted.metadata == {"title": "A B"}
+    blocks = [block for section in extracted.sections for block in section.blocks]
+    assert all(extracted.text[block.start : block.end].strip() for block in blocks)
+    shown = {extracted.text[block.start : block.end] for block in blocks}
+    assert all(
+        any(text.strip() in " ".join(one.split()) or text.strip() in one for one in shown)
+        for kind, text in pieces
+        if kind in {"prose", "lines"} and text.isprintable() and text.strip()
+    )
+
+
+@given(st.binary(max_size=200) | st.text(max_size=50).map(str.encode))
+def test_what_no_reader_packs_is_refused(packed: bytes) -> None:
+    with pytest.raises((ValueError, LookupError, TypeError, AttributeError)):
+        unpack(packed)
+
+
+def test_a_reason_survives_the_way() -> None:
+    assert unpack(pack_unreadable("a reason")) == "a reason"
+
+
+def test_blocks_out_of_order_are_refused() -> None:
+    forged = textwrap.dedent(
+        """{"text": "abc", "sections": [[[], [[2, 3, "prose"], [0, 1, "prose"]]]], "places": [],
+        "metadata": {}, "members": []}"""
+    )
+    with pytest.raises(ValueError, match="out of order"):
+        unpack(forged.encode())
+
+
+PLACES = st.lists(
+    st.builds(Place, st.integers(0, 40), st.sampled_from(PlaceKind), st.text(max_size=2)),
+    max_size=12,
+).map(lambda places: sorted(places, key=lambda place: place.start))
+
+
+@given(PLACES, st.lists(st.integers(0, 45), min_size=2, max_size=8, unique=True).map(sorted))
+def test_the_places_of_a_span_say_where_each_of_its_characters_stands(
+    places: list[Place], borders: list[int]
+) -> None:
+    spans = list(pairwise(borders))
+    for (start, end), held in zip(spans, places_of(places, spans), strict=True):
+        for position in range(start, end):
+            assert places_at(held, position) == places_at(places, position)
+        assert all(place.start < end for place in held)
+
+
+def test_a_heading_without_text_below_it_is_kept_as_text() -> None:
+    composer = Composer()
+    composer.heading("Alone", level=1)
+    composer.heading("Also alone", level=1)
+    extracted = composer.finish()
+    blocks = [block for section in extracted.sections for block in section.blocks]
+    assert [extracted.text[block.start : block.end] for block in blocks] == ["Alone", "Also alone"]

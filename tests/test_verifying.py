@@ -1,0 +1,143 @@
+"""Saved answers, checked later against the files as they are then."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from qa.errors import CitationError
+from qa.reading.corpus import PairCorpus
+from qa.verifying import Verdict, verify
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from qa.assistant import Assistant
+
+QUESTION = "Who set foot on the Moon?"
+
+
+@pytest.fixture(name="saved")
+def _saved(assistant: Assistant) -> dict[str, Any]:
+    """Give an answer as it comes back from a file."""
+    answer = assistant.ask(QUESTION, k=1)
+    assert answer.answered
+    loaded: dict[str, Any] = json.loads(json.dumps(answer.to_dict()))
+    return loaded
+
+
+def verdicts(assistant: Assistant, saved: dict[str, Any]) -> set[str]:
+    return {one.verdict.value for one in assistant.verify(saved).quotes}
+
+
+def test_an_answer_just_given_is_verified(assistant: Assistant) -> None:
+    verification = assistant.verify(assistant.ask(QUESTION))
+    assert verification.holds
+    assert {one.verdict for one in verification.quotes} == {Verdict.VERIFIED}
+
+
+def test_a_quote_with_text_before_it_has_moved_and_its_new_place_is_given(
+    assistant: Assistant, saved: dict[str, Any], corpus: Path
+) -> None:
+    file = corpus / "moon.md"
+    file.write_text("# News\n\nNothing new.\n\n" + file.read_text("utf-8"), "utf-8")
+    verification = assistant.verify(saved)
+    assert verification.holds
+    text = file.read_text("utf-8")
+    for one in verification.quotes:
+        assert one.verdict is Verdict.MOVED
+        assert one.now is not None
+        assert text[one.now.start : one.now.end] == one.quote
+        assert one.now.start_line > 4
+
+
+def test_the_same_words_in_other_lines_have_moved(
+    assistant: Assistant, saved: dict[str, Any], corpus: Path
+) -> None:
+    file = corpus / "moon.md"
+    file.write_text(file.read_text("utf-8").replace("set foot on it", "set foot\non it"), "utf-8")
+    assert verdicts(assistant, saved) == {"moved"}
+
+
+def test_other_words_have_drifted_and_the_difference_is_shown(
+    assistant: Assistant, saved: dict[str, Any], corpus: Path
+) -> None:
+    file = corpus / "moon.md"
+    file.write_text(file.read_text("utf-8").replace("July 1969", "August 1971"), "utf-8")
+    verification = assistant.verify(saved)
+    assert not verification.holds
+    drifted = [one for one in verification.quotes if one.verdict is Verdict.DRIFTED]
+    assert drifted
+    assert all("[-July 1969.-] {+August 1971.+}" in one.difference for one in drifted)
+
+
+def test_a_file_that_is_gone_leaves_its_quotes_unresolvable(
+    assistant: Assistant, saved: dict[str, Any], corpus: Path
+) -> None:
+    (corpus / "moon.md").unlink()
+    verification = assistant.verify(saved)
+    assert not verification.holds
+    assert {one.verdict for one in verification.quotes} == {Verdict.UNRESOLVABLE}
+    assert all(one.reason for one in verification.quotes)
+
+
+def test_an_abstention_is_checked_by_what_came_nearest(assistant: Assistant) -> None:
+    answer = assistant.ask("Who won the football cup in 1966?")
+    assert not answer.answered
+    assert assistant.verify(answer).holds
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"schema": "other/1"},
+        {"passages": None},
+        {"passages": [{}]},
+        {"passages": [{"citation": {"document": 3}, "evidence": {"citation": {}}}]},
+    ],
+)
+def test_what_is_no_saved_answer_is_refused(
+    assistant: Assistant, saved: dict[str, Any], change: dict[str, Any]
+) -> None:
+    with pytest.raises(CitationError, match="no saved answer"):
+        assistant.verify(saved | change)
+
+
+def test_a_forged_answer_reads_nothing_outside_the_corpus(
+    assistant: Assistant, saved: dict[str, Any], tmp_path: Path
+) -> None:
+    (tmp_path / "secret.txt").write_text("The password is swordfish.")
+    citation = saved["passages"][0]["citation"]
+    citation |= {"document": "../secret.txt", "file": "../secret.txt", "quote": "The password is x"}
+    (forged,) = [one for one in assistant.verify(saved).quotes if "secret" in one.citation]
+    assert forged.verdict is Verdict.UNRESOLVABLE
+    assert "swordfish" not in json.dumps(assistant.verify(saved).to_dict())
+
+
+WORDS = st.lists(st.sampled_from("the moon orbits earth and shines.".split()), max_size=30)
+
+
+@settings(max_examples=60)
+@given(WORDS, WORDS, WORDS, st.integers(0, 200))
+def test_a_quote_is_verified_or_moved_exactly_where_its_words_still_stand(
+    before: list[str], quote: list[str], after: list[str], start: int
+) -> None:
+    text = " ".join([*before, "|", *quote, "|", *after])
+    claimed = "\n".join(quote)
+    citation = {"document": "a", "file": "a", "quote": claimed, "start": start, "start_line": 1}
+    passage = {"citation": citation, "evidence": {"citation": citation}}
+    saved = {"schema": "qa.answer/1", "question": "?", "passages": [passage], "nearest": []}
+    (checked,) = verify(saved, PairCorpus([("a", text)])).quotes
+    if claimed == text[start : start + len(claimed)]:
+        assert checked.verdict is Verdict.VERIFIED
+    else:
+        assert checked.verdict is (Verdict.MOVED if quote else Verdict.DRIFTED)
+    if checked.now is not None:
+        assert text[checked.now.start : checked.now.end] == checked.now.quote
+    if checked.verdict is Verdict.MOVED:
+        assert checked.now is not None
+        assert checked.now.quote.split() == quote
