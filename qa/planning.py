@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from qa.errors import EmptyCorpusError, UnreadableDocumentError
 from qa.reading.decoding import BINARY
-from qa.reading.formats import UNSUPPORTED
+from qa.reading.formats import UNREAD
 from qa.types import Problem, Refresh, Status
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Plan", "check_not_empty", "make_plan", "report", "take_stock"]
 
-_EXPECTED = frozenset({BINARY, UNSUPPORTED})  # counted, not named: nothing is wrong with the file
+_EXPECTED = (BINARY, UNREAD)  # counted, not named: nothing is wrong with the file
 
 
 @dataclass(slots=True)
@@ -102,10 +102,14 @@ def _sha256(corpus: Corpus, path: str) -> str:
 def report(plan: Plan, *, passages: int = 0, encoded: int = 0) -> Refresh:
     """Say what a plan does, or did."""
     left_out = Counter(plan.scan.left_out)
-    left_out.update(reason for reason in plan.problems.values() if reason in _EXPECTED)
+    left_out.update(reason for reason in plan.problems.values() if reason.startswith(_EXPECTED))
     unreadable = {
         **plan.scan.unreadable,
-        **{path: reason for path, reason in plan.problems.items() if reason not in _EXPECTED},
+        **{
+            path: reason
+            for path, reason in plan.problems.items()
+            if not reason.startswith(_EXPECTED)
+        },
     }
     return Refresh(
         added=len(plan.added),

@@ -367,6 +367,8 @@ def test_suffixes_are_written_as_names_have_them() -> None:
         "= a" + " " * 50_000 + "b",
         "(" * 50_000 + "\n" + "def " * 20_000,
         "# c\n\n" * 20_000 + "def f():\n    pass\n",
+        "class A:\n" + "    # c\n\n" * 20_000 + "x\n",
+        "def a():\n" + " x = 1\n\n  def b():\n" * 10_000,
         "a::\n" * 20_000,
         "x " * 50_000 + "\n",
         ":a:" * 20_000,

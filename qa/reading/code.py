@@ -152,12 +152,13 @@ def _body(lines: Lines, inside: bytearray, start: int, end: int) -> tuple[int, i
         return None
     last = deeper[-1] + 1
     inner = _margin(lines, inside, deeper[0], last)
-    named = [
+    named = (
         at
-        for at in _starts(lines, inside, deeper[0], last)
-        if lines.indent(at) == inner and inner > margin and _name(lines, inside, at, last)
-    ]
-    return (named[0], last) if named else None
+        for at, following in pairwise([*_starts(lines, inside, deeper[0], last), last])
+        if lines.indent(at) == inner > margin and _name(lines, inside, at, following)
+    )
+    first = next(named, None)
+    return None if first is None else (first, last)
 
 
 def _name(lines: Lines, inside: bytearray, start: int, end: int) -> str:

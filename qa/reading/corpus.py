@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from qa.errors import CorpusNotFoundError, SettingsError, UnreadableDocumentError
-from qa.reading.formats import UNSUPPORTED, read_file, read_text
+from qa.reading.formats import UNREAD, read_file, read_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -238,7 +238,7 @@ class FolderCorpus:
         elif status.st_size > self._max_file_size:
             found.left_out["too large"] += 1
         elif _suffix(document) in MEDIA:
-            found.left_out[UNSUPPORTED] += 1
+            found.left_out[UNREAD] += 1
         else:
             inode = status.st_ino & (2**63 - 1)  # SQLite's numbers are signed
             found.stamps[document] = Stamp(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from qa.errors import UnreadableDocumentError
 from qa.reading.decoding import UndecodableError, decode
 from qa.reading.extracted import UnreadableError
-from qa.reading.sniffing import sniff
+from qa.reading.sniffing import UNSUPPORTED, described, sniff
 from qa.types import Document
 
 if TYPE_CHECKING:
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
     from qa.reading.extracted import Extracted, Member
     from qa.types import Section
 
-    TextReader = Callable[[str], tuple[tuple[Section, ...], Mapping[str, str]]]
+    TextReader = Callable[..., tuple[tuple[Section, ...], Mapping[str, str]]]
     # Gives what a file of that format says; see `qa.reading.conversion`.
     Convert = Callable[[str, bytes], Extracted]
 
-__all__ = ["CONVERTED", "TEXT", "UNSUPPORTED", "Reading", "read_file", "read_text"]
+__all__ = ["CONVERTED", "TEXT", "UNREAD", "Reading", "read_file", "read_text"]
 
 # Read as they stand: offsets are those of the file. Module and function of each reader; a corpus
 # of plain text does not pay for importing another.
@@ -34,7 +34,8 @@ TEXT = {
     "asciidoc": ("qa.reading.asciidoc", "read_asciidoc"),
     "code": ("qa.reading.code", "read_code"),
 }
-# Text is made from them, in a process of its own: offsets are those of that text.
+# Text is made from them, in a process of its own: offsets are those of that text. What is not
+# named here is told by its suffix, and read by the extra `office`.
 CONVERTED = {
     "html": ("qa.reading.html", "read_html"),
     "pdf": ("qa.reading.pdf", "read_pdf"),
@@ -44,9 +45,10 @@ CONVERTED = {
     "mailbox": ("qa.reading.mail", "read_mailbox"),
     "table": ("qa.reading.table", "read_table"),
     "records": ("qa.reading.table", "read_records"),
-    "office": ("qa.reading.office", "read_office"),
+    **dict.fromkeys((".odt", ".ods", ".odp"), ("qa.reading.odf", "read_odf")),
 }
-UNSUPPORTED = "format not supported"  # the reason given where there is no reader
+OFFICE = ("qa.reading.office", "read_office")
+UNREAD = "format not supported"  # the reason given where there is no reader
 MOST_TEXT = 10_000_000  # characters of one document: days of reading, an hour of embedding
 _DEEPEST = 4  # files within files within files
 _MOST_MEMBERS = 20_000
@@ -71,8 +73,8 @@ def read_file(file: str, raw: bytes, convert: Convert) -> Reading:
 def read_text(document: str, raw: bytes) -> Reading:
     """Read UTF-8 that was given as a text: it is never converted, whatever its id looks like."""
     reading = Reading(hashlib.sha256(raw).hexdigest())
-    suffix = sniff(b"", document)
-    kind = suffix if suffix in TEXT else "plain"
+    kind = sniff(b"", document)
+    kind = kind if kind in TEXT else "plain"
     reading.documents.append(
         _text_document(document, document, raw, kind, reading.sha256, encoding="utf-8")
     )
@@ -83,12 +85,13 @@ def _read(
     file: str, document: str, raw: bytes, convert: Convert, reading: Reading, *, depth: int
 ) -> None:
     try:
-        kind = sniff(raw, document)
+        kind = sniff(raw, document) or "plain"
         if kind in TEXT:
             found = _text_document(file, document, raw, kind, reading.sha256)
             members: tuple[Member, ...] = ()
-        elif kind == "unsupported":
-            raise UnreadableError(UNSUPPORTED)
+        elif kind == UNSUPPORTED:
+            what = described(raw, document)
+            raise UnreadableError(f"{UNREAD} ({what})" if what else UNREAD)
         else:
             extracted = convert(kind, raw)
             members = extracted.members
@@ -130,7 +133,7 @@ def _text_document(
     module, name = TEXT[kind]
     reader: TextReader = getattr(import_module(module), name)
     try:
-        sections, metadata = reader(text)
+        sections, metadata = reader(text, document) if kind == "code" else reader(text)
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         # A parser that stumbles costs this document, not the others.
         reason = f"its format could not be read ({type(error).__name__})"
@@ -154,7 +157,7 @@ def _converted_document(
     return Document(
         id=document,
         file=file,
-        format=kind,
+        format=kind.lstrip("."),
         text=extracted.text,
         sha256=sha256,
         encoding="",

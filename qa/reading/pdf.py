@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import pypdfium2
 import pypdfium2.raw as pdfium
 
-from qa.reading.extracted import Composer, Extracted, UnreadableError
+from qa.reading.extracted import SCAN, Composer, Extracted, UnreadableError
 from qa.reading.pdf_headings import outline_levels, with_headings
 from qa.reading.pdf_layout import (
     Group,
@@ -115,7 +115,7 @@ def _why_empty(pages: Sequence[_Page]) -> str:
     if not pages:
         return "it is damaged: no page of it can be read"
     if any(page.is_drawn for page in pages):
-        return "a scan without text; `--ocr` reads it where ocrmypdf is installed"
+        return SCAN
     return "its pages are empty"
 
 

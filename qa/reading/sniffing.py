@@ -129,7 +129,7 @@ def sniff(raw: bytes, name: str) -> str:
         The name of a format with a reader of its own ("markdown", "plain", "restructured",
         "asciidoc", "code", "html", "pdf", "docx", "epub", "mail", "mailbox", "table",
         "records"); the suffix of another that office programs write (".pptx", ".xls", …,
-        ".xml-feed"); "unsupported", of which `described` says more; or "" for what may be
+        ".rss"); "unsupported", of which `described` says more; or "" for what may be
         plain text of any kind, or binary: to be told by decoding it.
     """
     return _told(raw, name)[0]
@@ -238,7 +238,7 @@ def _markup(head: bytes, suffix: str) -> tuple[str, str]:
     if root.lower() == b"html" or suffix in {".html", ".htm", ".xhtml", ".xht"}:
         return "html", ""
     if root in _FEEDS:
-        return ".xml-feed", ""
+        return ".rss", ""
     if root == b"svg" or suffix == ".svg":
         return UNSUPPORTED, "an SVG image"
     return UNSUPPORTED, "XML"

@@ -15,7 +15,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from qa.reading.extracted import UnreadableError
-from qa.reading.formats import CONVERTED
+from qa.reading.formats import CONVERTED, OFFICE
 from qa.reading.transport import OUT_OF_MEMORY, pack, pack_unreadable
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def _reply(kind: str, raw: bytes) -> bytes:
 
 
 def _reader(kind: str) -> Callable[[bytes], Extracted]:
-    module, name = CONVERTED.get(kind, CONVERTED["office"])
+    module, name = CONVERTED.get(kind, OFFICE)
     read: Callable[..., Extracted] = getattr(import_module(module), name)
     if kind in CONVERTED:
         return read
