@@ -287,7 +287,7 @@ def test_text_and_markdown_pay_for_no_parser(corpus: Path, tmp_path: Path, cache
         "import sys; from qa import Assistant\n"
         f"with Assistant({str(corpus)!r}, {str(tmp_path / 'index')!r}, cache={str(cache)!r}) as a:\n"
         "    assert a.ask('What do whales eat?').answered\n"
-        "for name in ('selectolax', 'lxml', 'pypdfium2', 'docx', 'email.parser', 'subprocess'):\n"
+        "for name in ('selectolax', 'lxml', 'pypdfium2', 'email.parser', 'qa.reading.conversion'):\n"
         "    assert name not in sys.modules, name\n"
     )
     subprocess.run([sys.executable, "-c", program], check=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, field
 from importlib import import_module
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from qa.errors import UnreadableDocumentError
@@ -133,7 +134,8 @@ def _text_document(
     module, name = TEXT[kind]
     reader: TextReader = getattr(import_module(module), name)
     try:
-        sections, metadata = reader(text, document) if kind == "code" else reader(text)
+        of_code = {"suffix": PurePosixPath(document).suffix} if kind == "code" else {}
+        sections, metadata = reader(text, **of_code)
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         # A parser that stumbles costs this document, not the others.
         reason = f"its format could not be read ({type(error).__name__})"
