@@ -116,6 +116,8 @@ def test_an_encrypted_office_file_is_named_as_such() -> None:
     compound = bytes.fromhex("d0cf11e0a1b11ae1") + bytes(500)
     with pytest.raises(UnreadableError, match="encrypted"):
         open_archive(compound + "EncryptedPackage".encode("utf-16-le"))
+    with pytest.raises(UnreadableError, match="before 2007"):
+        open_archive(compound)
 
 
 def test_two_members_of_one_name_are_refused() -> None:

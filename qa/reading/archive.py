@@ -8,7 +8,13 @@ from io import BytesIO
 
 from qa.reading.extracted import UnreadableError
 
-__all__ = ["LARGEST_MEMBER", "LARGEST_TOTAL", "MOST_MEMBERS", "open_archive", "read_member"]
+__all__ = [
+    "LARGEST_MEMBER",
+    "LARGEST_TOTAL",
+    "MOST_MEMBERS",
+    "open_archive",
+    "read_member",
+]
 
 MOST_MEMBERS = 20_000
 LARGEST_MEMBER = 128 * 2**20  # bytes, unpacked
@@ -34,8 +40,9 @@ def open_archive(raw: bytes) -> zipfile.ZipFile:
     Raises:
         UnreadableError: not an archive, or encrypted, or over a limit, which is named.
     """
-    if raw.startswith(_COMPOUND_FILE) and _ENCRYPTED_PACKAGE in raw:
-        raise UnreadableError("encrypted")
+    if raw.startswith(_COMPOUND_FILE):
+        encrypted = _ENCRYPTED_PACKAGE in raw
+        raise UnreadableError("encrypted" if encrypted else "in the format of Office before 2007")
     try:
         archive = zipfile.ZipFile(BytesIO(raw))
     except (zipfile.BadZipFile, ValueError, NotImplementedError, OSError, EOFError) as error:

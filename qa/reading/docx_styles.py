@@ -1,0 +1,97 @@
+"""What the styles of a Word document say of its paragraphs: headings, and numbered lists."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from qa.reading.markup import attribute
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from qa.reading.markup import Element
+
+__all__ = ["Styles", "properties"]
+
+# Heading styles are named in English in the file, whatever the language of Word; other programs
+# write them in their own.
+_HEADING = re.compile(
+    r"(?:heading|überschrift|titre|título|titolo|kop|rubrik|overskrift|otsikko|nagłówek|nadpis"
+    r"|címsor|başlık|titlu|заголовок|見出し|标题|標題|제목) ?([1-9])",
+    re.IGNORECASE,
+)
+_TITLE = frozenset({"title", "titel", "título", "titolo"})
+_BODY_TEXT = 9  # the outline level of what is no heading
+
+
+class Styles:
+    """The paragraph styles of a document; each has what it doesn't say itself from its base."""
+
+    def __init__(self, root: Element | None) -> None:
+        self._styles = {
+            attribute(style, "styleId"): _values(style) | {"name": _name(style)}
+            for style in (root if root is not None else ())
+            if style.tag == "style" and attribute(style, "type") == "paragraph"
+        }
+
+    def heading_level(self, paragraph: Element) -> int | None:
+        """Give the level of a heading, 1 for the document's title; None for other text."""
+        values = _values(paragraph)
+        for level in (_outline(values), *map(self._level, self._chain(values))):
+            if level is not None:
+                return level or None
+        return None
+
+    def numbered(self, paragraph: Element) -> tuple[str, int | None, str]:
+        """Give the list a paragraph is an item of ("" for none), the level, and the style."""
+        values = _values(paragraph)
+        style = values.get("pStyle", "")
+        for one in (values, *(self._styles[name] for name in self._chain(values))):
+            if name := one.get("numId", ""):
+                level = values.get("ilvl", one.get("ilvl", ""))
+                return name, int(level) if level.isdecimal() else None, style
+        return "", None, style
+
+    def _chain(self, values: dict[str, str]) -> Iterator[str]:
+        seen = set[str]()
+        name = values.get("pStyle", "")
+        while name in self._styles and name not in seen:
+            seen.add(name)
+            yield name
+            name = self._styles[name].get("basedOn", "")
+
+    def _level(self, style: str) -> int | None:
+        """Give the level that a style itself asks for: 0 for none, None if its base decides."""
+        name = self._styles[style]["name"]
+        if match := _HEADING.fullmatch(name):
+            return int(match[1]) + 1
+        return 1 if name.lower() in _TITLE else _outline(self._styles[style])
+
+
+def properties(element: Element, tag: str) -> Element | tuple[()]:
+    """Give an element's properties, to be gone through; nothing where it has none."""
+    return next((child for child in element if child.tag == tag), ())
+
+
+def _values(element: Element) -> dict[str, str]:
+    """Give the values that matter here, of a paragraph or a style."""
+    values = {child.tag: attribute(child, "val") for child in element if child.tag == "basedOn"}
+    for child in properties(element, "pPr"):
+        if child.tag in {"pStyle", "outlineLvl"}:
+            values[child.tag] = attribute(child, "val")
+        elif child.tag == "numPr":
+            values |= {one.tag: attribute(one, "val") for one in child}
+    return values
+
+
+def _name(style: Element) -> str:
+    names = (attribute(child, "val") for child in style if child.tag == "name")
+    return next(names, "").strip()
+
+
+def _outline(values: dict[str, str]) -> int | None:
+    level = values.get("outlineLvl", "")
+    if not level.isdecimal():
+        return None
+    return int(level) + 2 if int(level) < _BODY_TEXT else 0
