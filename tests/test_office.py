@@ -1,0 +1,387 @@
+"""What comes through the extra `office`: slides, sheets, OpenDocument, messages, notebooks."""
+
+from __future__ import annotations
+
+import json
+import os
+import zipfile
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from qa.reading.extracted import UnreadableError
+from qa.reading.office import OFFICE_SUFFIXES, office_is_installed, read_office
+from qa.types import BlockKind, PlaceKind
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from qa.reading.extracted import Extracted
+
+pytestmark = pytest.mark.skipif(
+    not office_is_installed(), reason="the extra `office` is not installed"
+)
+
+ODF = "urn:oasis:names:tc:opendocument:xmlns:{}:1.0"
+ODF_SPACES = (
+    " ".join(
+        f'xmlns:{prefix}="{ODF.format(name)}"'
+        for prefix, name in (
+            ("office", "office"),
+            ("text", "text"),
+            ("table", "table"),
+            ("draw", "drawing"),
+            ("presentation", "presentation"),
+            ("style", "style"),
+            ("meta", "meta"),
+            ("svg", "svg-compatible"),
+            ("manifest", "manifest"),
+        )
+    )
+    + ' xmlns:dc="http://purl.org/dc/elements/1.1/"'
+)
+
+
+def zipped(members: dict[str, str | bytes]) -> bytes:
+    stream = BytesIO()
+    with zipfile.ZipFile(stream, "w") as archive:
+        for name, data in members.items():
+            archive.writestr(name, data)
+    return stream.getvalue()
+
+
+def changed(raw: bytes, change: Callable[[str, bytes], bytes]) -> bytes:
+    with zipfile.ZipFile(BytesIO(raw)) as archive:
+        return zipped({name: change(name, archive.read(name)) for name in archive.namelist()})
+
+
+def opendocument(kind: str, body: str, *, meta: str = "", styles: str = "") -> bytes:
+    content = (
+        f"<office:document-content {ODF_SPACES}><office:automatic-styles>{styles}"
+        f"</office:automatic-styles><office:body><office:{kind}>{body}</office:{kind}>"
+        "</office:body></office:document-content>"
+    )
+    about = f"<office:document-meta {ODF_SPACES}><office:meta>{meta}</office:meta>"
+    return zipped({"content.xml": content, "meta.xml": about + "</office:document-meta>"})
+
+
+def slides() -> bytes:
+    from pptx import Presentation
+    from pptx.util import Inches
+
+    show: Any = Presentation()
+    first = show.slides.add_slide(show.slide_layouts[0])
+    first.shapes.title.text = "Harbours"
+    second = show.slides.add_slide(show.slide_layouts[1])
+    second.shapes.title.text = "The north"
+    second.placeholders[1].text = "Ice closes Luleå in January.\n---\n# Not a title"
+    box = second.shapes.add_table(2, 2, Inches(1), Inches(4), Inches(4), Inches(1)).table
+    for row, texts in enumerate((("Port", "Depth_m"), ("Luleå", "11"))):
+        for column, text in enumerate(texts):
+            box.cell(row, column).text = text
+    second.notes_slide.notes_text_frame.text = "Mention the breakers."
+    show.slides.add_slide(show.slide_layouts[6])  # nothing on it
+    show.core_properties.title = "Ports of the Baltic"
+    show.core_properties.author = "Ada"
+    stream = BytesIO()
+    show.save(stream)
+    return stream.getvalue()
+
+
+def workbook() -> bytes:
+    from datetime import datetime
+
+    from openpyxl import Workbook
+
+    book: Any = Workbook()
+    first = book.active
+    first.title = "Ports"
+    first.append(["Port", "Depth"])
+    first.append(["Luleå", 11.0])
+    second = book.create_sheet("Traffic 2025")
+    for row in (
+        ["Month", "Calls", "Share", "Checked"],
+        [datetime(2025, 1, 1), 12, 0.125, True],
+        [datetime(2025, 2, 1, 6, 30), 1234567890123450.0, None, None],
+    ):
+        second.append(row)
+    second["C2"].number_format = "0.0%"
+    second["A9"] = "Crane"
+    second["B9"] = "Load"
+    book.create_sheet("Empty")
+    stream = BytesIO()
+    book.save(stream)
+    return stream.getvalue()
+
+
+def headings(extracted: Extracted) -> list[tuple[str, ...]]:
+    return [section.heading_path for section in extracted.sections]
+
+
+def section_of(extracted: Extracted, quote: str) -> tuple[str, ...]:
+    at = extracted.text.index(quote)
+    return next(
+        section.heading_path
+        for section in extracted.sections
+        if any(block.start <= at < block.end for block in section.blocks)
+    )
+
+
+def blocks(extracted: Extracted) -> list[str]:
+    return [
+        extracted.text[block.start : block.end]
+        for section in extracted.sections
+        for block in section.blocks
+    ]
+
+
+def test_a_fact_on_the_second_slide_is_under_that_slides_heading() -> None:
+    extracted = read_office(slides(), suffix=".pptx")
+    assert section_of(extracted, "Ice closes Luleå") == ("Slide 2: The north",)
+    assert section_of(extracted, "Mention the breakers") == ("Slide 2: The north", "Notes")
+    assert "Slide 3" not in extracted.text
+    assert extracted.metadata["title"] == "Ports of the Baltic"
+    assert extracted.metadata["author"] == "Ada"
+
+
+def test_the_text_of_a_slide_is_not_read_as_markup() -> None:
+    assert section_of(read_office(slides(), suffix=".pptx"), "---") == ("Slide 2: The north",)
+
+
+def test_a_table_on_a_slide_is_a_line_a_row() -> None:
+    extracted = read_office(slides(), suffix=".pptx")
+    assert "Port | Depth_m\nLuleå | 11" in blocks(extracted)
+
+
+@pytest.mark.parametrize("kind", ["slideshow", "template"])
+def test_shows_and_templates_are_read_as_slides(kind: str) -> None:
+    def change(name: str, data: bytes) -> bytes:
+        if name != "[Content_Types].xml":
+            return data
+        return data.replace(b"presentationml.presentation", f"presentationml.{kind}".encode())
+
+    raw = changed(slides(), change)
+    assert read_office(raw, suffix=".ppsx") == read_office(slides(), suffix=".pptx")
+
+
+def test_a_fact_on_the_second_sheet_is_under_that_sheets_name() -> None:
+    extracted = read_office(workbook(), suffix=".xlsx")
+    assert headings(extracted) == [("Ports",), ("Traffic 2025",)]
+    assert blocks(extracted)[1] == (
+        "Month | Calls | Share | Checked\n"
+        "2025-01-01 | 12 | 12.5% | TRUE\n"
+        "2025-02-01 06:30:00 | 1234567890123450"
+    )
+
+
+def test_rows_after_a_gap_are_a_table_of_their_own() -> None:
+    assert blocks(read_office(workbook(), suffix=".xlsx"))[2] == "Crane | Load"
+
+
+def test_the_strict_form_of_a_workbook_is_read_like_the_usual_one() -> None:
+    def change(_: str, data: bytes) -> bytes:
+        for name in (b"spreadsheetml", b"officeDocument"):
+            usual = b"http://schemas.openxmlformats.org/" + name + b"/2006/"
+            data = data.replace(usual, b"http://purl.oclc.org/ooxml/" + name + b"/")
+        return data
+
+    strict = changed(workbook(), change)
+    assert read_office(strict, suffix=".xlsx").text == read_office(workbook(), suffix=".xlsx").text
+
+
+@pytest.mark.parametrize(
+    ("made", "suffix", "part"),
+    [
+        (workbook, ".xlsx", "xl/workbook.xml"),
+        (workbook, ".xlsx", "xl/worksheets/sheet1.xml"),
+        (slides, ".pptx", "ppt/slides/slide1.xml"),
+    ],
+)
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+def test_a_bomb_of_entities_is_refused_before_it_is_parsed(
+    made: Callable[[], bytes], suffix: str, part: str, encoding: str
+) -> None:
+    entities = "".join(f'<!ENTITY e{n} "{f"&e{n - 1};" * 10 if n else "lol"}">' for n in range(12))
+    bomb = f"<!DOCTYPE x [{entities}]><x>&e11;</x>".encode(encoding)
+    raw = changed(made(), lambda name, data: bomb if name == part else data)
+    with pytest.raises(UnreadableError, match="document type"):
+        read_office(raw, suffix=suffix)
+
+
+def test_references_to_other_files_are_not_followed(tmp_path: Path) -> None:
+    secret = tmp_path / "secret.xml"
+    secret.write_text("<secret>hidden</secret>", encoding="utf-8")
+    raw = opendocument(
+        "text",
+        '<text:p>Seen<draw:frame><draw:object xlink:href="X" xmlns:xlink="x"/></draw:frame>'
+        "</text:p>".replace("X", secret.as_uri()),
+    )
+    assert read_office(raw, suffix=".odt").text == "Seen"
+    feed = (
+        f'<!DOCTYPE rss [<!ENTITY x SYSTEM "{secret.as_uri()}">]><rss><channel>&x;</channel></rss>'
+    )
+    with pytest.raises(UnreadableError, match="not an RSS or Atom feed"):
+        read_office(feed.encode(), suffix=".rss")
+
+
+def test_a_text_of_opendocument_has_headings_and_counted_paragraphs() -> None:
+    body = """
+    <text:tracked-changes><text:p>struck out</text:p></text:tracked-changes>
+    <text:p text:style-name="P1">The Lighthouse</text:p>
+    <text:h text:outline-level="1">History</text:h>
+    <text:p>Built<text:s text:c="2"/>in <text:span>1811</text:span><text:note>
+      <text:note-citation>1</text:note-citation>
+      <text:note-body><text:p>So says the plaque.</text:p></text:note-body></text:note>.</text:p>
+    <text:list><text:list-item><text:p>stone</text:p></text:list-item></text:list>
+    <text:h text:outline-level="2">Keepers</text:h>
+    <table:table><table:table-header-rows><table:table-row>
+      <table:table-cell><text:p>Name</text:p></table:table-cell>
+      <table:table-cell><text:p>Since</text:p></table:table-cell></table:table-row>
+    </table:table-header-rows><table:table-row>
+      <table:table-cell><text:p>Ada</text:p></table:table-cell>
+      <table:table-cell><text:p>1830</text:p></table:table-cell></table:table-row></table:table>
+    <text:p>End.<draw:frame><draw:text-box><text:p>In a box.</text:p></draw:text-box>
+      <svg:title>not shown</svg:title></draw:frame></text:p>
+    """
+    styles = '<style:style style:name="P1" style:parent-style-name="Title"/>'
+    meta = (
+        "<dc:title>Light</dc:title><meta:initial-creator>Ada</meta:initial-creator>"
+        "<meta:keyword>sea</meta:keyword><meta:keyword>stone</meta:keyword>"
+    )
+    extracted = read_office(opendocument("text", body, meta=meta, styles=styles), suffix=".odt")
+    assert headings(extracted) == [
+        ("The Lighthouse", "History"),
+        ("The Lighthouse", "History", "Keepers"),
+    ]
+    assert blocks(extracted) == [
+        "Built  in 1811.",
+        "So says the plaque.",
+        "stone",
+        "Name | Since\nAda | 1830",
+        "End.",
+        "In a box.",
+    ]
+    at = extracted.text.index("Ada")
+    assert [place for place in extracted.places if place.start <= at][-1].value == "7"
+    assert all(place.kind is PlaceKind.PARAGRAPH for place in extracted.places)
+    assert extracted.metadata == {"title": "Light", "author": "Ada", "keywords": "sea, stone"}
+
+
+def test_a_sheet_of_opendocument_is_a_section_of_lines() -> None:
+    body = """<table:table table:name="Depths"><table:table-row>
+      <table:table-cell><text:p>Port</text:p></table:table-cell>
+      <table:table-cell table:number-columns-repeated="2"><text:p>x</text:p></table:table-cell>
+      <table:table-cell table:number-columns-repeated="16000"/></table:table-row>
+      </table:table><table:table table:name="Empty"/>"""
+    extracted = read_office(opendocument("spreadsheet", body), suffix=".ods")
+    assert headings(extracted) == [("Depths",)]
+    assert blocks(extracted) == ["Port | x | x"]
+    assert extracted.sections[0].blocks[0].kind is BlockKind.LINES
+
+
+def test_a_slide_of_opendocument_is_headed_by_its_number_and_title() -> None:
+    page = """<draw:page><draw:frame presentation:class="title"><draw:text-box>
+      <text:p>{}</text:p></draw:text-box></draw:frame><draw:frame><draw:text-box>
+      <text:p>{}</text:p></draw:text-box></draw:frame></draw:page>"""
+    raw = opendocument("presentation", page.format("South", "Sand.") + page.format("North", "Ice."))
+    assert section_of(read_office(raw, suffix=".odp"), "Ice.") == ("Slide 2: North",)
+
+
+def test_opendocument_in_one_flat_file_is_read() -> None:
+    raw = (
+        f"<office:document {ODF_SPACES}><office:meta><dc:title>Flat</dc:title></office:meta>"
+        "<office:body><office:text><text:p>All in one.</text:p></office:text></office:body>"
+        "</office:document>"
+    ).encode()
+    extracted = read_office(raw, suffix=".fodt")
+    assert extracted.text == "All in one."
+    assert extracted.metadata == {"title": "Flat"}
+
+
+def test_an_encrypted_opendocument_file_is_named_as_such() -> None:
+    manifest = f"<manifest:manifest {ODF_SPACES}><manifest:encryption-data/></manifest:manifest>"
+    raw = zipped({"content.xml": b"\x01\x02", "META-INF/manifest.xml": manifest})
+    with pytest.raises(UnreadableError, match="encrypted"):
+        read_office(raw, suffix=".odt")
+
+
+def test_rich_text_is_read_with_its_tables_and_metadata() -> None:
+    raw = (
+        rb"{\rtf1\ansi\ansicpg1252{\info{\title L\'f8g}{\author Ada}{\creatim\yr2021\mo3\dy4}}"
+        rb"Built in 1811.\par \u9786? Gr\'fc\'dfe\par \trowd Port\cell Depth\cell\row "
+        rb"\trowd Lule\'e5\cell 11\cell\row \pard{\loch\*\cs7 Nothing is lost.}\par}"
+    )
+    extracted = read_office(raw, suffix=".rtf")
+    assert blocks(extracted) == [
+        "Built in 1811.",
+        "☺ Grüße",
+        "Port | Depth\nLuleå | 11",
+        "Nothing is lost.",
+    ]
+    assert extracted.metadata == {"title": "Løg", "author": "Ada", "date": "2021-03-04"}
+
+
+def test_a_notebook_has_the_headings_of_its_text_and_its_code_as_lines() -> None:
+    cells = [
+        {"cell_type": "markdown", "source": ["# Tides\n", "\n", "High at noon."]},
+        {"cell_type": "code", "source": ["level_m = 3"], "outputs": []},
+    ]
+    extracted = read_office(json.dumps({"cells": cells, "nbformat": 4}).encode(), suffix=".ipynb")
+    assert section_of(extracted, "High at noon.") == ("Tides",)
+    assert section_of(extracted, "level_m = 3") == ("Tides",)
+
+
+def test_an_entry_of_a_feed_is_a_section() -> None:
+    item = "<item><title>Ice</title><description>Luleå is closed.</description></item>"
+    feed = f'<rss version="2.0"><channel><title>News</title>{item}</channel></rss>'
+    assert section_of(read_office(feed.encode(), suffix=".xml"), "closed") == ("News", "Ice")
+
+
+@pytest.mark.parametrize("encoding", ["euc-jp", "big5", "utf-16", "iso-8859-1"])
+def test_a_feed_is_read_in_the_encoding_that_it_declares(encoding: str) -> None:
+    word = "météo" if encoding == "iso-8859-1" else "天文"
+    feed = f"<rss><channel><title>{word}</title><item><title>x</title></item></channel></rss>"
+    raw = f'<?xml version="1.0" encoding="{encoding}"?>{feed}'.encode(encoding)
+    assert word in read_office(raw, suffix=".rss").text
+
+
+def test_other_xml_is_named_as_no_feed() -> None:
+    with pytest.raises(UnreadableError, match="not an RSS or Atom feed"):
+        read_office(b"<data><row/></data>", suffix=".xml")
+
+
+@pytest.mark.parametrize(("suffix", "advice"), [(".doc", ".docx"), (".ppt", ".pptx")])
+def test_formats_from_before_2007_are_named_with_what_to_do(suffix: str, advice: str) -> None:
+    with pytest.raises(UnreadableError, match=f"save it as {advice}"):
+        read_office(bytes.fromhex("d0cf11e0a1b11ae1") + bytes(600), suffix=suffix)
+
+
+def test_rich_text_under_the_name_of_a_word_document_is_read() -> None:
+    assert read_office(rb"{\rtf1 Text.\par}", suffix=".doc").text == "Text."
+
+
+@pytest.mark.parametrize("suffix", sorted(OFFICE_SUFFIXES))
+def test_what_is_not_such_a_file_raises_and_never_gives_text(suffix: str) -> None:
+    for raw in (b"", b"\x00\x01 no such file", zipped({"a.txt": "text"})):
+        with pytest.raises(Exception):  # noqa: B017, PT011 - a library may have errors of its own
+            read_office(raw, suffix=suffix)
+
+
+@pytest.mark.skipif("QA_FORMATS" not in os.environ, reason="QA_FORMATS names no folder of files")
+def test_real_files_are_read_or_refused_in_words() -> None:
+    files = [
+        file
+        for file in Path(os.environ["QA_FORMATS"]).rglob("*")
+        if file.suffix.lower() in OFFICE_SUFFIXES - {".xml"}
+    ]
+    read = 0
+    for file in files:
+        try:
+            extracted = read_office(file.read_bytes(), suffix=file.suffix)
+        except UnreadableError:
+            continue
+        read += 1
+        assert extracted.sections or extracted.members
+    assert read > len(files) / 3
