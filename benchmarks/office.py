@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 # What markitdown adds: addresses, comments, and words for empty cells and columns without a name.
 _ADDED = re.compile(r"(?<=\])\([^)]*\)|<!--.*?-->|\bNaN\b|\bUnnamed: \d+")
 
+_ZEROS = re.compile(r"(?<=\d)\.0+\b")
+
 
 def by_python_docx(raw: bytes) -> str:
     """Give the text of paragraphs and of cells, as most programs do that use the library."""
@@ -78,8 +80,8 @@ PEERS: dict[str, dict[str, Peer]] = {
 
 
 def words(text: str) -> Counter[str]:
-    """Count words."""
-    return Counter(re.findall(r"\w+", text.lower()))
+    """Count words; 5.0 is 5."""
+    return Counter(re.findall(r"\w+", _ZEROS.sub("", text.lower())))
 
 
 def measure(files: list[Path], suffix: str) -> dict[str, object]:

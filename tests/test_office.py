@@ -150,6 +150,27 @@ def test_the_text_of_a_slide_is_not_read_as_markup() -> None:
     assert section_of(read_office(slides(), suffix=".pptx"), "---") == ("Slide 2: The north",)
 
 
+def test_comments_and_diagrams_of_a_slide_are_read() -> None:
+    kinds = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+    added = "".join(
+        f'<Relationship Id="x{kind}" Type="{kinds}/{kind}" Target="../{kind}.xml"/>'
+        for kind in ("comments", "diagramData")
+    )
+
+    def change(name: str, data: bytes) -> bytes:
+        if name != "ppt/slides/_rels/slide2.xml.rels":
+            return data
+        return data.replace(b"</Relationships>", added.encode() + b"</Relationships>")
+
+    stream = BytesIO(changed(slides(), change))
+    with zipfile.ZipFile(stream, "a") as archive:
+        archive.writestr("ppt/comments.xml", "<c><cm><text>Too long?</text></cm></c>")
+        archive.writestr("ppt/diagramData.xml", "<d><p><r><t>Plan</t></r></p></d>")
+    extracted = read_office(stream.getvalue(), suffix=".pptx")
+    assert section_of(extracted, "Too long?")[0] == "Slide 2: The north"
+    assert section_of(extracted, "Plan")[0] == "Slide 2: The north"
+
+
 def test_a_table_on_a_slide_is_a_line_a_row() -> None:
     extracted = read_office(slides(), suffix=".pptx")
     assert "Port | Depth_m\nLuleå | 11" in blocks(extracted)
@@ -174,6 +195,18 @@ def test_a_fact_on_the_second_sheet_is_under_that_sheets_name() -> None:
         "2025-01-01 | 12 | 12.5% | TRUE\n"
         "2025-02-01 06:30:00 | 1234567890123450"
     )
+
+
+def test_comments_and_text_boxes_of_a_sheet_are_read() -> None:
+    from openpyxl import load_workbook
+    from openpyxl.comments import Comment
+
+    book: Any = load_workbook(BytesIO(workbook()))
+    book["Empty"]["B2"].comment = Comment("Ask the harbour master.", "Ada")
+    stream = BytesIO()
+    book.save(stream)
+    extracted = read_office(stream.getvalue(), suffix=".xlsx")
+    assert section_of(extracted, "Ask the harbour master.") == ("Empty",)
 
 
 def test_rows_after_a_gap_are_a_table_of_their_own() -> None:

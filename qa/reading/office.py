@@ -65,10 +65,12 @@ def _read_slides(raw: bytes) -> Extracted:
 
     package = Package(raw)
     markdown = _converted(PptxConverter(), package.repacked(), suffix=".pptx")
+    parts = [part for _, part in package.listed("sldId")]
     composer = Composer()
     _, *slides = _SLIDE.split(markdown.replace("\x0b", " ").replace("\xad", ""))
     for number, slide in zip(slides[::2], slides[1::2], strict=True):
         lines = [_caption(line) for line in slide.split("\n")]
+        lines += package.beside(parts[int(number) - 1], "diagramData", "comments")
         title = next((line for line in lines if line.startswith("# ")), "")
         if not any(lines):
             continue

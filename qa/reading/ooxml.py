@@ -5,13 +5,16 @@ from __future__ import annotations
 import posixpath
 import re
 from io import BytesIO
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import unquote
 from zipfile import ZIP_STORED, ZipFile, ZipInfo
 
 from qa.reading.archive import open_archive, read_member
 from qa.reading.extracted import UnreadableError
 from qa.reading.markup import Element, attribute, parse_xml
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 __all__ = ["Package", "Relation"]
 
@@ -91,6 +94,31 @@ class Package:
                 path = posixpath.normpath(posixpath.join("/", folder, target)).lstrip("/")
                 relations[attribute(element, "Id")] = Relation(kind, path)
         return relations
+
+    def beside(self, part: str, *kinds: str) -> Iterator[str]:
+        """Give what is written in the parts that a slide or sheet refers to in these ways.
+
+        Comments, say, or drawings, and the diagrams and charts in these.
+        """
+        for kind, name in self.relations(part).values():
+            if kind not in kinds or (root := self.tree(name)) is None:
+                continue
+            for element in root.iter():
+                if element.tag in {"p", "text"}:
+                    runs = "".join(run.text or "" for run in element.iter("t"))
+                    yield runs or element.text or ""
+            if kind == "drawing":
+                yield from self.beside(name, "chart", "diagramData")
+
+    def listed(self, tag: str) -> Iterator[tuple[str, str]]:
+        """Give name and part of each slide or sheet, in the order in which they are shown."""
+        main = self.main()
+        relations, root = self.relations(main), self.tree(main)
+        for element in root.iter(tag) if root is not None else ():
+            # A slide's own number is called "id" as well, without a namespace.
+            name = next((v for key, v in element.items() if key.endswith("}id")), "")
+            if name in relations:
+                yield attribute(element, "name"), relations[name].part
 
     def repacked(self) -> bytes:
         """Give the file as libraries can safely read it that unpack it themselves.

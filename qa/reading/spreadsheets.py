@@ -36,16 +36,18 @@ def read_xlsx(raw: bytes) -> Extracted:
     """
     package = Package(raw)
     unpacked = package.repacked()
+    parts = dict(package.listed("sheet"))
     composer = Composer()
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of parts that openpyxl leaves out: they hold no text
+        warnings.simplefilter("ignore")  # of parts that openpyxl leaves out
         book = openpyxl.load_workbook(
             BytesIO(unpacked), read_only=True, data_only=True, keep_links=False
         )
         for sheet in book.worksheets:
             sheet.reset_dimensions()  # what is written in the file can be wrong, or far too much
             rows = ([_text(cell.value, cell.number_format) for cell in row] for row in sheet.rows)
-            _add_sheet(composer, sheet.title, rows)
+            beside = package.beside(parts.get(sheet.title, ""), "comments", "drawing")
+            _add_sheet(composer, sheet.title, rows, [text for text in beside if text.strip()])
     return composer.finish(package.metadata())
 
 
@@ -67,8 +69,13 @@ def read_xls(raw: bytes) -> Extracted:
     return composer.finish({"author": book.user_name})
 
 
-def _add_sheet(composer: Composer, name: str, rows: Iterator[Sequence[str]]) -> None:
-    """Add a sheet; rows after a gap are a table of their own, with names of their own."""
+def _add_sheet(
+    composer: Composer, name: str, rows: Iterator[Sequence[str]], beside: Sequence[str] = ()
+) -> None:
+    """Add a sheet and what is written beside its cells.
+
+    Rows after a gap are a table of their own, with names of their own.
+    """
     tables: list[list[Sequence[str]]] = []
     gap = _LONGEST_GAP + 1
     for row in rows:
@@ -79,10 +86,12 @@ def _add_sheet(composer: Composer, name: str, rows: Iterator[Sequence[str]]) -> 
             gap = 0
         else:
             gap += 1
-    if tables:
+    if tables or beside:
         composer.heading(name, level=1)
     for table in tables:
         add_table(composer, table)
+    for text in beside:
+        composer.add(text)
 
 
 def _text(value: object, number_format: str = "") -> str:
