@@ -1,0 +1,123 @@
+"""Tables of web pages: which ones hold data, and their rows as lines under the columns' names."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from selectolax.lexbor import LexborNode
+
+__all__ = ["Table", "is_data"]
+
+# Characters: about what one passage holds. Names longer than a third of it are not repeated.
+_LONGEST_GROUP = 800
+_LONGEST_NAMES = 250
+_MOST_SPANNED = 1000  # rows or columns, as HTML limits the latter
+_LAYOUT = (
+    "h1, h2, h3, h4, h5, h6, pre, form, blockquote, article, main, p + p, ul ul, select, textarea"
+)
+
+
+def is_data(table: LexborNode, attributes: Mapping[str, str | None]) -> bool:
+    """Tell a table of data from one that only arranges parts of the page."""
+    if attributes.get("role") in {"presentation", "none"} or table.css_first(
+        "table table, td table"
+    ):
+        return False
+    if table.css_first(_LAYOUT) is not None:
+        return False
+    if table.css_first("th, thead, caption") is not None:
+        return True
+    # A second row and a second column make a table.
+    return table.css_first("tr + tr") is not None and table.css_first("td + td") is not None
+
+
+def _span(attributes: Mapping[str, str | None], name: str) -> int:
+    match = re.match(r"\s*(\d{1,6})", attributes.get(name) or "")
+    return min(max(int(match[1]), 1), _MOST_SPANNED) if match else 1
+
+
+@dataclass(slots=True)
+class _Row:
+    anchor: str
+    own_anchor: bool
+    cells: list[str | None] = field(default_factory=list)
+    only_names: bool = True
+
+    def line(self) -> str:
+        """Give the row as one line; "" where all cells are empty."""
+        line = " | ".join(cell for cell in self.cells if cell is not None).rstrip(" |")
+        return line if line.strip(" |") else ""
+
+
+class Table:
+    """Gathers the cells of a table while the tree is walked."""
+
+    def __init__(self) -> None:
+        self.caption = ""
+        self._rows: list[_Row] = []
+        self._has_names = False
+        # By column: how many further rows a cell reaches into, and its text.
+        self._hanging: dict[int, tuple[int, str]] = {}
+
+    def row(self, anchor: str, *, own_anchor: bool) -> None:
+        """Begin a row; a link can name it alone where the anchor is its own."""
+        self._fill()
+        self._rows.append(_Row(anchor, own_anchor))
+
+    def cell(self, text: str, attributes: Mapping[str, str | None], *, name: bool) -> None:
+        """Add a cell, a column's or row's name or not; one that spans rows is said in each."""
+        if not self._rows:
+            self._rows.append(_Row("", own_anchor=False))
+        self._fill()
+        row = self._rows[-1]
+        column = len(row.cells)
+        row.cells.append(text)
+        self._has_names = self._has_names or name
+        row.only_names = row.only_names and name
+        rows = _span(attributes, "rowspan")
+        if rows > 1 and text:
+            self._hanging[column] = (rows - 1, text)
+        # A cell that spans columns is said once.
+        row.cells += [None] * (_span(attributes, "colspan") - 1)
+
+    def groups(self) -> Iterator[tuple[str, str]]:
+        """Give blocks of a few lines and their anchors; the columns' names head each.
+
+        The names are those of the first row where the page says so, or marks no names at all.
+        """
+        rows = [row for row in self._rows if row.line()]
+        names = ""
+        if len(rows) > 1 and (rows[0].only_names or not self._has_names):
+            names = rows[0].line()
+            rows = rows[1:]
+        repeated = names if len(names) <= _LONGEST_NAMES else ""
+        group: list[str] = [names] if names else []
+        anchor, size, filled = (rows[0].anchor if rows else ""), len(names), False
+        for row in rows:
+            line = row.line()
+            if filled and (size + len(line) > _LONGEST_GROUP or row.own_anchor):
+                yield "\n".join(group), anchor
+                group, size, filled = [repeated] if repeated else [], len(repeated), False
+            if not filled:
+                anchor = row.anchor
+            group.append(line)
+            size += len(line) + 1
+            filled = True
+        if group:
+            yield "\n".join(group), anchor
+
+    def _fill(self) -> None:
+        """Put in what hangs down from the rows above, at the columns that come next."""
+        if not self._rows:
+            return
+        row = self._rows[-1]
+        while (column := len(row.cells)) in self._hanging:
+            left, text = self._hanging.pop(column)
+            row.cells.append(text)
+            if left > 1:
+                self._hanging[column] = (left - 1, text)
