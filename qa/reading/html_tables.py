@@ -24,16 +24,22 @@ _LAYOUT = (
 
 def is_data(table: LexborNode, attributes: Mapping[str, str | None]) -> bool:
     """Tell a table of data from one that only arranges parts of the page."""
-    if attributes.get("role") in {"presentation", "none"} or table.css_first(
-        "table table, td table"
-    ):
-        return False
-    if table.css_first(_LAYOUT) is not None:
+    if attributes.get("role") in {"presentation", "none"} or _holds(table, _LAYOUT):
         return False
     if table.css_first("th, thead, caption") is not None:
         return True
     # A second row and a second column make a table.
     return table.css_first("tr + tr") is not None and table.css_first("td + td") is not None
+
+
+def _holds(element: LexborNode, selector: str) -> bool:
+    """Tell whether something within an element matches, the element itself left aside."""
+    child = element.child
+    while child is not None:
+        if child.css_first(selector) is not None:
+            return True
+        child = child.next
+    return False
 
 
 def _span(attributes: Mapping[str, str | None], name: str) -> int:

@@ -24,6 +24,7 @@ _BLOCKS = frozenset(
 _PREFORMATTED = frozenset("pre listing xmp plaintext".split())
 _CELLS = frozenset("td th caption".split())
 _NOT_IN_TERMS = "dl, ul, ol, p, table, pre, h1, h2, h3, h4, h5, h6"
+_NESTING, _DEEPEST_NESTING = frozenset({"table", "dl"}), 20
 _MOST_TERMS = 3  # that are described together
 _MENUS = frozenset("ul ol menu div section table tr td p dl aside header center".split())
 _NOTICES = frozenset("div section aside form footer header".split())
@@ -82,6 +83,7 @@ class _Frame:
     attributes: dict[str, str | None]
     first: int = 0  # the block that would come next
     count: _Count | None = None  # of a block; None for what stands within a line
+    anchor: str = ""  # that holds before it
     mark: int = 0  # where the text of a link begins in the buffer
     item: int = 0  # the number of the last item of a list
     level: int = 0  # of a heading
@@ -102,6 +104,7 @@ class Walk:
         self._count = _Count()
         # How many such elements are open. Flat are those whose text is one line.
         self._main = self._protected = self._links = self._forms = self._pre = self._flat = 0
+        self._nested = 0  # tables and lists of terms
         self._table: Table | None = None
         self._in_head = False
         # The block that is gathered.
@@ -156,6 +159,7 @@ class Walk:
             self._flush()
         elif self._is_said_here(tag, node, attributes):
             return False
+        anchor = self._anchor
         if attributes:
             self._note_anchor(tag, attributes)
         if is_block:
@@ -164,6 +168,7 @@ class Walk:
                 attributes,
                 first=len(self.blocks),
                 count=self._count.copy(),
+                anchor=anchor,
                 is_main=_is_main(tag, attributes),
                 is_protected=_is_protected(tag, attributes),
             )
@@ -247,7 +252,10 @@ class Walk:
     def _open(self, frame: _Frame, node: LexborNode) -> None:
         """Count an element in, and prepare for what it is made of."""
         tag, attributes = frame.tag, frame.attributes
-        if tag == "table" and self._table is None and is_data(node, attributes):
+        # To look ahead in each of many nested ones would take the square of their number.
+        self._nested += tag in _NESTING
+        looks_ahead = self._nested <= _DEEPEST_NESTING
+        if tag == "table" and looks_ahead and not self._table and is_data(node, attributes):
             self._table = Table()
             frame.is_data = True
         self._main += frame.is_main
@@ -256,7 +264,7 @@ class Walk:
         self._pre += tag in _PREFORMATTED
         if not self._flat and not self._table:
             frame.level = _level(tag, attributes)
-        is_term = tag == "dt" and node.css_first(_NOT_IN_TERMS) is None
+        is_term = tag == "dt" and looks_ahead and node.css_first(_NOT_IN_TERMS) is None
         frame.is_flat = frame.level > 0 or is_term or bool(self._table and tag in _CELLS)
         self._flat += frame.is_flat
         if tag == "li":
@@ -300,9 +308,11 @@ class Walk:
         self._main -= frame.is_main
         self._protected -= frame.is_protected
         self._forms -= frame.tag == "form"
+        self._nested -= frame.tag in _NESTING
         if not (self._flat or self._table) and self._is_left_out(frame, frame.count):
             del self.blocks[frame.first :]
             self._count = frame.count
+            self._anchor = frame.anchor
             self._linked_before = self._count.linked
 
     def _close_text(self, frame: _Frame) -> None:
