@@ -1,23 +1,22 @@
-"""Which parts of a web page are not what the page is about: told by tags, roles, names and links."""
+"""Which parts of a web page are not what it is about: told by tags, roles, names and links."""
 
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 __all__ = [
-    "LONGEST_NOTICE",
+    "Count",
     "is_agreement",
     "is_cookie_notice",
     "is_furniture",
     "is_hidden",
-    "is_menu",
-    "is_named_footer",
+    "is_left_out",
     "is_named_main",
-    "is_named_menu",
     "is_navigation",
 ]
 
@@ -58,12 +57,46 @@ _VENDORS = re.compile(
 )
 _ABOUT_COOKIES = re.compile(r"cookie|куки|クッキー|쿠키", re.IGNORECASE)
 _AGREE = re.compile(
-    r"^\W*(?:i |alle? |all |only |yes,? ?)?(?:accept|agree|allow|reject|decline|got it|ok|okay|manage|preferences|settings|akzeptier"
-    r"|zustimm|ablehn|accepter|refuser|aceptar|rechazar|accetta|rifiuta|aceitar|accepteren)",
+    r"^\W*(?:i |alle? |all |only |yes,? ?)?(?:accept|agree|allow|reject|decline|got it|ok|okay"
+    r"|manage|preferences|settings|akzeptier|zustimm|ablehn|accepter|refuser|aceptar|rechazar|accetta|rifiuta|aceitar|accepteren)",
     re.IGNORECASE,
 )
-LONGEST_NOTICE = 1500  # characters
-_MENU_LINK = 30  # characters that the text of a link in a menu has at most, on average
+_NOTICES = frozenset("div section aside form footer header".split())
+_LONGEST_NOTICE = 1500  # characters
+_MENUS = frozenset("ul ol menu div section table tr td p dl aside header center".split())
+# Of a menu: how many links it has, what share of its text is in them, and how many characters
+# each has at most, on average.
+_FEWEST_LINKS, _MENU_LINKED, _MENU_LINK = 3, 0.75, 30
+_SHORT_FORM = 300  # characters: a form with less to read is a search, a log-in, a subscription
+
+
+@dataclass(slots=True)
+class Count:
+    """What was met so far, of that which was kept."""
+
+    characters: int = 0
+    linked: int = 0  # characters in links
+    links: int = 0
+    controls: int = 0  # buttons and fields
+    agreements: int = 0  # buttons and links that say what one clicks in a cookie notice
+    titles: int = 0  # headings of the first level
+
+    def copy(self) -> Count:
+        """Give the same count, to be compared with later."""
+        return Count(
+            self.characters, self.linked, self.links, self.controls, self.agreements, self.titles
+        )
+
+    def since(self, before: Count) -> Count:
+        """Give what came in addition."""
+        return Count(
+            self.characters - before.characters,
+            self.linked - before.linked,
+            self.links - before.links,
+            self.controls - before.controls,
+            self.agreements - before.agreements,
+            self.titles - before.titles,
+        )
 
 
 def is_hidden(tag: str, attributes: Mapping[str, str | None]) -> bool:
@@ -98,24 +131,49 @@ def is_furniture(attributes: Mapping[str, str | None]) -> bool:
     return not _FURNITURE.isdisjoint(_names(attributes))
 
 
-def is_named_menu(attributes: Mapping[str, str | None]) -> bool:
-    """Tell by its name whether an element is about the site, where it is mostly links."""
-    return bool(attributes) and not _MOSTLY_LINKS.isdisjoint(_names(attributes))
-
-
-def is_named_footer(attributes: Mapping[str, str | None]) -> bool:
-    """Tell by its name whether an element is the page's foot."""
-    return bool(attributes) and not _FOOTERS.isdisjoint(_names(attributes))
-
-
 def is_named_main(attributes: Mapping[str, str | None]) -> bool:
     """Tell by its id whether an element is the page's main part."""
     return (attributes.get("id") or "").lower() in _MAIN
 
 
-def is_menu(*, characters: int, linked: int, links: int) -> bool:
+def is_left_out(
+    tag: str, attributes: Mapping[str, str | None], held: Count, *, protected: bool, has_main: bool
+) -> bool:
+    """Tell whether an element is furniture, by what it holds.
+
+    Args:
+        tag: of the element.
+        attributes: of the element.
+        held: what is in it.
+        protected: it stands in the main part of the page, or in an article.
+        has_main: the page marks a main part, or an article.
+    """
+    if held.titles:
+        return False
+    names = _names(attributes) if attributes else set()
+    role = attributes.get("role")
+    if not _MOSTLY_LINKS.isdisjoint(names) and held.linked >= held.characters / 2:
+        return True
+    if tag == "form":
+        return held.controls > 0 and held.characters < _SHORT_FORM
+    is_aside = tag == "aside" or role == "complementary"
+    if protected:
+        return is_aside and held.linked >= held.characters / 2
+    is_header = tag == "header" or role == "banner"
+    return (
+        tag == "footer"
+        or role == "contentinfo"
+        or not _FOOTERS.isdisjoint(names)
+        or (is_aside and (has_main or held.controls > 0 or held.linked >= held.characters / 3))
+        or (is_header and held.links + held.controls > 0)
+        or (tag in _MENUS and _is_menu(held))
+    )
+
+
+def _is_menu(held: Count) -> bool:
     """Tell whether text is a menu: three or more links, short ones, and little else."""
-    return links >= 3 and linked >= 0.75 * characters and linked <= _MENU_LINK * links
+    mostly = held.linked >= _MENU_LINKED * held.characters
+    return held.links >= _FEWEST_LINKS and mostly and held.linked <= _MENU_LINK * held.links
 
 
 def is_agreement(text: str) -> bool:
@@ -124,23 +182,17 @@ def is_agreement(text: str) -> bool:
 
 
 def is_cookie_notice(
-    attributes: Mapping[str, str | None], text: str, *, controls: int, agreements: int
+    tag: str, attributes: Mapping[str, str | None], held: Count, texts: Iterable[str]
 ) -> bool:
-    """Tell whether an element asks for consent to cookies.
-
-    Args:
-        attributes: of the element.
-        text: what it says, without its buttons.
-        controls: how many buttons and fields are in it.
-        agreements: how many buttons and links in it agree or refuse.
-    """
-    if len(text) > LONGEST_NOTICE:
+    """Tell whether an element asks for consent to cookies; `texts` are those in it."""
+    if tag not in _NOTICES or held.titles or not 0 < held.characters <= _LONGEST_NOTICE:
         return False
     names = f"{attributes.get('id') or ''} {attributes.get('class') or ''}"
     if _VENDORS.search(names):
         return True
-    if not _ABOUT_COOKIES.search(text):
+    if not any(map(_ABOUT_COOKIES.search, texts)):
         return False
-    if _COOKIES.search(names) and (controls or _NOTICE.search(_COOKIES.sub(" ", names, count=1))):
-        return True
-    return agreements > 0 and len(text) < LONGEST_NOTICE / 2
+    if _COOKIES.search(names):
+        of_notice = _NOTICE.search(_COOKIES.sub(" ", names, count=1))
+        return held.controls > 0 or of_notice is not None
+    return held.agreements > 0 and held.characters < _LONGEST_NOTICE / 2

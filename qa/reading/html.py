@@ -11,11 +11,13 @@ from selectolax.lexbor import LexborHTMLParser
 from qa.reading.decoding import UndecodableError, decode
 from qa.reading.extracted import Composer, Extracted, UnreadableError
 from qa.reading.html_metadata import metadata_of
-from qa.reading.html_walk import PageBlock, Walk
+from qa.reading.html_walk import Walk
 from qa.types import PlaceKind
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from qa.reading.html_blocks import PageBlock
 
 __all__ = ["blocks_of", "compose", "parse", "read_html", "text_of"]
 

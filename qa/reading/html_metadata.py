@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -107,7 +107,7 @@ def _linked_data(tree: LexborHTMLParser) -> Iterator[tuple[str, str]]:
                         yield name.lower(), value
 
 
-def _said(value: Any) -> str:
+def _said(value: object) -> str:
     """Give a text, the name of a person or thing, or several, as one line."""
     if isinstance(value, list):
         return ", ".join(filter(None, map(_said, value[:20])))

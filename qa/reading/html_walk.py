@@ -7,13 +7,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from qa.reading import boilerplate
+from qa.reading.html_blocks import BREAK, Gathering
 from qa.reading.html_tables import Table, is_data
-from qa.types import BlockKind
 
 if TYPE_CHECKING:
     from selectolax.lexbor import LexborNode
 
-__all__ = ["PageBlock", "Walk"]
+    from qa.reading.boilerplate import Count
+
+__all__ = ["Walk"]
 
 _HEADINGS = {f"h{level}": level for level in range(1, 7)}
 _BLOCKS = frozenset(
@@ -25,54 +27,12 @@ _PREFORMATTED = frozenset("pre listing xmp plaintext".split())
 _CELLS = frozenset("td th caption".split())
 _NOT_IN_TERMS = "dl, ul, ol, p, table, pre, h1, h2, h3, h4, h5, h6"
 _NESTING, _DEEPEST_NESTING = frozenset({"table", "dl"}), 20
-_MOST_TERMS = 3  # that are described together
-_MENUS = frozenset("ul ol menu div section table tr td p dl aside header center".split())
-_NOTICES = frozenset("div section aside form footer header".split())
 _CONTROLS = frozenset("button input select textarea".split())
 
-_INVISIBLE = re.compile("[\u00ad\u200b\u2060\ufeff]")  # where a word may break, and marks
-_BREAK = "\r"  # stands for <br> while a block is gathered: the parser leaves no CR of the page's
 _FILE_NAME = re.compile(r"\.(?:jpe?g|png|gif|svg|webp|avif|bmp)\W*$", re.IGNORECASE)
 _NOTE_MARK = re.compile(r"\s*[\[(]?(?:\d{1,4}|[a-z]{1,2}|[*†‡§¶]{1,3}|note \d{1,3})[\])]?\s*")
 _PERMALINK = re.compile(r"\s*[¶#§🔗]?\s*")
-_SHORT_FORM = 300  # characters: a form with less to read is a search, a log-in, a subscription
 _FEWEST_WORDS = 3  # of an image's text that says something
-
-
-@dataclass(slots=True)
-class PageBlock:
-    """A heading (its level is then above 0) or a block, and the anchor that it stands below."""
-
-    text: str
-    anchor: str
-    level: int = 0
-    kind: BlockKind = BlockKind.PROSE
-    linked: int = 0  # characters of it that stand in links
-    in_main: bool = False  # in what the page marks as its main part
-    only_image: bool = False  # it is what an image says in place of itself
-
-
-@dataclass(slots=True)
-class _Count:
-    """What was met so far, of that which was kept."""
-
-    characters: int = 0
-    linked: int = 0
-    links: int = 0
-    controls: int = 0
-    agreements: int = 0
-
-    def copy(self) -> _Count:
-        return _Count(self.characters, self.linked, self.links, self.controls, self.agreements)
-
-    def since(self, before: _Count) -> _Count:
-        return _Count(
-            self.characters - before.characters,
-            self.linked - before.linked,
-            self.links - before.links,
-            self.controls - before.controls,
-            self.agreements - before.agreements,
-        )
 
 
 @dataclass(slots=True)
@@ -82,7 +42,7 @@ class _Frame:
     tag: str
     attributes: dict[str, str | None]
     first: int = 0  # the block that would come next
-    count: _Count | None = None  # of a block; None for what stands within a line
+    count: Count | None = None  # of a block; None for what stands within a line
     anchor: str = ""  # that holds before it
     mark: int = 0  # where the text of a link begins in the buffer
     item: int = 0  # the number of the last item of a list
@@ -97,23 +57,15 @@ class Walk:
     """Goes through a tree in document order, without recursion: pages nest without limit."""
 
     def __init__(self, *, whole: bool, has_main: bool) -> None:
-        self.blocks: list[PageBlock] = []
+        self._gathering = Gathering()
+        self.blocks = self._gathering.blocks
         self._whole = whole
         self._has_main = has_main
         self._frames: list[_Frame] = []
-        self._count = _Count()
         # How many such elements are open. Flat are those whose text is one line.
         self._main = self._protected = self._links = self._forms = self._pre = self._flat = 0
         self._nested = 0  # tables and lists of terms
         self._table: Table | None = None
-        self._in_head = False
-        # The block that is gathered.
-        self._buffer: list[str] = []
-        self._has_text = self._has_words = False
-        self._linked_before = 0
-        self._anchor = self._block_anchor = ""
-        self._terms: list[str] = []
-        self._prefix = ""
 
     def run(self, body: LexborNode) -> None:
         """Walk over all that is in `body`."""
@@ -142,7 +94,7 @@ class Walk:
         """Take up a node; tell whether to go into it, which opens a frame."""
         tag = node.tag
         if tag == "-text":
-            self._say(node.text_content or "")
+            self._gathering.say(node.text_content or "", linked=self._links > 0)
             return False
         if not tag or not tag[0].isalpha():
             return False  # a comment
@@ -151,15 +103,15 @@ class Walk:
             if tag in _CONTROLS:
                 self._see_control(tag, node, attributes)
             return False
-        if boilerplate.is_navigation(tag, attributes):
-            return False
-        if attributes and not self._whole and boilerplate.is_furniture(attributes):
+        if boilerplate.is_navigation(tag, attributes) or (
+            attributes and not self._whole and boilerplate.is_furniture(attributes)
+        ):
             return False
         if is_block := tag in _BLOCKS or attributes.get("role") == "heading":
             self._flush()
         elif self._is_said_here(tag, node, attributes):
             return False
-        anchor = self._anchor
+        anchor = self._gathering.anchor
         if attributes:
             self._note_anchor(tag, attributes)
         if is_block:
@@ -167,35 +119,35 @@ class Walk:
                 tag,
                 attributes,
                 first=len(self.blocks),
-                count=self._count.copy(),
+                count=self._gathering.count.copy(),
                 anchor=anchor,
                 is_main=_is_main(tag, attributes),
                 is_protected=_is_protected(tag, attributes),
             )
             self._open(frame, node)
         else:
-            frame = _Frame(tag, attributes, mark=len(self._buffer))
+            frame = _Frame(tag, attributes, mark=self._gathering.mark())
             if tag == "a":
                 self._links += 1
-                self._count.links += 1
+                self._gathering.count.links += 1
         self._frames.append(frame)
         return True
 
     def _see_control(self, tag: str, node: LexborNode, attributes: dict[str, str | None]) -> None:
         if attributes.get("type") == "hidden":
             return
-        self._count.controls += 1
+        self._gathering.count.controls += 1
         says = node.text() if tag == "button" else attributes.get("value") or ""
-        self._count.agreements += boilerplate.is_agreement(says)
+        self._gathering.count.agreements += boilerplate.is_agreement(says)
 
     def _is_said_here(self, tag: str, node: LexborNode, attributes: dict[str, str | None]) -> bool:
         """Say what an inline element stands for; tell whether that is all it holds."""
         if tag == "br":
-            self._buffer.append("\n" if self._pre else _BREAK)
+            self._gathering.put("\n" if self._pre else BREAK)
         elif tag == "img":
             self._say_image(attributes)
         elif tag == "math" and attributes.get("alttext"):
-            self._say(attributes["alttext"] or "")
+            self._gathering.say(attributes["alttext"] or "", linked=False)
         elif tag == "label":
             return self._forms > 0 and not self._whole
         elif tag == "sup":
@@ -226,28 +178,14 @@ class Walk:
         says = len(text.split()) >= _FEWEST_WORDS and not _FILE_NAME.search(text)
         if not (is_formula or says):
             return
-        has_words = self._has_words
-        self._say(f" {text} ")
-        self._has_words = has_words
-
-    def _say(self, text: str) -> None:
-        size = len(text.strip())
-        if size:
-            if not self._has_text:
-                self._has_text = True
-                self._block_anchor = self._anchor
-            self._has_words = True
-            self._count.characters += size
-            if self._links:
-                self._count.linked += size
-        self._buffer.append(text)
+        self._gathering.say(f" {text} ", linked=self._links > 0, image=True)
 
     def _note_anchor(self, tag: str, attributes: dict[str, str | None]) -> None:
         """Remember what a link names; ids of inline elements count within headings only."""
         if tag in _BLOCKS or tag == "a" or self._in_heading():
             name = (attributes.get("id") or (attributes.get("name") if tag == "a" else "")) or ""
             if name and not any(map(str.isspace, name)):
-                self._anchor = name
+                self._gathering.anchor = name
 
     def _open(self, frame: _Frame, node: LexborNode) -> None:
         """Count an element in, and prepare for what it is made of."""
@@ -259,6 +197,7 @@ class Walk:
             self._table = Table()
             frame.is_data = True
         self._main += frame.is_main
+        self._gathering.in_main = self._main > 0
         self._protected += frame.is_protected
         self._forms += tag == "form"
         self._pre += tag in _PREFORMATTED
@@ -269,16 +208,14 @@ class Walk:
         self._flat += frame.is_flat
         if tag == "li":
             self._open_item(attributes)
-        elif tag == "dd":
-            self._open_description()
-        elif tag == "thead":
-            self._in_head = True
+        elif tag == "dd" and not self._flat:
+            self._gathering.begin_description()
         elif tag == "tr" and self._table:
-            self._table.row(self._anchor, own_anchor=bool(attributes.get("id")))
+            self._table.row(self._gathering.anchor, own_anchor=bool(attributes.get("id")))
 
     def _open_item(self, attributes: dict[str, str | None]) -> None:
-        if self._flat and self._has_text:
-            self._buffer.append("; ")
+        if self._flat and self._gathering.has_text:
+            self._gathering.put("; ")
         parent = self._frames[-1] if self._frames else None
         if parent is None or parent.tag != "ol":
             return
@@ -286,12 +223,7 @@ class Walk:
         given = attributes.get("value") or first or ""
         parent.item = int(given) if re.fullmatch(r"[0-9]{1,9}", given) else parent.item + 1
         if parent.attributes.get("type") in {None, "1"} and not self._flat:
-            self._set_prefix(f"{parent.item}. ")
-
-    def _open_description(self) -> None:
-        if self._terms and not self._flat:
-            self._set_prefix(", ".join(self._terms).rstrip(":") + ": ")
-            self._terms = []
+            self._gathering.set_prefix(f"{parent.item}. ")
 
     # Going out.
 
@@ -300,181 +232,71 @@ class Walk:
         if frame.count is None:
             if frame.tag == "a":
                 self._links -= 1
-                said = "".join(self._buffer[frame.mark :])
-                self._count.agreements += boilerplate.is_agreement(said)
+                said = self._gathering.said_since(frame.mark)
+                self._gathering.count.agreements += boilerplate.is_agreement(said)
             return
         self._close_text(frame)
         self._pre -= frame.tag in _PREFORMATTED
         self._main -= frame.is_main
+        self._gathering.in_main = self._main > 0
         self._protected -= frame.is_protected
         self._forms -= frame.tag == "form"
         self._nested -= frame.tag in _NESTING
         if not (self._flat or self._table) and self._is_left_out(frame, frame.count):
-            del self.blocks[frame.first :]
-            self._count = frame.count
-            self._anchor = frame.anchor
-            self._linked_before = self._count.linked
+            self._gathering.forget(frame.first, count=frame.count, anchor=frame.anchor)
 
     def _close_text(self, frame: _Frame) -> None:
         """Make of the text of an element what it is: a heading, a term, a cell or a block."""
-        tag = frame.tag
+        tag, gathering = frame.tag, self._gathering
         self._flat -= frame.is_flat
         if frame.level:
-            self._anchor = frame.attributes.get("id") or self._anchor
-            self._block_anchor = self._anchor
-            self._emit_buffer(level=frame.level)
-        elif tag == "dt" and frame.is_flat and not (self._flat or self._table):
-            if len(self._terms) == _MOST_TERMS:
-                self._emit_terms()
-            if term := self._take():
-                self._terms.append(term)
-        elif frame.is_flat and self._table and not self._flat:
-            text = self._take()
-            if tag == "caption":
-                self._table.caption = text
-            else:
-                self._table.cell(text, frame.attributes, name=tag == "th" or self._in_head)
+            gathering.anchor = frame.attributes.get("id") or gathering.anchor
+            gathering.end_heading(frame.level)
+        elif frame.is_flat and not self._flat and self._table:
+            self._close_cell(frame, self._table)
+        elif frame.is_flat and not self._flat:
+            gathering.end_term()
         elif tag in _PREFORMATTED and self._pre == 1 and not (self._flat or self._table):
-            self._emit_buffer(kind=BlockKind.LINES)
+            gathering.end_lines()
         else:
             self._flush()
-        if tag == "thead":
-            self._in_head = False
-        elif tag in {"li", "dd"}:
-            self._set_prefix("")
+        if tag in {"li", "dd"}:
+            gathering.set_prefix("")
         elif tag == "dl" and not self._flat:
-            self._emit_terms()
+            gathering.add_terms()
         elif frame.is_data and self._table:
-            self._close_table(self._table)
+            table, self._table = self._table, None
+            gathering.add_table(table)
 
-    def _close_table(self, table: Table) -> None:
-        self._table = None
-        linked = self._count.linked - self._linked_before
-        self._block_anchor = self._anchor
-        if table.caption:
-            self._emit(table.caption)
-        for text, anchor in table.groups():
-            self._block_anchor = anchor
-            self._linked_before = self._count.linked - min(linked, len(text))
-            self._emit(text, kind=BlockKind.LINES)
-
-    def _is_left_out(self, frame: _Frame, before: _Count) -> bool:
-        """Tell whether what an element holds is furniture, now that all of it is known."""
-        held = self._count.since(before)
-        if frame.tag in _NOTICES and 0 < held.characters <= boilerplate.LONGEST_NOTICE:
-            texts = [block.text for block in self.blocks[frame.first :]]
-            if boilerplate.is_cookie_notice(
-                frame.attributes,
-                "\n".join(texts),
-                controls=held.controls,
-                agreements=held.agreements,
-            ) and not any(b.level == 1 for b in self.blocks[frame.first :]):
-                return True
-        if self._whole:
-            return False
-        tag, role = frame.tag, frame.attributes.get("role")
-        if any(block.level == 1 for block in self.blocks[frame.first :]):
-            return False
-        if boilerplate.is_named_menu(frame.attributes) and held.linked >= held.characters / 2:
-            return True
-        if tag == "form":
-            return held.controls > 0 and held.characters < _SHORT_FORM
-        is_aside = tag == "aside" or role == "complementary"
-        if self._protected:
-            return is_aside and held.linked >= held.characters / 2
-        if is_aside:
-            return self._has_main or held.controls > 0 or held.linked >= held.characters / 3
-        if (
-            tag == "footer"
-            or role == "contentinfo"
-            or boilerplate.is_named_footer(frame.attributes)
-        ):
-            return True
-        if tag == "header" or role == "banner":
-            return held.links > 0 or held.controls > 0
-        return tag in _MENUS and boilerplate.is_menu(
-            characters=held.characters, linked=held.linked, links=held.links
-        )
-
-    # Blocks.
-
-    def _set_prefix(self, prefix: str) -> None:
-        """Put a number or a term before the next block; a term that nothing follows stays."""
-        if self._prefix.endswith(": "):
-            term, self._prefix = self._prefix[:-2], ""
-            self._emit(term)
-        self._prefix = prefix
-
-    def _emit_terms(self) -> None:
-        """Add terms that nothing describes."""
-        for term in self._terms:
-            self._emit(term)
-        self._terms = []
-
-    def _take(self) -> str:
-        """Give what was gathered, as one line."""
-        text = _INVISIBLE.sub("", "".join(self._buffer))
-        self._buffer = []
-        self._has_text = self._has_words = False
-        return " ".join(text.split())
+    def _close_cell(self, frame: _Frame, table: Table) -> None:
+        text = self._gathering.take()
+        if frame.tag == "caption":
+            table.caption = text
+        else:
+            in_head = any(above.tag == "thead" for above in self._frames[-2:])
+            table.cell(text, frame.attributes, name=frame.tag == "th" or in_head)
 
     def _flush(self) -> None:
-        """End the block that is gathered."""
+        """End the block that is gathered, where blocks are made."""
         if self._flat or self._table:
-            self._buffer.append(" ")
+            self._gathering.put(" ")
         elif self._pre:
-            if self._buffer and not self._buffer[-1].endswith("\n"):
-                self._buffer.append("\n")
-        elif self._buffer:
-            self._emit_buffer()
-
-    def _emit_buffer(self, *, level: int = 0, kind: BlockKind = BlockKind.PROSE) -> None:
-        if not self._has_text:
-            self._buffer = []
-            return
-        only_image = not self._has_words
-        if level:
-            self._emit(self._take(), level=level)
-        elif kind is BlockKind.LINES:
-            text = _INVISIBLE.sub("", "".join(self._buffer)).strip("\n")
-            self._take()
-            self._emit(text, kind=kind)
+            self._gathering.end_line()
         else:
-            lines = _INVISIBLE.sub("", "".join(self._buffer)).split(_BREAK)
-            self._take()
-            paragraph: list[str] = []
-            for line in [*(" ".join(line.split()) for line in lines), ""]:
-                if line:
-                    paragraph.append(line)
-                elif paragraph:
-                    self._emit("\n".join(paragraph), only_image=only_image)
-                    paragraph = []
+            self._gathering.end_prose()
 
-    def _emit(
-        self,
-        text: str,
-        *,
-        level: int = 0,
-        kind: BlockKind = BlockKind.PROSE,
-        only_image: bool = False,
-    ) -> None:
-        linked = self._count.linked - self._linked_before
-        self._linked_before = self._count.linked
-        if not text.strip():
-            return
-        if self._prefix and (level or kind is BlockKind.LINES):
-            self._set_prefix("")
-        text, self._prefix = self._prefix + text, ""
-        self.blocks.append(
-            PageBlock(
-                text,
-                self._block_anchor,
-                level=level,
-                kind=kind,
-                linked=linked,
-                in_main=self._main > 0,
-                only_image=only_image,
-            )
+    def _is_left_out(self, frame: _Frame, before: Count) -> bool:
+        """Tell whether what an element holds is furniture, now that all of it is known."""
+        held = self._gathering.count.since(before)
+        texts = (block.text for block in self.blocks[frame.first :])
+        if boilerplate.is_cookie_notice(frame.tag, frame.attributes, held, texts):
+            return True
+        return not self._whole and boilerplate.is_left_out(
+            frame.tag,
+            frame.attributes,
+            held,
+            protected=self._protected > 0,
+            has_main=self._has_main,
         )
 
 
