@@ -1,0 +1,388 @@
+"""From lines of pages to paragraphs, tables and headings in reading order: pure functions.
+
+The order in which a file draws is nearly always the order of reading, also of columns; so it is
+kept, but that what stands above comes before what stands below it in the same column, and that
+columns drawn line by line across the page are taken apart.
+"""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import re
+import statistics
+from collections import Counter
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, NamedTuple
+
+from qa.reading.pdf_lines import HYPHEN, Cell, Line
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+__all__ = [
+    "Group",
+    "body_size",
+    "count_words",
+    "group_lines",
+    "is_continued",
+    "join_lines",
+    "reading_order",
+]
+
+_END = re.compile(r"[.!?:;。！？؟۔]['\"”’»)\]]*$")
+_LIST_ITEM = re.compile(r"(?:[•◦▪‣·●○■□*–—-]|\(?(?:\d{1,3}|[A-Za-z]|[ivx]{1,5})[.)])(?=\s|$)")
+_NUMBERING = re.compile(r"(?:\d{1,3}(?:\.\d{1,3})*\.?|[A-Z]\.|[IVX]+\.)$")
+_WORD = re.compile(r"\w+(?:-\w+)*")
+_LAST_WORD = re.compile(r"[\w-]+$")
+_CJK = re.compile("[\u2e80-\u9fff\uf900-\ufaff\uff00-\uffef]")
+# A row may share its columns not with the next one but with one of these many after it.
+_NEAR = 3
+_SUSPENDED = frozenset("and or to und oder bis bzw et ou y o e u en of".split())
+
+
+@dataclass(frozen=True)
+class Group:
+    """Lines of a page that belong together: a paragraph, a list item, or rows of a table."""
+
+    lines: tuple[Line, ...]
+    page: int
+    level: int = 0  # of a heading; 0 where it is none
+    is_table: bool = False
+    is_aside: bool = False  # a running head or foot: text goes on across it
+
+    @cached_property
+    def size(self) -> float:
+        """Give the font height of most of its letters, in points."""
+        return body_size(self.lines)
+
+    @cached_property
+    def x0(self) -> float:
+        """Give the left end."""
+        return min(line.x0 for line in self.lines)
+
+    @cached_property
+    def x1(self) -> float:
+        """Give the right end."""
+        return max(line.x1 for line in self.lines)
+
+    @cached_property
+    def is_list(self) -> bool:
+        """Tell whether its lines are units of their own: most end before they are full."""
+        pairs = list(itertools.pairwise(self.lines))
+        broken = sum(_is_broken(line, following, self.x1) for line, following in pairs)
+        return not self.level and broken * 2 > len(pairs)
+
+
+@dataclass(slots=True)
+class _Open:
+    """A group that is being built."""
+
+    lines: list[Line] = field(default_factory=list)
+    level: int = 0
+    is_table: bool = False
+    right: float = 0.0
+
+
+def body_size(lines: Iterable[Line]) -> float:
+    """Give the font height in which most letters are set, to half a point."""
+    sizes: Counter[float] = Counter()
+    for line in lines:
+        sizes[round(line.size * 2) / 2] += sum(len(cell.text) for cell in line.cells)
+    return max(sizes.items(), key=lambda item: (item[1], item[0]))[0] if sizes else 0.0
+
+
+def group_lines(lines: Sequence[Line], page: int, levels: Mapping[int, int]) -> list[Group]:
+    """Group the lines of a page, in the order in which they are drawn.
+
+    Args:
+        lines: of one page.
+        page: its number.
+        levels: of the lines, by their index, that are known to be headings.
+    """
+    marked = [(line, levels.get(index, 0)) for index, line in enumerate(lines)]
+    marked = list(_columns_apart(marked))
+    tables = _table_rows([line for line, _ in marked])
+    leading = _leading([line for line, _ in marked])
+    groups: list[Group] = []
+    current = _Open()
+    for (line, level), is_table in zip(marked, tables, strict=True):
+        clean = line if is_table else _numbered(line)
+        if (
+            current.lines
+            and current.level == level
+            and current.is_table == is_table
+            and _belongs(clean, current, leading)
+        ):
+            current.lines.append(clean)
+            current.right = max(current.right, clean.x1)
+            continue
+        if current.lines:
+            groups.append(Group(tuple(current.lines), page, current.level, current.is_table))
+        current = _Open([clean], level, is_table, clean.x1)
+    if current.lines:
+        groups.append(Group(tuple(current.lines), page, current.level, current.is_table))
+    return groups
+
+
+def reading_order(groups: Sequence[Group]) -> list[Group]:
+    """Order the groups of a page: as drawn, but what stands above comes first.
+
+    A group waits for those that stand above it and share at least a third of the narrower one's
+    width with it.
+    """
+    boxes = [
+        _Box(g.x0, g.x1, g.lines[-1].base, g.lines[0].base + 0.3 * g.size, g.lines[0].angle)
+        for g in groups
+    ]
+    waiting = [0] * len(groups)
+    below: list[list[int]] = [[] for _ in groups]
+    for first, second in itertools.permutations(range(len(groups)), 2):
+        if _is_above(boxes[first], boxes[second]):
+            below[first].append(second)
+            waiting[second] += 1
+    ready = [index for index, count in enumerate(waiting) if not count]
+    ordered: list[Group] = []
+    while ready:
+        index = heapq.heappop(ready)
+        ordered.append(groups[index])
+        for other in below[index]:
+            waiting[other] -= 1
+            if not waiting[other]:
+                heapq.heappush(ready, other)
+    return ordered
+
+
+def is_continued(group: Group, following: Group) -> bool:
+    """Tell whether a paragraph goes on in a group of the next column or page."""
+    if group.is_table or following.is_table or group.level or following.level:
+        return False
+    last, first = group.lines[-1], following.lines[0]
+    is_below = group.page == following.page and first.base < last.base
+    is_other = abs(group.size - following.size) > 0.08 * group.size
+    if is_below or is_other or _LIST_ITEM.match(first.text):
+        return False
+    if last.text.endswith(HYPHEN) or _END.search(last.text):
+        return last.text.endswith(HYPHEN) and first.text[:1].isalpha()
+    is_full = last.x1 >= group.x1 - 0.1 * (group.x1 - group.x0)
+    are_paragraphs = len(group.lines) > 1 and len(following.lines) > 1 and len(first.text) > 25
+    return first.text[:1].islower() or (are_paragraphs and is_full)
+
+
+def join_lines(lines: Sequence[Line], words: Mapping[str, int]) -> tuple[str, list[int]]:
+    """Join the lines of a paragraph; give the text, and where in it each line begins.
+
+    A word cut at a line's end is made whole. Whether its hyphen belongs to it is told by the
+    other words of the document (`words` counts them in lower case), else by its parts.
+    """
+    text, starts = "", []
+    for line in lines:
+        piece = line.text
+        if text.endswith(HYPHEN):
+            text = text[:-1] + _hyphen(text[:-1], piece, words)
+        elif text and not (_CJK.match(text[-1]) and _CJK.match(piece[0])):
+            text += " "
+        starts.append(len(text))
+        text += piece
+    return (text[:-1] + "-" if text.endswith(HYPHEN) else text), starts
+
+
+def count_words(lines: Iterable[Line]) -> Counter[str]:
+    """Count the words that are not cut at a line's end, in lower case."""
+    words: Counter[str] = Counter()
+    is_cut = False
+    for line in lines:
+        found = _WORD.findall(line.text.lower())
+        cut, is_cut = is_cut, line.text.endswith(HYPHEN)
+        words.update(found[1 if cut else 0 : -1 if is_cut else None])
+        for compound in found:
+            if "-" in compound:
+                words.update(compound.split("-"))
+    return words
+
+
+def _hyphen(text: str, ahead: str, words: Mapping[str, int]) -> str:
+    match, following = _LAST_WORD.search(text), _WORD.match(ahead)
+    if match is None or following is None:
+        return "-"
+    left, right = match[0], following[0].split("-")[0]
+    if right in _SUSPENDED and not words.get((left + right).lower()):
+        return "- "  # short- and long-term
+    whole, parted = (left + right).lower(), f"{left}-{right}".lower()
+    if words.get(parted, 0) or words.get(whole, 0):
+        return "-" if words.get(parted, 0) > words.get(whole, 0) else ""
+    if "-" in left or left[-1].isdigit() or not right[0].islower():
+        return "" if left.isalpha() and left.isupper() and right.isupper() else "-"
+    both = len(left) > 3 and len(right) > 3 and left.lower() in words and right in words
+    return "-" if both else ""
+
+
+class _Box(NamedTuple):
+    x0: float
+    x1: float
+    bottom: float
+    top: float  # a bit below the top of the first line's letters: groups may touch
+    angle: int
+
+
+def _is_above(box: _Box, other: _Box) -> bool:
+    # The bottoms decide as well, so that no two can each be above the other.
+    if box.bottom < other.top or box.bottom <= other.bottom or box.angle != other.angle:
+        return False
+    narrower = min(box.x1 - box.x0, other.x1 - other.x0)
+    return min(box.x1, other.x1) - max(box.x0, other.x0) >= narrower / 3
+
+
+def _is_broken(line: Line, following: Line, right: float) -> bool:
+    """Tell whether a line ends on purpose: the next one's first word had room on it."""
+    text = following.text
+    word = text.split(" ", 1)[0]
+    width = (following.x1 - following.x0) * (len(word) + 1) / len(text)
+    return not line.text.endswith(HYPHEN) and line.x1 + width < right - 0.3 * line.size
+
+
+def _numbered(line: Line) -> Line:
+    """Join the mark of a list item, or the number of a heading, with what it is for."""
+    if len(line.cells) != 2:
+        return line
+    mark, rest = line.cells
+    if _LIST_ITEM.fullmatch(mark.text) or _NUMBERING.match(mark.text):
+        return replace(line, cells=(Cell(f"{mark.text} {rest.text}", mark.x0, rest.x1),))
+    return line
+
+
+def _leading(lines: Sequence[Line]) -> float:
+    """Give the distance from line to line, in font heights, that is the most usual."""
+    steps = [
+        (a.base - b.base) / a.size
+        for a, b in itertools.pairwise(lines)
+        if a.size and a.angle == b.angle and 0.6 * a.size < a.base - b.base < 3 * a.size
+    ]
+    return statistics.median_low(steps) if steps else 1.2
+
+
+def _belongs(line: Line, group: _Open, leading: float) -> bool:
+    """Tell whether a line goes on with a group."""
+    return _is_next(line, group, leading) and (
+        group.is_table or group.level > 0 or not _begins(line, group)
+    )
+
+
+def _is_next(line: Line, group: _Open, leading: float) -> bool:
+    """Tell whether a line stands right below a group, in letters of the same size."""
+    last = group.lines[-1]
+    size = max(line.size, last.size)
+    if line.angle != last.angle or abs(line.size - last.size) > 0.15 * size:
+        return False
+    furthest = (1.6 if group.is_table else 1.25) * max(leading, 1.0) * size
+    left = min(other.x0 for other in group.lines)
+    overlaps = min(line.x1, group.right) > max(line.x0, left)
+    return overlaps and 0.3 * size < last.base - line.base <= furthest
+
+
+def _begins(line: Line, group: _Open) -> bool:
+    """Tell whether a line right below a paragraph begins another."""
+    first, last = group.lines[0], group.lines[-1]
+    size = max(line.size, last.size)
+    is_broken = _is_broken(last, line, max(group.right, line.x1))
+    is_sentence = bool(_END.search(last.text))
+    ends = is_broken or is_sentence
+    indent = line.x0 - last.x0
+    return (
+        (ends and line.bold != last.bold)
+        or (is_broken and is_sentence and not line.text[:1].islower())
+        or bool(_LIST_ITEM.match(line.text) and (ends or _LIST_ITEM.match(first.text)))
+        or (ends and 0.8 * size < indent < 6 * size and (len(group.lines) > 1 or is_broken))
+        # The next entry of a list whose lines hang.
+        or (indent < -0.8 * size and len(group.lines) > 1 and abs(line.x0 - first.x0) < 0.5 * size)
+    )
+
+
+def _columns_apart(lines: Sequence[tuple[Line, int]]) -> Iterator[tuple[Line, int]]:
+    """Give columns that are drawn line by line across the page one after the other."""
+    index = 0
+    while index < len(lines):
+        end, gutter = _columns(lines, index)
+        if not gutter:
+            yield lines[index]
+            index += 1
+            continue
+        left: list[tuple[Line, int]] = []
+        right: list[tuple[Line, int]] = []
+        for line, level in lines[index:end]:
+            parts = [tuple(c for c in line.cells if (c.x0 >= gutter) == side) for side in (0, 1)]
+            for cells, column in zip(parts, (left, right), strict=True):
+                if cells:
+                    column.append((replace(line, cells=cells), level))
+        yield from left
+        yield from _columns_apart(right)
+        index = end
+
+
+def _columns(lines: Sequence[tuple[Line, int]], start: int) -> tuple[int, float]:
+    """Find where columns of prose that begin at a line end, and what parts them; 0 for none."""
+    low, high = 0.0, 0.0
+    pairs: list[tuple[Cell, Cell]] = []
+    end = start
+    for at in range(start, len(lines)):
+        line = lines[at][0]
+        if line.angle != lines[start][0].angle:
+            break
+        if len(line.cells) == 1:
+            if not pairs or (line.x0 < high - 1 and line.x1 > low + 1):
+                break
+            continue
+        gaps = list(itertools.pairwise(line.cells))
+        near = [g for g in gaps if not pairs or min(g[1].x0, high) > max(g[0].x1, low)]
+        if not near:
+            break
+        pair = max(near, key=lambda g: g[1].x0 - g[0].x1)
+        low = max(low, pair[0].x1) if pairs else pair[0].x1
+        high = min(high, pair[1].x0) if pairs else pair[1].x0
+        pairs.append(pair)
+        end = at + 1
+    if len(pairs) < 4:
+        return start, 0.0
+    for side in zip(*pairs, strict=True):
+        wide = max(cell.x1 - cell.x0 for cell in side)
+        full = sum(cell.x1 - cell.x0 >= 0.75 * wide for cell in side)
+        if sum(len(cell.text) for cell in side) < 20 * len(side) or full * 2 < len(side):
+            return start, 0.0
+    return end, (low + high) / 2
+
+
+def _table_rows(lines: Sequence[Line]) -> list[bool]:
+    """Tell which lines are rows: those whose cells stand below or above other lines' cells."""
+    wide = [len(a.cells) > 1 and not _is_marked(a) for a in lines]
+    rows = [False] * len(lines)
+    for at, line in enumerate(lines):
+        for near in range(max(0, at - _NEAR), at) if wide[at] else ():
+            if wide[near] and _is_aligned(lines[near], line, at - near):
+                rows[near] = rows[at] = True
+    for at in range(1, len(lines) - 1):
+        if rows[at - 1] and rows[at + 1] and not rows[at]:
+            above, line, below = lines[at - 1 : at + 2]
+            width = max(above.x1, below.x1) - min(above.x0, below.x0)
+            rows[at] = above.base > line.base > below.base and line.x1 - line.x0 < 0.7 * width
+    return rows
+
+
+def _is_marked(line: Line) -> bool:
+    return len(line.cells) == 2 and bool(_LIST_ITEM.fullmatch(line.cells[0].text))
+
+
+def _is_aligned(above: Line, line: Line, apart: int) -> bool:
+    size = max(above.size, line.size)
+    if above.angle != line.angle or not 0 < above.base - line.base < 4 * size * apart:
+        return False
+    fewer, more = sorted((above.cells[1:], line.cells[1:]), key=len)
+    hits = 0
+    for cell in fewer:
+        ends = (cell.x0, cell.x1, (cell.x0 + cell.x1) / 2)
+        hits += any(
+            abs(end - of) < 0.4 * size
+            for other in more
+            for end, of in zip(ends, (other.x0, other.x1, (other.x0 + other.x1) / 2), strict=True)
+        )
+    return hits * 2 >= len(fewer)
