@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, settings
 settings.register_profile("qa", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("qa")
 os.environ["HF_HUB_OFFLINE"] = "1"
-for name in [name for name in os.environ if name.startswith("QA_")]:
+for name in [n for n in os.environ if n.startswith("QA_") and n != "QA_FORMATS"]:
     del os.environ[name]
 
 if TYPE_CHECKING:

@@ -355,7 +355,7 @@ def _columns(lines: Sequence[tuple[Line, int]], start: int) -> tuple[int, float]
 def _table_rows(lines: Sequence[Line]) -> list[bool]:
     """Tell which lines are rows: those whose cells stand below or above other lines' cells."""
     wide = [len(a.cells) > 1 and not _is_marked(a) for a in lines]
-    rows = [False] * len(lines)
+    rows = [line.has_leader for line in lines]
     for at, line in enumerate(lines):
         for near in range(max(0, at - _NEAR), at) if wide[at] else ():
             if wide[near] and _is_aligned(lines[near], line, at - near):

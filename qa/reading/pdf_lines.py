@@ -63,6 +63,7 @@ class Line:
     size: float
     angle: int
     bold: bool
+    has_leader: bool = False  # dots lead from one cell to the next, as in a table of contents
 
     @cached_property
     def x0(self) -> float:
@@ -77,7 +78,8 @@ class Line:
     @cached_property
     def text(self) -> str:
         """Give the words, whatever the gaps between them."""
-        return " ".join(cell.text for cell in self.cells)
+        text = " ".join(cell.text for cell in self.cells)
+        return text[:-1].replace(HYPHEN, "-") + text[-1:]
 
 
 class _Word(NamedTuple):
@@ -108,7 +110,8 @@ def page_lines(page: PdfTextPage) -> list[Line]:
         for part in _split(words, size):
             base = level if any(word.base == level for word in part) else part[0].base
             if cells := _cells(part, size):
-                _append(lines, Line(cells, base, size, angle, bold))
+                leads = len(cells) > 1 and _LEADER.search(text, *chunk.span()) is not None
+                _append(lines, Line(cells, base, size, angle, bold, leads))
     return lines
 
 
@@ -242,4 +245,9 @@ def _append(lines: list[Line], line: Line) -> None:
     else:
         lines.append(line)
         return
-    lines[-1] = replace(large, cells=cells, bold=before.bold and line.bold)
+    lines[-1] = replace(
+        large,
+        cells=cells,
+        bold=before.bold and line.bold,
+        has_leader=before.has_leader or line.has_leader,
+    )
