@@ -32,13 +32,16 @@ __all__ = [
 ]
 
 _END = re.compile(r"[.!?:;。！？؟۔]['\"”’»)\]]*$")
-_LIST_ITEM = re.compile(r"(?:[•◦▪‣·●○■□*–—-]|\(?(?:\d{1,3}|[A-Za-z]|[ivx]{1,5})[.)])(?=\s|$)")
+_LIST_ITEM = re.compile(
+    r"(?:[•◦▪‣·●○■□*–—-]|\(?(?:\d{1,3}|[A-Za-z]|[ivx]{1,5})[.)]|\d+(?:\.\d+)+\.?)(?=\s|$)"
+)
 _NUMBERING = re.compile(r"(?:\d{1,3}(?:\.\d{1,3})*\.?|[A-Z]\.|[IVX]+\.)$")
 _WORD = re.compile(r"\w+(?:-\w+)*")
 _LAST_WORD = re.compile(r"[\w-]+$")
 _CJK = re.compile("[\u2e80-\u9fff\uf900-\ufaff\uff00-\uffef]")
 # A row may share its columns not with the next one but with one of these many after it.
 _NEAR = 3
+_MOST_ORDERED = 500
 _SUSPENDED = frozenset("and or to und oder bis bzw et ou y o e u en of".split())
 
 
@@ -107,13 +110,15 @@ def group_lines(lines: Sequence[Line], page: int, levels: Mapping[int, int]) -> 
     leading = _leading([line for line, _ in marked])
     groups: list[Group] = []
     current = _Open()
-    for (line, level), is_table in zip(marked, tables, strict=True):
+    for at, ((line, level), is_table) in enumerate(zip(marked, tables, strict=True)):
         clean = line if is_table else _numbered(line)
+        ahead = clean.base - marked[at + 1][0].base if at + 1 < len(marked) else 0.0
         if (
             current.lines
             and current.level == level
             and current.is_table == is_table
-            and _belongs(clean, current, leading)
+            and _is_next(clean, current, leading, ahead)
+            and (is_table or level or not _begins(clean, current))
         ):
             current.lines.append(clean)
             current.right = max(current.right, clean.x1)
@@ -130,8 +135,10 @@ def reading_order(groups: Sequence[Group]) -> list[Group]:
     """Order the groups of a page: as drawn, but what stands above comes first.
 
     A group waits for those that stand above it and share at least a third of the narrower one's
-    width with it.
+    width with it. A page of more than some hundred groups is a drawing: it stays as drawn.
     """
+    if len(groups) > _MOST_ORDERED:
+        return list(groups)
     boxes = [
         _Box(g.x0, g.x1, g.lines[-1].base, g.lines[0].base + 0.3 * g.size, g.lines[0].angle)
         for g in groups
@@ -214,7 +221,7 @@ def _hyphen(text: str, ahead: str, words: Mapping[str, int]) -> str:
         return "-" if words.get(parted, 0) > words.get(whole, 0) else ""
     if "-" in left or left[-1].isdigit() or not right[0].islower():
         return "" if left.isalpha() and left.isupper() and right.isupper() else "-"
-    both = len(left) > 3 and len(right) > 3 and left.lower() in words and right in words
+    both = len(left) > 2 and len(right) > 3 and left.lower() in words and right in words
     return "-" if both else ""
 
 
@@ -262,23 +269,29 @@ def _leading(lines: Sequence[Line]) -> float:
     return statistics.median_low(steps) if steps else 1.2
 
 
-def _belongs(line: Line, group: _Open, leading: float) -> bool:
-    """Tell whether a line goes on with a group."""
-    return _is_next(line, group, leading) and (
-        group.is_table or group.level > 0 or not _begins(line, group)
-    )
+def _is_next(line: Line, group: _Open, leading: float, ahead: float) -> bool:
+    """Tell whether a line stands right below a group, in letters of the same size.
 
-
-def _is_next(line: Line, group: _Open, leading: float) -> bool:
-    """Tell whether a line stands right below a group, in letters of the same size."""
+    `leading` is that of the page, in font sizes; `ahead` the distance to the line after, in points.
+    """
     last = group.lines[-1]
     size = max(line.size, last.size)
+    step = last.base - line.base
+    left = min(other.x0 for other in group.lines)
     if line.angle != last.angle or abs(line.size - last.size) > 0.15 * size:
         return False
-    furthest = (1.6 if group.is_table else 1.25) * max(leading, 1.0) * size
-    left = min(other.x0 for other in group.lines)
-    overlaps = min(line.x1, group.right) > max(line.x0, left)
-    return overlaps and 0.3 * size < last.base - line.base <= furthest
+    if step <= 0.3 * size or min(line.x1, group.right) <= max(line.x0, left):
+        return False
+    if group.is_table:
+        return step <= max(1.6 * leading, 2.4) * size
+    usual = max(leading, 1.0) * size
+    if len(group.lines) > 1:
+        usual = max(group.lines[-2].base - last.base, size)
+    # A paragraph may be set wider than its page: then its lines are as far apart, and full.
+    is_wide = step < 2.6 * size and abs(step - ahead) < 0.1 * size
+    return step <= 1.25 * usual or (
+        is_wide and not _is_broken(last, line, max(group.right, line.x1))
+    )
 
 
 def _begins(line: Line, group: _Open) -> bool:

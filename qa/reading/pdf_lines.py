@@ -38,6 +38,7 @@ _CUT = "\x02\ufffe"
 _LEADER = re.compile(r"(?:[.·…_]\s*){4,}")
 # Ligatures, the shapes of Arabic letters and the alphabets of mathematics stand for letters.
 _SHAPES = re.compile("[\ufb00-\ufdff\ufe70-\ufefc\u210e\U0001d400-\U0001d7ff]+")
+_RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]{2,}")
 _INVISIBLE = dict.fromkeys(map(ord, "\u200b\u200c\u2060\ufeff\x00\x02\ufffe"))
 _LAST_HYPHEN = re.compile(r"(?<=\w)[-\u2010\xad]$")
 
@@ -123,9 +124,30 @@ def _characters(page: PdfTextPage) -> str:
     buffer = (ctypes.c_ushort * (count + 1))()
     if pdfium.FPDFText_GetText(page, 0, count, buffer) == count + 1:
         # Units of UTF-16 as they are: letters beyond U+FFFF count as two.
-        return "".join(map(chr, buffer[:count]))
-    codes = (pdfium.FPDFText_GetUnicode(page, index) for index in range(count))
-    return "".join(chr(code) if code < 0x110000 else "\ufffd" for code in codes)
+        text = "".join(map(chr, buffer[:count]))
+    else:
+        codes = (pdfium.FPDFText_GetUnicode(page, index) for index in range(count))
+        text = "".join(chr(code) if code < 0x110000 else "\ufffd" for code in codes)
+    return _ligatures_ordered(page, text)
+
+
+def _ligatures_ordered(page: PdfTextPage, text: str) -> str:
+    """Undo what pdfium does to ligatures of scripts that run from right to left.
+
+    It turns the order of all characters of such a line, also of those that are one glyph.
+    """
+    letters = list(text)
+    for run in _RIGHT_TO_LEFT.finditer(text):
+        for _, same in itertools.groupby(range(*run.span()), lambda at: _box(page, at)):
+            glyph = list(same)
+            letters[glyph[0] : glyph[-1] + 1] = [text[at] for at in reversed(glyph)]
+    return "".join(letters)
+
+
+def _box(page: PdfTextPage, index: int) -> tuple[float, ...]:
+    sides = [ctypes.c_double() for _ in range(4)]
+    pdfium.FPDFText_GetCharBox(page, index, *sides)
+    return tuple(side.value for side in sides)
 
 
 def _is_bold(page: PdfTextPage, index: int) -> bool:
@@ -234,7 +256,9 @@ def _append(lines: list[Line], line: Line) -> None:
     before = lines[-1]
     large = max(before, line, key=attrgetter("size"))
     gap, rise = line.x0 - before.x1, abs(before.base - line.base)
-    if -0.2 * large.size <= gap <= 0.3 * large.size and rise <= 0.7 * large.size:
+    # The number of a footnote stands a bit apart from it.
+    near = 2.5 if before.size < 0.8 * line.size and len(before.text) <= 3 else 0.3
+    if -0.2 * large.size <= gap <= near * large.size and rise <= 0.7 * large.size:
         # Goes on, perhaps as a superscript, which pdfium takes for a line of its own.
         last, first = before.cells[-1], line.cells[0]
         space = " " if gap > 0.15 * large.size else ""
