@@ -162,9 +162,22 @@ def test_links_in_the_main_part_are_content() -> None:
     assert blocks(read(html.format(items)))[1:] == [f"Machine {n}" for n in range(5)]
 
 
+def test_links_that_are_announced_are_content() -> None:
+    items = "".join(f"<li><a href={n}>Part {n}</a>" for n in range(4))
+    expected = ["It has these parts:", *(f"Part {n}" for n in range(4)), "End."]
+    html = f"<p>It has these parts:</p><ul>{items}</ul>"
+    assert blocks(read(html)) == expected[:-1]
+    assert blocks(read(f"{html}<p>End.</p>")) == expected
+
+
 def test_a_page_of_nothing_but_links_keeps_them() -> None:
     items = "".join(f"<li><a href={n}>Site {n}</a>" for n in range(5))
     assert blocks(read(f"<h1>Links</h1><ul>{items}</ul>")) == [f"Site {n}" for n in range(5)]
+
+
+def test_an_index_keeps_its_links() -> None:
+    items = "".join(f"<li><a href={n}>entry {n}</a>" for n in range(200))
+    assert "entry 77" in blocks(read(f"<h1>Index</h1><ul>{items}</ul><p>Made by hand.</p>"))
 
 
 def test_exported_bookmarks_are_read_one_by_one() -> None:
