@@ -285,9 +285,9 @@ def test_text_and_markdown_pay_for_no_parser(corpus: Path, tmp_path: Path, cache
 
     program = (
         "import sys; from qa import Assistant\n"
-        f"with Assistant({str(corpus)!r}, {str(tmp_path / 'index')!r}, cache={str(cache)!r}) as a:\n"
+        f"with Assistant({str(corpus)!r}, {str(tmp_path)!r} + '/i', cache={str(cache)!r}) as a:\n"
         "    assert a.ask('What do whales eat?').answered\n"
-        "for name in ('selectolax', 'lxml', 'pypdfium2', 'email.parser', 'qa.reading.conversion'):\n"
+        "for name in ('selectolax', 'pypdfium2', 'email.parser', 'qa.reading.conversion'):\n"
         "    assert name not in sys.modules, name\n"
     )
     subprocess.run([sys.executable, "-c", program], check=True)

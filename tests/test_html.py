@@ -162,9 +162,22 @@ def test_links_in_the_main_part_are_content() -> None:
     assert blocks(read(html.format(items)))[1:] == [f"Machine {n}" for n in range(5)]
 
 
+def test_links_that_are_announced_are_content() -> None:
+    items = "".join(f"<li><a href={n}>Part {n}</a>" for n in range(4))
+    expected = ["It has these parts:", *(f"Part {n}" for n in range(4)), "End."]
+    html = f"<p>It has these parts:</p><ul>{items}</ul>"
+    assert blocks(read(html)) == expected[:-1]
+    assert blocks(read(f"{html}<p>End.</p>")) == expected
+
+
 def test_a_page_of_nothing_but_links_keeps_them() -> None:
     items = "".join(f"<li><a href={n}>Site {n}</a>" for n in range(5))
     assert blocks(read(f"<h1>Links</h1><ul>{items}</ul>")) == [f"Site {n}" for n in range(5)]
+
+
+def test_an_index_keeps_its_links() -> None:
+    items = "".join(f"<li><a href={n}>entry {n}</a>" for n in range(200))
+    assert "entry 77" in blocks(read(f"<h1>Index</h1><ul>{items}</ul><p>Made by hand.</p>"))
 
 
 def test_exported_bookmarks_are_read_one_by_one() -> None:
@@ -224,6 +237,12 @@ def test_a_cell_that_spans_rows_is_said_in_each() -> None:
     assert blocks(page) == ["Year | Event\n1969 | Apollo\n1969 | Concorde\nall of it"]
 
 
+def test_cells_that_span_many_rows_do_not_multiply_the_text() -> None:
+    rows = "<tr>" + f"<td rowspan=60000 colspan=60000>{'word ' * 50}" * 200 + "<tr><td>z" * 2000
+    page = read(f"<table>{rows}</table>")
+    assert len(page.text) < 1_000_000
+
+
 def test_a_table_that_only_arranges_the_page_is_read_as_the_page() -> None:
     page = read(
         "<table><tr><td><a href=a>Home</a><br><a href=b>Shop</a><br><a href=c>Us</a><td>"
@@ -231,6 +250,14 @@ def test_a_table_that_only_arranges_the_page_is_read_as_the_page() -> None:
         "</table>"
     )
     assert sections(page) == {("Our shop",): ["Open on Mondays.", "Mo | 9-5\nTu | closed"]}
+
+
+def test_a_table_around_another_arranges_the_page() -> None:
+    page = read(
+        "<table><tr><td>Our shop<td>since 1920<tr><td>Hours:<td><table><tr><td>Mo<td>9-5<tr><td>Tu"
+        "<td>closed</table></table>"
+    )
+    assert blocks(page) == ["Our shop", "since 1920", "Hours:", "Mo | 9-5\nTu | closed"]
 
 
 def test_preformatted_text_keeps_its_lines() -> None:

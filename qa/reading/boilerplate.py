@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Count",
+    "announces",
     "is_agreement",
     "is_cookie_notice",
     "is_furniture",
@@ -136,8 +137,19 @@ def is_named_main(attributes: Mapping[str, str | None]) -> bool:
     return (attributes.get("id") or "").lower() in _MAIN
 
 
+def announces(text: str) -> bool:
+    """Tell whether a text says that what follows belongs to it, be it only links."""
+    return text.endswith((":", "："))
+
+
 def is_left_out(
-    tag: str, attributes: Mapping[str, str | None], held: Count, *, protected: bool, has_main: bool
+    tag: str,
+    attributes: Mapping[str, str | None],
+    held: Count,
+    *,
+    before: str,
+    protected: bool,
+    has_main: bool,
 ) -> bool:
     """Tell whether an element is furniture, by what it holds.
 
@@ -145,6 +157,7 @@ def is_left_out(
         tag: of the element.
         attributes: of the element.
         held: what is in it.
+        before: the text of the block before it.
         protected: it stands in the main part of the page, or in an article.
         has_main: the page marks a main part, or an article.
     """
@@ -166,7 +179,7 @@ def is_left_out(
         or not _FOOTERS.isdisjoint(names)
         or (is_aside and (has_main or held.controls > 0 or held.linked >= held.characters / 3))
         or (is_header and held.links + held.controls > 0)
-        or (tag in _MENUS and _is_menu(held))
+        or (tag in _MENUS and _is_menu(held) and not announces(before))
     )
 
 

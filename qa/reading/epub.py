@@ -73,8 +73,9 @@ def read_epub(raw: bytes) -> Extracted:
     composer = Composer()
     has_text = False
     root = posixpath.dirname(name)
+    members = set(archive.namelist())
     for number, chapter in enumerate(package.chapters, start=1):
-        if chapter in package.lists or chapter not in archive.namelist():
+        if chapter in package.lists or chapter not in members:
             continue
         page = parse(text_of(read_member(archive, chapter)))
         blocks = blocks_of(page, whole=True)
@@ -240,9 +241,10 @@ def _is_contents(blocks: list[PageBlock]) -> bool:
 def _titled(blocks: list[PageBlock], titles: Mapping[str, str]) -> list[PageBlock]:
     """Add the titles that a chapter has in the contents, where its own headings don't say them."""
     added: dict[int, str] = {}
+    # The first block below each anchor: of several, the dictionary keeps the last that it is given.
+    firsts = {block.anchor: at for at, block in reversed([*enumerate(blocks)])}
     for order, (fragment, title) in enumerate(titles.items()):
-        places = [at for at, block in enumerate(blocks) if fragment == block.anchor]
-        at = places[0] if fragment and places else 0
+        at = firsts.get(fragment, 0) if fragment else 0
         if (at or not order) and blocks and not _is_said(title, blocks[at:]):
             added.setdefault(at, title)
     if not added:

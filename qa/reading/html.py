@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from selectolax.lexbor import LexborHTMLParser
 
+from qa.reading.boilerplate import announces
 from qa.reading.decoding import UndecodableError, decode
 from qa.reading.extracted import Composer, Extracted, UnreadableError
 from qa.reading.html_metadata import metadata_of
@@ -57,6 +58,9 @@ _DECLARATIONS = re.compile(r"<!DOCTYPE[^\[>]{0,500}\[.{0,10000}?\]\s*>", re.IGNO
 _CDATA = re.compile(r"<!\[CDATA\[(.*?)\]\]>", re.DOTALL)
 _IS_XHTML = re.compile(r"\s*<\?xml\b|<html[^>]{0,500}\sxmlns\s*=", re.IGNORECASE)
 
+# Characters: a page that says less is looked at whole, and is an index, which is all links, where
+# it says less than this share of that.
+_SHORT, _INDEX_SHARE = 300, 0.1
 # The part that a page marks as its main one stands for all, where it has this share of the text.
 _MAIN_SHARE = 0.4
 # A line at either end of the page is a menu's where it is short and nearly all of it is links.
@@ -68,15 +72,18 @@ def read_html(raw: bytes) -> Extracted:
     """Read a page, or a piece of one, in HTML or XHTML.
 
     Left out are navigation, cookie notices, small forms, the site's header and footer, scripts,
-    and what is hidden. Where no text is left, only what is surely not to be read stays out.
+    and what is hidden. Where next to no text is left, only navigation, notices and hidden parts
+    stay out.
 
     Raises:
         UnreadableError: it has no text, or is no text.
     """
     tree = parse(text_of(raw))
     blocks = blocks_of(tree)
-    if all(block.level for block in blocks):
-        blocks = blocks_of(tree, whole=True)
+    if (size := _size(blocks)) < _SHORT:
+        everything = blocks_of(tree, whole=True)
+        if not size or size < _INDEX_SHARE * _size(everything):
+            blocks = everything
     if not blocks:
         frames = tree.css_first("frameset") is not None
         raise UnreadableError("frames without text" if frames else "no text in it")
@@ -88,6 +95,10 @@ def read_html(raw: bytes) -> Extracted:
     metadata.setdefault("title", headings[0].text if headings else "")
     compose(blocks, composer)
     return composer.finish(metadata)
+
+
+def _size(blocks: Sequence[PageBlock]) -> int:
+    return sum(len(block.text) for block in blocks if not block.level)
 
 
 def text_of(raw: bytes) -> str:
@@ -215,6 +226,8 @@ def _without_sides(blocks: list[PageBlock]) -> list[PageBlock]:
     end = len(blocks)
     while end > start and _is_side(blocks[end - 1]) and not blocks[end - 1].in_main:
         end -= 1
+    if end > start and announces(blocks[end - 1].text):
+        end = len(blocks)
     return [block for block in blocks[:start] if block.level] + blocks[start:end]
 
 

@@ -16,9 +16,11 @@ __all__ = ["Table", "is_data"]
 # Characters: about what one passage holds. Names longer than a third of it are not repeated.
 _LONGEST_GROUP = 800
 _LONGEST_NAMES = 250
+_MOST_REPEATED = 100_000  # characters that a table's cells may hold again in further rows
 _MOST_SPANNED = 1000  # rows or columns, as HTML limits the latter
 _LAYOUT = (
-    "h1, h2, h3, h4, h5, h6, pre, form, blockquote, article, main, p + p, ul ul, select, textarea"
+    "table, h1, h2, h3, h4, h5, h6, pre, form, blockquote, article, main, p + p, ul ul, select, "
+    "textarea"
 )
 
 
@@ -51,12 +53,13 @@ def _span(attributes: Mapping[str, str | None], name: str) -> int:
 class _Row:
     anchor: str
     own_anchor: bool
-    cells: list[str | None] = field(default_factory=list)
+    cells: list[str] = field(default_factory=list)
+    columns: int = 0  # that the cells take so far; some take several
     only_names: bool = True
 
     def line(self) -> str:
         """Give the row as one line; "" where all cells are empty."""
-        line = " | ".join(cell for cell in self.cells if cell is not None).rstrip(" |")
+        line = " | ".join(self.cells).rstrip(" |")
         return line if line.strip(" |") else ""
 
 
@@ -69,6 +72,7 @@ class Table:
         self._has_names = False
         # By column: how many further rows a cell reaches into, and its text.
         self._hanging: dict[int, tuple[int, str]] = {}
+        self._repeated = 0
 
     def row(self, anchor: str, *, own_anchor: bool) -> None:
         """Begin a row; a link can name it alone where the anchor is its own."""
@@ -81,15 +85,13 @@ class Table:
             self._rows.append(_Row("", own_anchor=False))
         self._fill()
         row = self._rows[-1]
-        column = len(row.cells)
-        row.cells.append(text)
-        self._has_names = self._has_names or name
-        row.only_names = row.only_names and name
         rows = _span(attributes, "rowspan")
         if rows > 1 and text:
-            self._hanging[column] = (rows - 1, text)
-        # A cell that spans columns is said once.
-        row.cells += [None] * (_span(attributes, "colspan") - 1)
+            self._hanging[row.columns] = (rows - 1, text)
+        row.cells.append(text)
+        row.columns += _span(attributes, "colspan")
+        self._has_names = self._has_names or name
+        row.only_names = row.only_names and name
 
     def groups(self) -> Iterator[tuple[str, str]]:
         """Give blocks of a few lines and their anchors; the columns' names head each.
@@ -122,8 +124,10 @@ class Table:
         if not self._rows:
             return
         row = self._rows[-1]
-        while (column := len(row.cells)) in self._hanging:
-            left, text = self._hanging.pop(column)
+        while row.columns in self._hanging:
+            left, text = self._hanging.pop(row.columns)
+            self._repeated += len(text)
+            if left > 1 and self._repeated < _MOST_REPEATED:
+                self._hanging[row.columns] = (left - 1, text)
             row.cells.append(text)
-            if left > 1:
-                self._hanging[column] = (left - 1, text)
+            row.columns += 1

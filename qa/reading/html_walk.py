@@ -295,6 +295,7 @@ class Walk:
             frame.tag,
             frame.attributes,
             held,
+            before=self.blocks[frame.first - 1].text if frame.first else "",
             protected=self._protected > 0,
             has_main=self._has_main,
         )
