@@ -342,6 +342,33 @@ def test_lines_that_end_on_purpose_stay_lines() -> None:
     assert blocks(read(pdf)) == ["\n".join(lines)]
 
 
+def test_code_stays_lines() -> None:
+    pdf = paper()
+    y = write(pdf, [*wrapped(PROSE, 70), "This is how it is called:"])
+    pdf.set_font("Courier", size=11)
+    write(pdf, ["boat = harbour.enter(name)", "boat.anchor()", "return boat"], y=y)
+    code = "boat = harbour.enter(name)\nboat.anchor()\nreturn boat"
+    assert blocks(read(pdf))[-1] == code
+
+
+def test_a_paragraph_set_wider_than_its_page_is_one_block() -> None:
+    pdf = paper()
+    y = write(pdf, wrapped(f"{PROSE} {PROSE}", 70))
+    for line in wrapped(PROSE, 70):
+        y = write(pdf, [line], y=y + 8)
+    assert blocks(read(pdf))[1:] == [PROSE]
+
+
+def test_the_number_of_a_footnote_stands_before_it() -> None:
+    pdf = paper()
+    write(pdf, wrapped(PROSE, 70))
+    pdf.set_font_size(6)
+    pdf.text(72, 716, "1")
+    pdf.set_font_size(9)
+    pdf.text(80, 720, "See the maps of the archive.")
+    assert blocks(read(pdf))[-1] == "1 See the maps of the archive."
+
+
 def test_text_that_stands_upright_on_the_page_is_read() -> None:
     pdf = paper()
     write(pdf, ["What stands level is read."])
