@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import pytest
@@ -427,6 +428,23 @@ def test_attached_files_are_members() -> None:
     pdf.embed_file(basename="list.csv", bytes=b"a,b\n1,2\n", mime_type="text/csv")
     members = read(pdf).members
     assert [(member.name, member.raw) for member in members] == [("list.csv", b"a,b\n1,2\n")]
+
+
+def test_a_file_attached_to_a_place_on_a_page_is_a_member() -> None:
+    pdf = paper()
+    write(pdf, ["See the attachment."])
+    with TemporaryDirectory() as folder:
+        Path(folder, "list.csv").write_bytes(b"a,b\n1,2\n")
+        pdf.file_attachment_annotation(Path(folder, "list.csv"), 100, 200)
+        found = read(pdf)
+    assert [(member.name, member.raw) for member in found.members] == [("list.csv", b"a,b\n1,2\n")]
+
+
+def test_a_page_that_a_scanner_turned_a_little_reads_as_one() -> None:
+    pdf = paper()
+    with pdf.rotation(1.2, 300, 400):
+        write(pdf, wrapped(PROSE, 70))
+    assert blocks(read(pdf)) == [PROSE]
 
 
 def encrypted(*, user: str) -> bytes:

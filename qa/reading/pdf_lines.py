@@ -103,7 +103,7 @@ def page_lines(page: PdfTextPage) -> list[Line]:
             continue
         # The longest word speaks for the line: a mark of a footnote may come first.
         start, _ = max(spans, key=lambda span: span[1] - span[0])
-        angle = round(math.degrees(pdfium.FPDFText_GetCharAngle(page, start))) % 360
+        angle = _angle(page, start)
         size = _size(page, start)
         words = [
             _turned(page, text, span, angle, size) if angle else _upright(page, text, span)
@@ -152,6 +152,13 @@ def _box(page: PdfTextPage, index: int) -> tuple[float, ...]:
     sides = [ctypes.c_double() for _ in range(4)]
     pdfium.FPDFText_GetCharBox(page, index, *sides)
     return tuple(side.value for side in sides)
+
+
+def _angle(page: PdfTextPage, index: int) -> int:
+    """Give the angle of a character in degrees; what is turned by a scanner stands upright."""
+    angle = math.degrees(pdfium.FPDFText_GetCharAngle(page, index))
+    right = round(angle / 90) * 90
+    return (right if abs(angle - right) < 3 else round(angle)) % 360
 
 
 def _style(page: PdfTextPage, index: int) -> tuple[bool, bool]:
