@@ -16,8 +16,10 @@ longest common subsequence of words over the words found). Needs rapidfuzz, fpdf
 from __future__ import annotations
 
 import argparse
+import functools
 import importlib
 import importlib.util
+import inspect
 import json
 import multiprocessing
 import platform
@@ -36,34 +38,30 @@ from rapidfuzz.distance import LCSseq
 
 HERE = Path(__file__).parent
 TIME_LIMIT = 120  # seconds of wall time for one file
-# The modules of qa.reading with a function read_NAME for these suffixes; those there are, are used.
+# Modules of qa.reading, their functions and the suffixes they read; those there are, are used.
 READERS = {
-    "pdf": ("pdf",),
-    "html": ("html", "htm", "xhtml"),
-    "docx": ("docx",),
-    "epub": ("epub",),
-    "odt": ("odt",),
-    "eml": ("eml",),
-    "mail": ("eml", "mbox"),
-    "mbox": ("mbox",),
-    "csv": ("csv", "tsv"),
-    "tables": ("csv", "tsv"),
-    "jsonl": ("jsonl",),
+    "pdf.read_pdf": "pdf",
+    "html.read_html": "html htm xhtml",
+    "docx.read_docx": "docx",
+    "epub.read_epub": "epub",
+    "odf.read_odf": "odt ods odp",
+    "mail.read_mail": "eml",
+    "mail.read_mailbox": "mbox",
+    "table.read_table": "csv tsv",
+    "table.read_records": "jsonl",
+    "spreadsheets.read_xlsx": "xlsx",
+    "spreadsheets.read_xls": "xls",
+    "office.read_office": "pptx rtf msg",
 }
 
 
 def readers() -> dict[str, tuple[str, str]]:
     """Give the module and the function that read each suffix for which there is one."""
-    found = {}
+    found: dict[str, tuple[str, str]] = {}
     for name, suffixes in READERS.items():
-        module = f"qa.reading.{name}"
-        if importlib.util.find_spec(module) is None:
-            continue
-        there = vars(importlib.import_module(module))
-        for suffix in suffixes:
-            for function in (f"read_{suffix}", f"read_{name}"):
-                if function in there:
-                    found.setdefault(suffix, (module, function))
+        module, function = f"qa.reading.{name}".rsplit(".", 1)
+        if importlib.util.find_spec(module) and hasattr(importlib.import_module(module), function):
+            found.update(dict.fromkeys(suffixes.split(), (module, function)))
     return found
 
 
@@ -72,6 +70,8 @@ def read(reader: tuple[str, str], path: str) -> dict[str, Any]:
     from qa.reading.extracted import UnreadableError
 
     function = getattr(importlib.import_module(reader[0]), reader[1])
+    if "suffix" in inspect.signature(function).parameters:
+        function = functools.partial(function, suffix=Path(path).suffix)
     raw = Path(path).read_bytes()
     start = time.process_time()
     found: dict[str, Any] = {}
@@ -232,7 +232,7 @@ def main() -> None:
     before = json.loads(target.read_text("utf-8"))["formats"] if target.exists() else {}
     found = {
         "machine": f"{platform.machine()}, Python {platform.python_version()}",
-        "versions": {name: version(name) for name in ("pypdfium2",)},
+        "versions": {"pypdfium2": version("pypdfium2"), "rapidfuzz": version("rapidfuzz")},
         "formats": dict(sorted({**before, **formats}.items())),
     }
     target.write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n", "utf-8")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import pytest
@@ -342,6 +343,33 @@ def test_lines_that_end_on_purpose_stay_lines() -> None:
     assert blocks(read(pdf)) == ["\n".join(lines)]
 
 
+def test_code_stays_lines() -> None:
+    pdf = paper()
+    y = write(pdf, [*wrapped(PROSE, 70), "This is how it is called:"])
+    pdf.set_font("Courier", size=11)
+    write(pdf, ["boat = harbour.enter(name)", "boat.anchor()", "return boat"], y=y)
+    code = "boat = harbour.enter(name)\nboat.anchor()\nreturn boat"
+    assert blocks(read(pdf))[-1] == code
+
+
+def test_a_paragraph_set_wider_than_its_page_is_one_block() -> None:
+    pdf = paper()
+    y = write(pdf, wrapped(f"{PROSE} {PROSE}", 70))
+    for line in wrapped(PROSE, 70):
+        y = write(pdf, [line], y=y + 8)
+    assert blocks(read(pdf))[1:] == [PROSE]
+
+
+def test_the_number_of_a_footnote_stands_before_it() -> None:
+    pdf = paper()
+    write(pdf, wrapped(PROSE, 70))
+    pdf.set_font_size(6)
+    pdf.text(72, 716, "1")
+    pdf.set_font_size(9)
+    pdf.text(80, 720, "See the maps of the archive.")
+    assert blocks(read(pdf))[-1] == "1 See the maps of the archive."
+
+
 def test_text_that_stands_upright_on_the_page_is_read() -> None:
     pdf = paper()
     write(pdf, ["What stands level is read."])
@@ -400,6 +428,23 @@ def test_attached_files_are_members() -> None:
     pdf.embed_file(basename="list.csv", bytes=b"a,b\n1,2\n", mime_type="text/csv")
     members = read(pdf).members
     assert [(member.name, member.raw) for member in members] == [("list.csv", b"a,b\n1,2\n")]
+
+
+def test_a_file_attached_to_a_place_on_a_page_is_a_member() -> None:
+    pdf = paper()
+    write(pdf, ["See the attachment."])
+    with TemporaryDirectory() as folder:
+        Path(folder, "list.csv").write_bytes(b"a,b\n1,2\n")
+        pdf.file_attachment_annotation(Path(folder, "list.csv"), 100, 200)
+        found = read(pdf)
+    assert [(member.name, member.raw) for member in found.members] == [("list.csv", b"a,b\n1,2\n")]
+
+
+def test_a_page_that_a_scanner_turned_a_little_reads_as_one() -> None:
+    pdf = paper()
+    with pdf.rotation(1.2, 300, 400):
+        write(pdf, wrapped(PROSE, 70))
+    assert blocks(read(pdf)) == [PROSE]
 
 
 def encrypted(*, user: str) -> bytes:

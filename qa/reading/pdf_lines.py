@@ -39,6 +39,8 @@ _LEADER = re.compile(r"(?:[.·…_]\s*){4,}")
 # Ligatures, the shapes of Arabic letters and the alphabets of mathematics stand for letters.
 _SHAPES = re.compile("[\ufb00-\ufdff\ufe70-\ufefc\u210e\U0001d400-\U0001d7ff]+")
 _RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]{2,}")
+_BOLD = (b"bold", b"black", b"heavy", b"cmbx")
+_MONO = (b"courier", b"mono", b"typewriter", b"consola", b"cmtt")
 _INVISIBLE = dict.fromkeys(map(ord, "\u200b\u200c\u2060\ufeff\x00\x02\ufffe"))
 _LAST_HYPHEN = re.compile(r"(?<=\w)[-\u2010\xad]$")
 
@@ -64,6 +66,7 @@ class Line:
     size: float
     angle: int
     bold: bool
+    mono: bool = False  # all letters are equally wide, as in code
     has_leader: bool = False  # dots lead from one cell to the next, as in a table of contents
 
     @cached_property
@@ -100,19 +103,20 @@ def page_lines(page: PdfTextPage) -> list[Line]:
             continue
         # The longest word speaks for the line: a mark of a footnote may come first.
         start, _ = max(spans, key=lambda span: span[1] - span[0])
-        angle = round(math.degrees(pdfium.FPDFText_GetCharAngle(page, start))) % 360
+        angle = _angle(page, start)
         size = _size(page, start)
         words = [
             _turned(page, text, span, angle, size) if angle else _upright(page, text, span)
             for span in spans
         ]
-        bold = _is_bold(page, spans[0][0]) and _is_bold(page, spans[-1][0])
+        ends = zip(_style(page, spans[0][0]), _style(page, spans[-1][0]), strict=True)
+        bold, mono = (all(pair) for pair in ends)
         level = next(word.base for word, span in zip(words, spans, strict=True) if span[0] == start)
         for part in _split(words, size):
             base = level if any(word.base == level for word in part) else part[0].base
             if cells := _cells(part, size):
                 leads = len(cells) > 1 and _LEADER.search(text, *chunk.span()) is not None
-                _append(lines, Line(cells, base, size, angle, bold, leads))
+                _append(lines, Line(cells, base, size, angle, bold, mono, leads))
     return lines
 
 
@@ -150,12 +154,21 @@ def _box(page: PdfTextPage, index: int) -> tuple[float, ...]:
     return tuple(side.value for side in sides)
 
 
-def _is_bold(page: PdfTextPage, index: int) -> bool:
-    if pdfium.FPDFText_GetFontWeight(page, index) >= 600:
-        return True
-    name = ctypes.create_string_buffer(128)
-    pdfium.FPDFText_GetFontInfo(page, index, name, 128, None)
-    return any(word in name.value.lower() for word in (b"bold", b"black", b"heavy", b"cmbx"))
+def _angle(page: PdfTextPage, index: int) -> int:
+    """Give the angle of a character in degrees; what is turned by a scanner stands upright."""
+    angle = math.degrees(pdfium.FPDFText_GetCharAngle(page, index))
+    right = round(angle / 90) * 90
+    return (right if abs(angle - right) < 3 else round(angle)) % 360
+
+
+def _style(page: PdfTextPage, index: int) -> tuple[bool, bool]:
+    """Tell whether a character is bold, and whether its font has one width for all."""
+    name, flags = ctypes.create_string_buffer(128), ctypes.c_int()
+    pdfium.FPDFText_GetFontInfo(page, index, name, 128, flags)
+    font = name.value.lower()
+    bold = pdfium.FPDFText_GetFontWeight(page, index) >= 600
+    bold = bold or any(word in font for word in _BOLD)
+    return bold, bool(flags.value & 1) or any(word in font for word in _MONO)
 
 
 def _size(page: PdfTextPage, index: int) -> float:
