@@ -8,17 +8,18 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from qa.reading.extracted import Composer
 from qa.reading.formats import read_text
 from qa.splitting.passages import embedded_text, split
 from qa.splitting.sentences import sentences_of
-from qa.types import Block, BlockKind
+from qa.types import Block, BlockKind, Document, PlaceKind
 from strategies import TEXTS
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from qa.encoding.encoder import Encoder, Runtime
-    from qa.types import Document, Passage
+    from qa.types import Passage
 
 LAW = settings(max_examples=150, suppress_health_check=list(HealthCheck))
 
@@ -130,4 +131,30 @@ def test_abbreviations_do_not_end_sentences(tmp_path: Path) -> None:
     assert [text[a:b] for a, b in spans] == [
         "Dr. Smith of the U.S. Army arrived at 3.5 km.",
         "He left.",
+    ]
+
+
+@given(pages=st.lists(st.lists(st.sampled_from(["One.", "Two words."]), max_size=4), max_size=5))
+def test_no_passage_joins_the_blocks_of_two_pages(
+    encoder: Encoder[Runtime], pages: list[list[str]]
+) -> None:
+    composer = Composer()
+    for number, blocks in enumerate(pages, 1):
+        composer.place(PlaceKind.PAGE, number)
+        for block in blocks:
+            composer.add(block)
+    found = composer.finish()
+    document = Document(
+        id="a.pdf",
+        file="a.pdf",
+        format="pdf",
+        text=found.text,
+        sha256="",
+        encoding="",
+        sections=found.sections,
+        places=found.places,
+    )
+    passages = split(document, encoder.tokens, encoder.budget)
+    assert [found.text[one.start : one.end].split("\n\n") for one in passages] == [
+        blocks for blocks in pages if blocks
     ]

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote as percent_encoded
 
 from qa.cli.output import Line, Segment
+from qa.reading.dates import day
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -153,7 +154,8 @@ def _explained(one: CitedPassage) -> Iterator[str]:
 
 def _about(one: CitedPassage) -> str:
     """Say what a document tells of itself: page label, title, author, date."""
-    about = [one.metadata.get(key, "") for key in ("title", "author", "date")]
+    date = one.metadata.get("date", "")
+    about = [one.metadata.get(key, "") for key in ("title", "author")] + [day(date) or date]
     about = [text for text in about if text and text not in " ".join(one.citation.heading_path)]
     label = one.citation.label
     return " · ".join(([f"page {label}"] if label else []) + about)

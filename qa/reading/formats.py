@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from qa.errors import UnreadableDocumentError
 from qa.reading.decoding import UndecodableError, decode
 from qa.reading.extracted import UnreadableError
-from qa.reading.sniffing import UNSUPPORTED, described, sniff
+from qa.reading.sniffing import ENCRYPTED, UNSUPPORTED, described, sniff
 from qa.types import Document
 
 if TYPE_CHECKING:
@@ -93,6 +93,8 @@ def _read(
         elif kind == UNSUPPORTED:
             what = described(raw, document)
             raise UnreadableError(f"{UNREAD} ({what})" if what else UNREAD)
+        elif kind == ENCRYPTED:
+            raise UnreadableError("it is encrypted: a password is needed")
         else:
             extracted = convert(kind, raw)
             members = extracted.members

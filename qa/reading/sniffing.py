@@ -11,9 +11,10 @@ from qa.reading.code import CODE
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["UNSUPPORTED", "described", "sniff"]
+__all__ = ["ENCRYPTED", "UNSUPPORTED", "described", "sniff"]
 
 UNSUPPORTED = "unsupported"
+ENCRYPTED = "encrypted"
 _TEXT = {
     ".txt": "plain",
     ".text": "plain",
@@ -90,7 +91,7 @@ _MAGIC = {
 _LETTERS = re.compile(rb"[ -~]+")
 _OLE2 = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _STREAMS = (  # names are compared without regard to case
-    ("encryptedpackage", UNSUPPORTED, "an encrypted Office document"),
+    ("encryptedpackage", ENCRYPTED, ""),
     ("__properties_version1.0", ".msg", ""),
     ("worddocument", ".doc", ""),
     ("workbook", ".xls", ""),
@@ -129,8 +130,9 @@ def sniff(raw: bytes, name: str) -> str:
         The name of a format with a reader of its own ("markdown", "plain", "restructured",
         "asciidoc", "code", "html", "pdf", "docx", "epub", "mail", "mailbox", "table",
         "records"); the suffix of another that office programs write (".pptx", ".xls", …,
-        ".rss"); "unsupported", of which `described` says more; or "" for what may be
-        plain text of any kind, or binary: to be told by decoding it.
+        ".rss"); "encrypted", where an office program did that; "unsupported", of which
+        `described` says more; or "" for what may be plain text of any kind, or binary: to be
+        told by decoding it.
     """
     return _told(raw, name)[0]
 

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
-from itertools import islice, pairwise
+from itertools import groupby, islice, pairwise
 from typing import TYPE_CHECKING
 
 from qa.splitting.sentences import sentences_of, trimmed
-from qa.types import Passage, Span
+from qa.types import Passage, PlaceKind, Section, Span
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from qa.encoding.tokens import Tokens
-    from qa.types import Block, Document, Section
+    from qa.types import Block, Document
 
 __all__ = ["embedded_text", "split"]
 
@@ -56,14 +56,25 @@ def split(document: Document, tokens: Tokens, budget: int) -> list[Passage]:
         exactly once; none has more than `budget` tokens with its context.
     """
     passages: list[Passage] = []
+    pages = [place.start for place in document.places if place.kind is PlaceKind.PAGE]
     for section in document.sections:
         context = _context(section.heading_path, tokens, int(budget * CONTEXT_SHARE))
         room = budget - (tokens.count([f"{context}\n"])[0] if context else 0)
-        for sentences in _packed(_pieces(document.text, section, tokens, room), room):
-            passages += _checked(
-                document.text, section, context, sentences, tokens=tokens, budget=budget
-            )
+        for page in _by_page(section, pages):
+            for sentences in _packed(_pieces(document.text, page, tokens, room), room):
+                passages += _checked(
+                    document.text, page, context, sentences, tokens=tokens, budget=budget
+                )
     return passages
+
+
+def _by_page(section: Section, pages: Sequence[int]) -> Iterator[Section]:
+    """Part a section where its blocks begin on another page: a passage is cited to its first.
+
+    A block that runs on to the next page stays whole.
+    """
+    for _, blocks in groupby(section.blocks, key=lambda block: bisect_right(pages, block.start)):
+        yield Section(section.heading_path, tuple(blocks))
 
 
 def _context(path: tuple[str, ...], tokens: Tokens, limit: int) -> str:
