@@ -10,7 +10,8 @@ PDF of so many pages of prose to measure the speed on (600 without it; 0 for non
 For each format: how many files gave text, how many were reported and with what reason, seconds
 of CPU, MB and (PDF) pages a second. For the files with expected text: the share of its words
 that were found (each as often as it is expected), and the share of these that are in order (the
-longest common subsequence of words over the words found). Needs rapidfuzz, fpdf2.
+longest common subsequence of words over the words found). What a run does not measure stays in the
+JSON as it was. Needs rapidfuzz, fpdf2.
 """
 
 from __future__ import annotations
@@ -233,7 +234,10 @@ def main() -> None:
     found = {
         "machine": f"{platform.machine()}, Python {platform.python_version()}",
         "versions": {"pypdfium2": version("pypdfium2"), "rapidfuzz": version("rapidfuzz")},
-        "formats": dict(sorted({**before, **formats}.items())),
+        "formats": {
+            name: {**before.get(name, {}), **formats.get(name, {})}
+            for name in sorted({*before, *formats})
+        },
     }
     target.write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n", "utf-8")
     print(json.dumps(found, indent=1, ensure_ascii=False))

@@ -159,7 +159,7 @@ def _box(page: PdfTextPage, index: int) -> tuple[float, ...]:
 
 
 def _downwards(run: list[Line]) -> list[Line]:
-    """Put turned lines in their order: pdfium gives text that runs down the page last line first."""
+    """Put turned lines in order: text that runs down a page comes from pdfium last line first."""
     rises = all(before.base < line.base for before, line in itertools.pairwise(run))
     return run[::-1] if rises and _angle(run[0]) else run
 
