@@ -10,16 +10,13 @@ PDF of so many pages of prose to measure the speed on (600 without it; 0 for non
 For each format: how many files gave text, how many were reported and with what reason, seconds
 of CPU, MB and (PDF) pages a second. For the files with expected text: the share of its words
 that were found (each as often as it is expected), and the share of these that are in order (the
-longest common subsequence of words over the words found). Needs rapidfuzz, fpdf2.
+longest common subsequence of words over the words found). What a run does not measure stays in the
+JSON as it was. Needs rapidfuzz, fpdf2.
 """
 
 from __future__ import annotations
 
 import argparse
-import functools
-import importlib
-import importlib.util
-import inspect
 import json
 import multiprocessing
 import platform
@@ -38,66 +35,52 @@ from rapidfuzz.distance import LCSseq
 
 HERE = Path(__file__).parent
 TIME_LIMIT = 120  # seconds of wall time for one file
-# Modules of qa.reading, their functions and the suffixes they read; those there are, are used.
-READERS = {
-    "pdf.read_pdf": "pdf",
-    "html.read_html": "html htm xhtml",
-    "docx.read_docx": "docx",
-    "epub.read_epub": "epub",
-    "odf.read_odf": "odt ods odp",
-    "mail.read_mail": "eml",
-    "mail.read_mailbox": "mbox",
-    "table.read_table": "csv tsv",
-    "table.read_records": "jsonl",
-    "spreadsheets.read_xlsx": "xlsx",
-    "spreadsheets.read_xls": "xls",
-    "office.read_office": "pptx rtf msg",
-}
+# Which suffixes are tried, in the order of the table; what each file really is, its content tells.
+SUFFIXES = """
+    pdf html docx epub eml mbox csv jsonl txt md xml pptx xlsx xls odt ods odp rtf msg doc ppt
+""".split()
 
 
-def readers() -> dict[str, tuple[str, str]]:
-    """Give the module and the function that read each suffix for which there is one."""
-    found: dict[str, tuple[str, str]] = {}
-    for name, suffixes in READERS.items():
-        module, function = f"qa.reading.{name}".rsplit(".", 1)
-        if importlib.util.find_spec(module) and hasattr(importlib.import_module(module), function):
-            found.update(dict.fromkeys(suffixes.split(), (module, function)))
-    return found
-
-
-def read(reader: tuple[str, str], path: str) -> dict[str, Any]:
-    """Read one file, in a worker process."""
+def read(path: str) -> dict[str, Any]:
+    """Read one file, in a worker process: as `qa` does, in one go."""
+    from qa.reading.conversion import NEEDS_OFFICE
     from qa.reading.extracted import UnreadableError
+    from qa.reading.formats import CONVERTED, read_file
+    from qa.reading.office import office_is_installed
+    from qa.reading.worker import reader_of
 
-    function = getattr(importlib.import_module(reader[0]), reader[1])
-    if "suffix" in inspect.signature(function).parameters:
-        function = functools.partial(function, suffix=Path(path).suffix)
+    def convert(kind: str, raw: bytes) -> Any:  # noqa: ANN401 - an Extracted, known there only
+        if kind not in CONVERTED and not office_is_installed():
+            raise UnreadableError(NEEDS_OFFICE)
+        try:
+            return reader_of(kind)(raw)
+        except UnreadableError:
+            raise
+        except Exception as error:
+            found["failed"] = True
+            raise UnreadableError(f"{type(error).__name__}: {error}"[:80]) from error
+
     raw = Path(path).read_bytes()
-    start = time.process_time()
     found: dict[str, Any] = {}
-    try:
-        extracted = function(raw)
-    except UnreadableError as error:
-        found["error"] = str(error)
-    except Exception as error:  # noqa: BLE001 a reader that fails is what is looked for
-        found["error"] = f"{type(error).__name__}: {error}"[:80]
-        found["failed"] = True
-    else:
-        found["text"] = extracted.text
-        found["members"] = len(extracted.members)
-        found["pages"] = int(extracted.metadata.get("pages", 0))
+    start = time.process_time()
+    reading = read_file("file" + Path(path).suffix, raw, convert)
     found["seconds"] = time.process_time() - start
+    if reading.documents:
+        found["text"] = "\n".join(one.text for one in reading.documents)
+        found["pages"] = int(reading.documents[0].metadata.get("pages", 0))
+    else:
+        found["error"] = next(iter(reading.problems.values()), "nothing in it")
     return found
 
 
-def ours(reader: tuple[str, str], paths: list[Path]) -> list[dict[str, Any]]:
+def ours(paths: list[Path]) -> list[dict[str, Any]]:
     """Read all files of a format, one after the other; a crash or a hang costs that file alone."""
     results = []
     context = multiprocessing.get_context("spawn")
     pool = ProcessPoolExecutor(1, context)
     for path in paths:
         try:
-            results.append(pool.submit(read, reader, str(path)).result(TIME_LIMIT))
+            results.append(pool.submit(read, str(path)).result(TIME_LIMIT))
         except (BrokenExecutor, TimeoutError) as error:
             for process in multiprocessing.active_children():
                 process.kill()
@@ -214,18 +197,16 @@ def main() -> None:
     wanted = set(filter(None, options.formats.split(",")))
     with tempfile.TemporaryDirectory() as folder:
         sets = {
-            name: (reader, files[name])
-            for name, reader in sorted(readers().items())
-            if files[name] and (not wanted or name in wanted)
+            name: files[name] for name in SUFFIXES if files[name] and (not wanted or name in wanted)
         }
         if options.long and "pdf" in sets:
             target = Path(folder, "long.pdf")
             long_pdf(options.long, target)
-            sets["pdf, long"] = (sets["pdf"][0], [target])
+            sets["pdf, long"] = [target]
         formats: dict[str, Any] = {}
-        for name, (reader, paths) in sets.items():
+        for name, paths in sets.items():
             print(f"{name}: {len(paths)} files", file=sys.stderr)
-            formats[name] = {"ours": summary(paths, ours(reader, paths))}
+            formats[name] = {"ours": summary(paths, ours(paths))}
             if options.markitdown:
                 formats[name]["markitdown"] = summary(paths, theirs(options.markitdown, paths))
     target = HERE / "extraction.json"
@@ -233,7 +214,10 @@ def main() -> None:
     found = {
         "machine": f"{platform.machine()}, Python {platform.python_version()}",
         "versions": {"pypdfium2": version("pypdfium2"), "rapidfuzz": version("rapidfuzz")},
-        "formats": dict(sorted({**before, **formats}.items())),
+        "formats": {
+            name: {**before.get(name, {}), **formats.get(name, {})}
+            for name in sorted({*before, *formats})
+        },
     }
     target.write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n", "utf-8")
     print(json.dumps(found, indent=1, ensure_ascii=False))

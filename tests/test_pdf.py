@@ -440,10 +440,11 @@ def test_a_file_attached_to_a_place_on_a_page_is_a_member() -> None:
     assert [(member.name, member.raw) for member in found.members] == [("list.csv", b"a,b\n1,2\n")]
 
 
-def test_a_page_that_a_scanner_turned_a_little_reads_as_one() -> None:
+@pytest.mark.parametrize("angle", [1.2, -1.2, 33, 90, 180, 270])
+def test_a_paragraph_reads_the_same_however_it_is_turned(angle: float) -> None:
     pdf = paper()
-    with pdf.rotation(1.2, 300, 400):
-        write(pdf, wrapped(PROSE, 70))
+    with pdf.rotation(angle, 300, 400):
+        write(pdf, wrapped(PROSE, 70), x=120, y=360)
     assert blocks(read(pdf)) == [PROSE]
 
 

@@ -13,7 +13,7 @@ from xml.parsers import expat
 from qa.reading.archive import open_archive, read_member
 from qa.reading.extracted import Composer, Extracted, UnreadableError
 from qa.reading.html import blocks_of, compose, parse, text_of
-from qa.reading.html_blocks import PageBlock
+from qa.reading.html.blocks import PageBlock
 from qa.types import PlaceKind
 
 if TYPE_CHECKING:

@@ -44,8 +44,8 @@ CONVERTED = {
     "epub": ("qa.reading.epub", "read_epub"),
     "mail": ("qa.reading.mail", "read_mail"),
     "mailbox": ("qa.reading.mail", "read_mailbox"),
-    "table": ("qa.reading.table", "read_table"),
-    "records": ("qa.reading.table", "read_records"),
+    "table": ("qa.reading.tabular", "read_table"),
+    "records": ("qa.reading.tabular", "read_records"),
     **dict.fromkeys((".odt", ".ods", ".odp"), ("qa.reading.odf", "read_odf")),
 }
 OFFICE = ("qa.reading.office", "read_office")

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from qa.reading.extracted import Extracted
 
-__all__ = ["main"]
+__all__ = ["main", "reader_of"]
 
 MEMORY = 2 * 1024**3  # bytes of address space, Python and its libraries included
 CPU_SECONDS = 120  # of one file
@@ -58,7 +58,7 @@ def main() -> None:
 
 def _reply(kind: str, raw: bytes) -> bytes:
     try:
-        return pack(_reader(kind)(raw))
+        return pack(reader_of(kind)(raw))
     except UnreadableError as error:
         reason = str(error)
     except MemoryError:
@@ -72,7 +72,8 @@ def _reply(kind: str, raw: bytes) -> bytes:
     return pack_unreadable(reason)
 
 
-def _reader(kind: str) -> Callable[[bytes], Extracted]:
+def reader_of(kind: str) -> Callable[[bytes], Extracted]:
+    """Give the reader of a converted format; see `qa.reading.formats`."""
     module, name = CONVERTED.get(kind, OFFICE)
     read: Callable[..., Extracted] = getattr(import_module(module), name)
     if kind in CONVERTED:

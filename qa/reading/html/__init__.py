@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING
 
 from selectolax.lexbor import LexborHTMLParser
 
-from qa.reading.boilerplate import announces
 from qa.reading.decoding import UndecodableError, decode
 from qa.reading.extracted import Composer, Extracted, UnreadableError
-from qa.reading.html_metadata import metadata_of
-from qa.reading.html_walk import Walk
+from qa.reading.html.boilerplate import announces
+from qa.reading.html.metadata import metadata_of
+from qa.reading.html.walk import Walk
 from qa.types import PlaceKind
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from qa.reading.html_blocks import PageBlock
+    from qa.reading.html.blocks import PageBlock
 
 __all__ = ["blocks_of", "compose", "parse", "read_html", "text_of"]
 

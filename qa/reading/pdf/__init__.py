@@ -15,8 +15,8 @@ import pypdfium2
 import pypdfium2.raw as pdfium
 
 from qa.reading.extracted import SCAN, Composer, Extracted, UnreadableError
-from qa.reading.pdf_headings import outline_levels, with_headings
-from qa.reading.pdf_layout import (
+from qa.reading.pdf.headings import outline_levels, with_headings
+from qa.reading.pdf.layout import (
     Group,
     count_words,
     group_lines,
@@ -24,8 +24,8 @@ from qa.reading.pdf_layout import (
     join_lines,
     reading_order,
 )
-from qa.reading.pdf_lines import HYPHEN, Line, page_lines
-from qa.reading.pdf_notes import (
+from qa.reading.pdf.lines import HYPHEN, Line, page_lines
+from qa.reading.pdf.notes import (
     MOST_ATTACHED_BYTES,
     Annotations,
     attached_files,
@@ -33,14 +33,14 @@ from qa.reading.pdf_notes import (
     read_annotations,
     read_wide,
 )
-from qa.reading.pdf_running import find_running
+from qa.reading.pdf.running import find_running
 from qa.types import BlockKind, PlaceKind
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from qa.reading.pdf_headings import Bookmark
-    from qa.reading.pdf_running import Running
+    from qa.reading.pdf.headings import Bookmark
+    from qa.reading.pdf.running import Running
 
 __all__ = ["read_pdf"]
 

@@ -16,7 +16,8 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
-from qa.reading.pdf_lines import HYPHEN, Cell, Line
+from qa.reading.pdf.lines import HYPHEN, Cell, Line
+from qa.reading.pdf.tables import LIST_ITEM, table_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -32,15 +33,10 @@ __all__ = [
 ]
 
 _END = re.compile(r"[.!?:;。！？؟۔]['\"”’»)\]]*$")
-_LIST_ITEM = re.compile(
-    r"(?:[•◦▪‣·●○■□*–—-]|\(?(?:\d{1,3}|[A-Za-z]|[ivx]{1,5})[.)]|\d+(?:\.\d+)+\.?)(?=\s|$)"
-)
 _NUMBERING = re.compile(r"(?:\d{1,3}(?:\.\d{1,3})*\.?|[A-Z]\.|[IVX]+\.)$")
 _WORD = re.compile(r"\w+(?:-\w+)*")
 _LAST_WORD = re.compile(r"[\w-]+$")
 _CJK = re.compile("[\u2e80-\u9fff\uf900-\ufaff\uff00-\uffef]")
-# A row may share its columns not with the next one but with one of these many after it.
-_NEAR = 3
 _MOST_ORDERED = 500
 _SUSPENDED = frozenset("and or to und oder bis bzw et ou y o e u en of".split())
 
@@ -110,7 +106,7 @@ def group_lines(lines: Sequence[Line], page: int, levels: Mapping[int, int]) -> 
     """
     marked = [(line, levels.get(index, 0)) for index, line in enumerate(lines)]
     marked = list(_columns_apart(marked))
-    tables = _table_rows([line for line, _ in marked])
+    tables = table_rows([line for line, _ in marked])
     leading = _leading([line for line, _ in marked])
     groups: list[Group] = []
     current = _Open()
@@ -172,7 +168,7 @@ def is_continued(group: Group, following: Group) -> bool:
     last, first = group.lines[-1], following.lines[0]
     is_below = group.page == following.page and first.base < last.base
     is_other = abs(group.size - following.size) > 0.08 * group.size
-    if is_below or is_other or _LIST_ITEM.match(first.text):
+    if is_below or is_other or LIST_ITEM.match(first.text):
         return False
     if last.text.endswith(HYPHEN) or _END.search(last.text):
         return last.text.endswith(HYPHEN) and first.text[:1].isalpha()
@@ -258,7 +254,7 @@ def _numbered(line: Line) -> Line:
     if len(line.cells) != 2:
         return line
     mark, rest = line.cells
-    if _LIST_ITEM.fullmatch(mark.text) or _NUMBERING.match(mark.text):
+    if LIST_ITEM.fullmatch(mark.text) or _NUMBERING.match(mark.text):
         return replace(line, cells=(Cell(f"{mark.text} {rest.text}", mark.x0, rest.x1),))
     return line
 
@@ -309,7 +305,7 @@ def _begins(line: Line, group: _Open) -> bool:
     return (
         (ends and (line.bold, line.mono) != (last.bold, last.mono))
         or (is_broken and is_sentence and not line.text[:1].islower())
-        or bool(_LIST_ITEM.match(line.text) and (ends or _LIST_ITEM.match(first.text)))
+        or bool(LIST_ITEM.match(line.text) and (ends or LIST_ITEM.match(first.text)))
         or (ends and 0.8 * size < indent < 6 * size and (len(group.lines) > 1 or is_broken))
         # The next entry of a list whose lines hang.
         or (indent < -0.8 * size and len(group.lines) > 1 and abs(line.x0 - first.x0) < 0.5 * size)
@@ -367,39 +363,3 @@ def _columns(lines: Sequence[tuple[Line, int]], start: int) -> tuple[int, float]
         if sum(len(cell.text) for cell in side) < 20 * len(side) or full * 2 < len(side):
             return start, 0.0
     return end, (low + high) / 2
-
-
-def _table_rows(lines: Sequence[Line]) -> list[bool]:
-    """Tell which lines are rows: those whose cells stand below or above other lines' cells."""
-    wide = [len(a.cells) > 1 and not _is_marked(a) for a in lines]
-    rows = [line.has_leader for line in lines]
-    for at, line in enumerate(lines):
-        for near in range(max(0, at - _NEAR), at) if wide[at] else ():
-            if wide[near] and _is_aligned(lines[near], line, at - near):
-                rows[near] = rows[at] = True
-    for at in range(1, len(lines) - 1):
-        if rows[at - 1] and rows[at + 1] and not rows[at]:
-            above, line, below = lines[at - 1 : at + 2]
-            width = max(above.x1, below.x1) - min(above.x0, below.x0)
-            rows[at] = above.base > line.base > below.base and line.x1 - line.x0 < 0.7 * width
-    return rows
-
-
-def _is_marked(line: Line) -> bool:
-    return len(line.cells) == 2 and bool(_LIST_ITEM.fullmatch(line.cells[0].text))
-
-
-def _is_aligned(above: Line, line: Line, apart: int) -> bool:
-    size = max(above.size, line.size)
-    if above.angle != line.angle or not 0 < above.base - line.base < 4 * size * apart:
-        return False
-    fewer, more = sorted((above.cells[1:], line.cells[1:]), key=len)
-    hits = 0
-    for cell in fewer:
-        ends = (cell.x0, cell.x1, (cell.x0 + cell.x1) / 2)
-        hits += any(
-            abs(end - of) < 0.4 * size
-            for other in more
-            for end, of in zip(ends, (other.x0, other.x1, (other.x0 + other.x1) / 2), strict=True)
-        )
-    return hits * 2 >= len(fewer)

@@ -6,14 +6,14 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from qa.reading import boilerplate
-from qa.reading.html_blocks import BREAK, Gathering
-from qa.reading.html_tables import Table, is_data
+from qa.reading.html import boilerplate
+from qa.reading.html.blocks import BREAK, Gathering
+from qa.reading.html.tables import Table, is_data
 
 if TYPE_CHECKING:
     from selectolax.lexbor import LexborNode
 
-    from qa.reading.boilerplate import Count
+    from qa.reading.html.boilerplate import Count
 
 __all__ = ["Walk"]
 

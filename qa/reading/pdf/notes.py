@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import pypdfium2.raw as pdfium
 
 from qa.reading.extracted import Member
-from qa.reading.pdf_headings import Bookmark
+from qa.reading.pdf.headings import Bookmark
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

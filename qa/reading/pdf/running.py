@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from qa.reading.pdf_lines import Line
+    from qa.reading.pdf.lines import Line
 
 __all__ = ["Running", "find_running"]
 

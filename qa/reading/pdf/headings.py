@@ -7,13 +7,13 @@ from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
-from qa.reading.pdf_layout import body_size
+from qa.reading.pdf.layout import body_size
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from qa.reading.pdf_layout import Group
-    from qa.reading.pdf_lines import Line
+    from qa.reading.pdf.layout import Group
+    from qa.reading.pdf.lines import Line
 
 __all__ = ["Bookmark", "outline_levels", "with_headings"]
 

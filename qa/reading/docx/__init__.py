@@ -11,8 +11,8 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from qa.reading.docx_numbering import Numbering
-from qa.reading.docx_styles import Styles, properties
+from qa.reading.docx.numbering import Numbering
+from qa.reading.docx.styles import Styles, properties
 from qa.reading.extracted import Composer, Extracted, Member, UnreadableError
 from qa.reading.markup import Element, attribute, parse_xml
 from qa.reading.ooxml import Package

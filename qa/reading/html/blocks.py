@@ -6,11 +6,11 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from qa.reading.boilerplate import Count
+from qa.reading.html.boilerplate import Count
 from qa.types import BlockKind
 
 if TYPE_CHECKING:
-    from qa.reading.html_tables import Table
+    from qa.reading.html.tables import Table
 
 __all__ = ["BREAK", "Gathering", "PageBlock"]
 

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qa.reading.extracted import Extracted, UnreadableError
-from qa.reading.table import read_records, read_table
+from qa.reading.tabular import read_records, read_table
 from qa.types import PlaceKind
 
 

@@ -109,7 +109,7 @@ def _add_lines(composer: Composer, lines: list[str]) -> None:
 def _read_message(raw: bytes) -> Extracted:
     from markitdown.converters import OutlookMsgConverter
 
-    from qa.reading.outlook import attachments, sender, sent
+    from qa.reading.office.outlook import attachments, sender, sent
 
     markdown = _converted(OutlookMsgConverter(), raw, suffix=".msg")
     head, _, body = markdown.replace("\r\n", "\n").partition("## Content\n\n")
@@ -176,13 +176,13 @@ def _read_opendocument(raw: bytes) -> Extracted:
 
 
 def _read_workbook(raw: bytes) -> Extracted:
-    from qa.reading.spreadsheets import read_xlsx
+    from qa.reading.office.spreadsheets import read_xlsx
 
     return read_xlsx(raw)
 
 
 def _read_old_workbook(raw: bytes) -> Extracted:
-    from qa.reading.spreadsheets import read_xls
+    from qa.reading.office.spreadsheets import read_xls
 
     return read_xls(raw) if not raw.startswith(b"PK") else _read_workbook(raw)
 

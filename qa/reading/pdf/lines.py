@@ -32,6 +32,8 @@ HYPHEN = "\xad"
 
 # Words apart by more than this many font sizes stand in cells of their own.
 _CELL_GAP = 1.15
+# Text that is turned by less than this many degrees keeps to its line well enough.
+_UPRIGHT = 0.3
 _WORD = re.compile("[^\\s\x00\x02\ufffe]+[\x02\ufffe]?")
 _CHUNK = re.compile("[^\r\n\x02\ufffe]*[\x02\ufffe\r\n]?")
 _CUT = "\x02\ufffe"
@@ -42,6 +44,7 @@ _RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]{2,}")
 _BOLD = (b"bold", b"black", b"heavy", b"cmbx")
 _MONO = (b"courier", b"mono", b"typewriter", b"consola", b"cmtt")
 _INVISIBLE = dict.fromkeys(map(ord, "\u200b\u200c\u2060\ufeff\x00\x02\ufffe"))
+_angle = attrgetter("angle")
 _LAST_HYPHEN = re.compile(r"(?<=\w)[-\u2010\xad]$")
 
 
@@ -103,10 +106,11 @@ def page_lines(page: PdfTextPage) -> list[Line]:
             continue
         # The longest word speaks for the line: a mark of a footnote may come first.
         start, _ = max(spans, key=lambda span: span[1] - span[0])
-        angle = _angle(page, start)
-        size = _size(page, start)
+        size, angle = _size_and_angle(page, start)
         words = [
-            _turned(page, text, span, angle, size) if angle else _upright(page, text, span)
+            _upright(page, text, span)
+            if abs(angle) < _UPRIGHT
+            else _turned(page, text, span, angle, size)
             for span in spans
         ]
         ends = zip(_style(page, spans[0][0]), _style(page, spans[-1][0]), strict=True)
@@ -116,8 +120,8 @@ def page_lines(page: PdfTextPage) -> list[Line]:
             base = level if any(word.base == level for word in part) else part[0].base
             if cells := _cells(part, size):
                 leads = len(cells) > 1 and _LEADER.search(text, *chunk.span()) is not None
-                _append(lines, Line(cells, base, size, angle, bold, mono, leads))
-    return lines
+                _append(lines, Line(cells, base, size, _nearest(angle), bold, mono, leads))
+    return [line for _, run in itertools.groupby(lines, _angle) for line in _downwards(list(run))]
 
 
 def _characters(page: PdfTextPage) -> str:
@@ -154,9 +158,14 @@ def _box(page: PdfTextPage, index: int) -> tuple[float, ...]:
     return tuple(side.value for side in sides)
 
 
-def _angle(page: PdfTextPage, index: int) -> int:
-    """Give the angle of a character in degrees; what is turned by a scanner stands upright."""
-    angle = math.degrees(pdfium.FPDFText_GetCharAngle(page, index))
+def _downwards(run: list[Line]) -> list[Line]:
+    """Put turned lines in order: text that runs down a page comes from pdfium last line first."""
+    rises = all(before.base < line.base for before, line in itertools.pairwise(run))
+    return run[::-1] if rises and _angle(run[0]) else run
+
+
+def _nearest(angle: float) -> int:
+    """Give an angle in whole degrees; what a scanner turned a little counts as not turned."""
     right = round(angle / 90) * 90
     return (right if abs(angle - right) < 3 else round(angle)) % 360
 
@@ -171,12 +180,13 @@ def _style(page: PdfTextPage, index: int) -> tuple[bool, bool]:
     return bold, bool(flags.value & 1) or any(word in font for word in _MONO)
 
 
-def _size(page: PdfTextPage, index: int) -> float:
-    """Give the font size in which a character is set, in points."""
+def _size_and_angle(page: PdfTextPage, index: int) -> tuple[float, float]:
+    """Give the size in which a character is set, in points, and its angle, in degrees."""
     matrix = pdfium.FS_MATRIX()
     pdfium.FPDFText_GetMatrix(page, index, matrix)
     size = pdfium.FPDFText_GetFontSize(page, index) * math.hypot(matrix.c, matrix.d)
-    return size if 0.1 < size < 10_000 else 10.0
+    angle = math.degrees(math.atan2(matrix.b, matrix.a))
+    return (size if 0.1 < size < 10_000 else 10.0), angle
 
 
 def _upright(page: PdfTextPage, text: str, span: tuple[int, int]) -> _Word:
@@ -193,7 +203,9 @@ def _upright(page: PdfTextPage, text: str, span: tuple[int, int]) -> _Word:
     return _Word(text[slice(*span)], left, right, y.value)
 
 
-def _turned(page: PdfTextPage, text: str, span: tuple[int, int], angle: int, size: float) -> _Word:
+def _turned(
+    page: PdfTextPage, text: str, span: tuple[int, int], angle: float, size: float
+) -> _Word:
     """Place a word of turned text in the frame where it reads from left to right."""
     cos, sin = math.cos(math.radians(angle)), math.sin(math.radians(angle))
     x, y = ctypes.c_double(), ctypes.c_double()
