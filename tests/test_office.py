@@ -252,11 +252,6 @@ def test_references_to_other_files_are_not_followed(tmp_path: Path) -> None:
         "</text:p>".replace("X", secret.as_uri()),
     )
     assert read_office(raw, suffix=".odt").text == "Seen"
-    feed = (
-        f'<!DOCTYPE rss [<!ENTITY x SYSTEM "{secret.as_uri()}">]><rss><channel>&x;</channel></rss>'
-    )
-    with pytest.raises(UnreadableError, match="not an RSS or Atom feed"):
-        read_office(feed.encode(), suffix=".rss")
 
 
 def test_a_text_of_opendocument_has_headings_and_counted_paragraphs() -> None:
@@ -364,25 +359,6 @@ def test_a_notebook_has_the_headings_of_its_text_and_its_code_as_lines() -> None
     extracted = read_office(json.dumps({"cells": cells, "nbformat": 4}).encode(), suffix=".ipynb")
     assert section_of(extracted, "High at noon.") == ("Tides",)
     assert section_of(extracted, "level_m = 3") == ("Tides",)
-
-
-def test_an_entry_of_a_feed_is_a_section() -> None:
-    item = "<item><title>Ice</title><description>Luleå is closed.</description></item>"
-    feed = f'<rss version="2.0"><channel><title>News</title>{item}</channel></rss>'
-    assert section_of(read_office(feed.encode(), suffix=".xml"), "closed") == ("News", "Ice")
-
-
-@pytest.mark.parametrize("encoding", ["euc-jp", "big5", "utf-16", "iso-8859-1"])
-def test_a_feed_is_read_in_the_encoding_that_it_declares(encoding: str) -> None:
-    word = "météo" if encoding == "iso-8859-1" else "天文"
-    feed = f"<rss><channel><title>{word}</title><item><title>x</title></item></channel></rss>"
-    raw = f'<?xml version="1.0" encoding="{encoding}"?>{feed}'.encode(encoding)
-    assert word in read_office(raw, suffix=".rss").text
-
-
-def test_other_xml_is_named_as_no_feed() -> None:
-    with pytest.raises(UnreadableError, match="not an RSS or Atom feed"):
-        read_office(b"<data><row/></data>", suffix=".xml")
 
 
 @pytest.mark.parametrize(("suffix", "advice"), [(".doc", ".docx"), (".ppt", ".pptx")])

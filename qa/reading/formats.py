@@ -45,6 +45,7 @@ CONVERTED = {
     "mail": ("qa.reading.mail", "read_mail"),
     "mailbox": ("qa.reading.mail", "read_mailbox"),
     "table": ("qa.reading.tabular", "read_table"),
+    "feed": ("qa.reading.feed", "read_feed"),
     "records": ("qa.reading.tabular", "read_records"),
     **dict.fromkeys((".odt", ".ods", ".odp"), ("qa.reading.odf", "read_odf")),
 }

@@ -129,8 +129,8 @@ def sniff(raw: bytes, name: str) -> str:
     Returns:
         The name of a format with a reader of its own ("markdown", "plain", "restructured",
         "asciidoc", "code", "html", "pdf", "docx", "epub", "mail", "mailbox", "table",
-        "records"); the suffix of another that office programs write (".pptx", ".xls", …,
-        ".rss"); "encrypted", where an office program did that; "unsupported", of which
+        "records", "feed"); the suffix of another that office programs write (".pptx", ".xls", …,
+        ".ipynb"); "encrypted", where an office program did that; "unsupported", of which
         `described` says more; or "" for what may be plain text of any kind, or binary: to be
         told by decoding it.
     """
@@ -240,7 +240,7 @@ def _markup(head: bytes, suffix: str) -> tuple[str, str]:
     if root.lower() == b"html" or suffix in {".html", ".htm", ".xhtml", ".xht"}:
         return "html", ""
     if root in _FEEDS:
-        return ".rss", ""
+        return "feed", ""
     if root == b"svg" or suffix == ".svg":
         return UNSUPPORTED, "an SVG image"
     return UNSUPPORTED, "XML"

@@ -1,6 +1,6 @@
 """Formats of office programs other than Word's, read by libraries of the extra `office`.
 
-markitdown turns slides, Outlook's messages, notebooks and feeds into Markdown. It is given bytes,
+markitdown turns slides, Outlook's messages and notebooks into Markdown. It is given bytes,
 never a path or an address, and the one converter that is meant: nothing is guessed, fetched or
 run. What it makes of slides and messages is their plain text between a few lines of its own, and
 is read as such. Workbooks are read by the libraries that it uses for them, OpenDocument by a
@@ -33,7 +33,6 @@ _CELL_BORDER = re.compile(r"(?<!\\)\|")
 _RULE = re.compile(r"[\s|:-]*")  # below the row of names
 # Where a group doesn't begin with it, it means nothing; striprtf would leave out all that follows.
 _STRAY_STAR = re.compile(r"(?<![{\\\s])\\\*")
-_XML_DECLARATION = re.compile(rb"\s*<\?xml[^>]*encoding=[\"']([\w.:-]+)[\"'][^>]*\?>")
 _ESCAPED = re.compile(r"\\([_*|])")
 
 
@@ -133,29 +132,6 @@ def _read_notebook(raw: bytes) -> Extracted:
     return _read_markdown(_converted(IpynbConverter(), raw, suffix=".ipynb"))
 
 
-def _read_feed(raw: bytes) -> Extracted:
-    from markitdown import StreamInfo
-    from markitdown.converters import RssConverter
-
-    converter = RssConverter()
-    raw = _as_utf8(raw)
-    if not converter.accepts(BytesIO(raw), StreamInfo(extension=".xml")):
-        raise UnreadableError("XML that is not an RSS or Atom feed")
-    return _read_markdown(_unescaped(_converted(converter, raw, suffix=".rss")))
-
-
-def _as_utf8(raw: bytes) -> bytes:
-    """Write XML in UTF-8: its parser knows no encoding in which a character has several bytes."""
-    declaration = _XML_DECLARATION.match(raw)
-    if declaration is None:
-        return raw
-    try:
-        text = raw[declaration.end() :].decode(declaration[1].decode())
-    except (LookupError, UnicodeDecodeError):
-        return raw
-    return text.encode("utf-8", "replace")
-
-
 def _read_rich_text(raw: bytes) -> Extracted:
     from striprtf.striprtf import rtf_to_text
 
@@ -252,7 +228,6 @@ _READERS: dict[str, Callable[[bytes], Extracted]] = {
     **dict.fromkeys((".doc", ".dot"), _read_old_document),
     **dict.fromkeys((".odt", ".ott", ".ods", ".ots", ".odp", ".otp"), _read_opendocument),
     **dict.fromkeys((".fodt", ".fods", ".fodp"), _read_opendocument),
-    **dict.fromkeys((".rss", ".atom", ".xml"), _read_feed),
     ".rtf": _read_rich_text,
     ".msg": _read_message,
     ".ipynb": _read_notebook,
