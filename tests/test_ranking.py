@@ -335,3 +335,15 @@ def test_an_explanation_adds_up_to_the_cosine(article: Assistant) -> None:
     shares = dict(encoder.word_shares(text, vector))
     assert [shares[word] for word in text.lower().split()] == pytest.approx(each[1:4], abs=1e-6)
     assert all(one.explanation is None for one in article.ask("Will Russia send food?").passages)
+
+
+def test_a_search_leaves_the_threads_of_others_alone(article: Assistant) -> None:
+    import faiss
+
+    before = faiss.omp_get_max_threads()
+    faiss.omp_set_num_threads(3)
+    try:
+        article.ask("Will Russia send food or medicine?", refresh=False)
+        assert faiss.omp_get_max_threads() == 3
+    finally:
+        faiss.omp_set_num_threads(before)

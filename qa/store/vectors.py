@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import zlib
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -155,8 +156,25 @@ class VectorIndex:
             kind = faiss.SearchParametersIVF
             options["nprobe"] = max(1, self._index.nlist // _PROBE_SHARE)
         parameters = kind(**options) if options else None
-        _, rows = self._index.search(vector[None, :], k, params=parameters)
+        with _one_thread():
+            _, rows = self._index.search(vector[None, :], k, params=parameters)
         return [int(self._ids[row]) for row in rows[0] if row >= 0]
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Keep OpenMP from starting threads, which would spin while this one does all the work.
+
+    The setting is this thread's own; whoever else uses OpenMP in the process keeps theirs.
+    """
+    import faiss
+
+    before = faiss.omp_get_max_threads()
+    faiss.omp_set_num_threads(1)
+    try:
+        yield
+    finally:
+        faiss.omp_set_num_threads(before)
 
 
 def _seal(folder: Path, stem: str) -> tuple[int, int]:
