@@ -335,3 +335,25 @@ def test_an_explanation_adds_up_to_the_cosine(article: Assistant) -> None:
     shares = dict(encoder.word_shares(text, vector))
     assert [shares[word] for word in text.lower().split()] == pytest.approx(each[1:4], abs=1e-6)
     assert all(one.explanation is None for one in article.ask("Will Russia send food?").passages)
+
+
+def test_a_search_leaves_the_threads_of_others_alone(article: Assistant) -> None:
+    import faiss
+
+    before = faiss.omp_get_max_threads()
+    faiss.omp_set_num_threads(3)
+    try:
+        article.ask("Will Russia send food or medicine?", refresh=False)
+        assert faiss.omp_get_max_threads() == 3
+    finally:
+        faiss.omp_set_num_threads(before)
+
+
+@given(st.lists(st.lists(st.booleans(), max_size=4), max_size=6))
+def test_marks_are_counted_row_by_row_and_an_empty_row_has_none(rows: list[list[bool]]) -> None:
+    marked = np.array([one for row in rows for one in row], bool)
+    ragged = Ragged.of(marked, np.array([len(row) for row in rows], np.int64))
+    assert ragged.count(np.stack([marked, ~marked])).tolist() == [
+        [sum(row) for row in rows],
+        [len(row) - sum(row) for row in rows],
+    ]

@@ -53,7 +53,7 @@ def test_legacy_encodings_are_detected(text: str, encoding: str) -> None:
 
 @pytest.mark.parametrize("raw", [b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", bytes(range(256)) * 9])
 def test_binary_bytes_are_refused(raw: bytes) -> None:
-    assert read_file("image.txt", raw, no_converter).problems .keys() == {"image.txt"}
+    assert read_file("image.txt", raw, no_converter).problems.keys() == {"image.txt"}
 
 
 @given(

@@ -118,7 +118,7 @@ class LineIndex:
     """Where the lines of a text begin; LF, CR LF and lone CR end a line."""
 
     def __init__(self, text: str) -> None:
-        self.starts = [0, *(match.end() for match in re.finditer(r"\r\n?|\n", text))]
+        self.starts = [0, *[match.end() for match in re.finditer(r"\r\n?|\n", text)]]
         self._length = len(text)
 
     def line(self, position: int) -> int:

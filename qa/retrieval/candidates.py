@@ -40,9 +40,12 @@ class Ragged:
 
     def count(self, marked: NDArray[np.bool_]) -> NDArray[np.int64]:
         """Count the marks in each row: `[..., values]` to `[..., rows]`."""
-        before = np.zeros((*marked.shape[:-1], marked.shape[-1] + 1), np.int64)
-        np.cumsum(marked, axis=-1, out=before[..., 1:])
-        return np.asarray(before[..., self.ends] - before[..., self.starts])
+        counts = np.zeros((*marked.shape[:-1], len(self)), np.int64)
+        filled = np.flatnonzero(self.ends > self.starts)  # reduceat knows no empty rows
+        if len(filled):
+            starts = self.starts[filled]
+            counts[..., filled] = np.add.reduceat(marked, starts, axis=-1, dtype=np.int64)
+        return counts
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from qa.retrieval.stopwords import STOP_WORDS
@@ -60,6 +61,7 @@ _ANSWERS = {
 }
 
 
+@lru_cache(maxsize=16)  # each passage of an answer is marked for the same question
 def asked_for(question: str) -> str:
     """Tell from its words what a question asks for: quantity, date, name, or "" for the rest."""
     found = (

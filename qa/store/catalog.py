@@ -44,6 +44,7 @@ class Catalog:
     def __init__(self, folder: Path, connection: sqlite3.Connection) -> None:
         self.folder = folder
         self._db = connection
+        self._notes: dict[str, str] | None = None  # those of the transaction, unless it set some
 
     @classmethod
     def create(cls, folder: Path) -> Catalog:
@@ -74,14 +75,16 @@ class Catalog:
     def begin(self, *, write: bool) -> None:
         """Start a transaction; what is read in it is of one moment."""
         self._db.execute("BEGIN IMMEDIATE" if write else "BEGIN")
-        self._db.execute("SELECT 1 FROM meta LIMIT 1").fetchone()
+        self._notes = dict(self._db.execute("SELECT key, value FROM meta"))
 
     def commit(self) -> None:
         """End the transaction and keep what it did."""
+        self._notes = None
         self._db.execute("COMMIT")
 
     def rollback(self) -> None:
         """End the transaction, if one is open, and undo what it did."""
+        self._notes = None
         if self._db.in_transaction:
             self._db.execute("ROLLBACK")
 
@@ -89,6 +92,8 @@ class Catalog:
 
     def meta(self, key: str, default: str = "") -> str:
         """Give one entry of the catalog's own notes."""
+        if self._notes is not None:
+            return str(self._notes.get(key, default))
         row = self._db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
         return str(row[0]) if row else default
 
@@ -99,6 +104,7 @@ class Catalog:
 
     def set_meta(self, **values: str | int) -> None:
         """Set entries."""
+        self._notes = None
         self._db.executemany("REPLACE INTO meta VALUES (?, ?)", values.items())
 
     def reserve_ids(self) -> tuple[range, range]:
@@ -346,9 +352,12 @@ class Catalog:
 
     def passages_with(self, table: Literal["term", "token"], ids: Iterable[int]) -> list[int]:
         """Count the passages that hold each of the ids."""
-        query = f"SELECT passages FROM {table} WHERE id = ?"
-        rows = (self._db.execute(query, (one,)).fetchone() for one in ids)
-        return [max(0, row[0]) if row else 0 for row in rows]
+        query = (
+            f"SELECT passages FROM json_each(?) LEFT JOIN {table} ON {table}.id = value"
+            " ORDER BY json_each.key"
+        )
+        rows = self._db.execute(query, (json.dumps(list(ids)),))
+        return [max(0, row[0] or 0) for row in rows]
 
 
 _DOCUMENT = (

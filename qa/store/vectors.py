@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import zlib
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -157,7 +158,8 @@ class VectorIndex:
             share = _PROBE_SHARE if allowed is None else 1
             options["nprobe"] = max(1, self._index.nlist // share)
         parameters = kind(**options) if options else None
-        _, rows = self._index.search(vector[None, :], k, params=parameters)
+        with _one_thread():
+            _, rows = self._index.search(vector[None, :], k, params=parameters)
         return [int(self._ids[row]) for row in rows[0] if row >= 0]
 
 
@@ -169,6 +171,22 @@ def _selection(rows: NDArray[np.bool_] | None) -> tuple[object | None, NDArray[n
         return None, np.empty(0, np.uint8)
     bitmap = np.packbits(rows, bitorder="little")
     return faiss.IDSelectorBitmap(len(bitmap), faiss.swig_ptr(bitmap)), bitmap
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Keep OpenMP from starting threads, which would spin while this one does all the work.
+
+    The setting is this thread's own; whoever else uses OpenMP in the process keeps theirs.
+    """
+    import faiss
+
+    before = faiss.omp_get_max_threads()
+    faiss.omp_set_num_threads(1)
+    try:
+        yield
+    finally:
+        faiss.omp_set_num_threads(before)
 
 
 def _seal(folder: Path, stem: str) -> tuple[int, int]:
