@@ -1,7 +1,6 @@
-"""The catalog: the SQLite database that is the truth about what is indexed.
+"""The catalog: the SQLite database that is the truth about what is indexed. One commit decides.
 
-One commit decides. Ids of passages are reserved in a commit of their own before they are used,
-so that an id that reached an accelerator just before a crash is never given to another passage.
+What is read for an answer is checked: rows carry sums, and all that refers to a row must find it.
 """
 
 from __future__ import annotations
@@ -13,7 +12,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from qa.errors import CatalogDamagedError
 from qa.reading.corpus import Stamp
-from qa.store.database import connect_to_read, connect_to_write
+from qa.store.checks import MODULUS, check, checked_count, coded_count, meta_check
+from qa.store.database import CATALOG, connect_to_read, connect_to_write
 from qa.store.failures import REBUILD
 from qa.store.rows import DocumentRow, PassageRow, ProblemRow
 
@@ -42,6 +42,8 @@ class Catalog:
     def __init__(self, folder: Path, connection: sqlite3.Connection) -> None:
         self.folder = folder
         self._db = connection
+        self._meta: dict[str, str] = {}
+        self._file = _file_id(folder / CATALOG)
 
     @classmethod
     def create(cls, folder: Path) -> Catalog:
@@ -57,9 +59,13 @@ class Catalog:
         """Close the connection; an open transaction is rolled back."""
         self._db.close()
 
+    def is_current(self) -> bool:
+        """Tell whether the file that is open is still the one of that name."""
+        return self._file == _file_id(self.folder / CATALOG)
+
     @contextmanager
-    def _sense(self) -> Iterator[None]:
-        """Report rows that no writer of ours can have written."""
+    def sense(self) -> Iterator[None]:
+        """Report what no writer of ours can have written."""
         try:
             yield
         except (ValueError, TypeError, OverflowError) as error:
@@ -72,10 +78,16 @@ class Catalog:
     def begin(self, *, write: bool) -> None:
         """Start a transaction; what is read in it is of one moment."""
         self._db.execute("BEGIN IMMEDIATE" if write else "BEGIN")
-        self._db.execute("SELECT 1 FROM meta LIMIT 1").fetchone()
+        self._meta = dict(self._db.execute("SELECT key, value FROM meta"))
+        known = self._meta.pop(_CHECK, None)
+        with self.sense():
+            if (self._meta or known) and known != meta_check(self._meta.items()):
+                raise ValueError("its notes are not what was written")
 
     def commit(self) -> None:
         """End the transaction and keep what it did."""
+        values = (_CHECK, meta_check(self._meta.items()))
+        self._db.execute("REPLACE INTO meta VALUES (?, ?)", values)
         self._db.execute("COMMIT")
 
     def rollback(self) -> None:
@@ -86,31 +98,30 @@ class Catalog:
     # --- meta ---------------------------------------------------------------------------
 
     def meta(self, key: str, default: str = "") -> str:
-        """Give one entry of the catalog's own notes."""
-        row = self._db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
-        return str(row[0]) if row else default
+        """Give one entry of the catalog's own notes, as of the start of the transaction."""
+        return self._meta.get(key, default)
 
     def number(self, key: str) -> int:
         """Give one entry that is a number; 0 where there is none."""
-        with self._sense():
+        with self.sense():
             return int(self.meta(key) or 0)
 
     def set_meta(self, **values: str | int) -> None:
         """Set entries."""
+        self._meta |= {key: str(value) for key, value in values.items()}
         self._db.executemany("REPLACE INTO meta VALUES (?, ?)", values.items())
 
-    def reserve_ids(self) -> tuple[range, range]:
-        """Commit that a block of passage ids is taken; not inside a transaction.
-
-        Returns:
-            The ids that earlier writers reserved and, having crashed, never used; the new ids.
-        """
-        self.begin(write=True)
+    def take_ids(self) -> range:
+        """Give ids for the passages of one refresh; none of them was ever used."""
         first = self.number("next_id") or 1
-        lost = self.number("pending") or first
-        self.set_meta(next_id=first + ID_BLOCK, pending=lost)
-        self.commit()
-        return range(lost, first), range(first, first + ID_BLOCK)
+        self.set_meta(next_id=first + ID_BLOCK)
+        return range(first, first + ID_BLOCK)
+
+    def clear(self) -> None:
+        """Delete all documents and passages, whatever state their rows are in."""
+        for table in ("passage", "document", "problem", "term", "token", "dead"):
+            self._db.execute(f"DELETE FROM {table}")
+        self.set_meta(passages=0, total_terms=0, total_tokens=0, vectors="", lexical="")
 
     # --- documents ----------------------------------------------------------------------
 
@@ -121,8 +132,9 @@ class Catalog:
     def documents_by_id(self, ids: Iterable[int]) -> dict[int, DocumentRow]:
         """Give some documents by id."""
         query = _DOCUMENT + " WHERE id = ?"
-        rows = (self._db.execute(query, (one,)).fetchone() for one in set(ids))
-        return {row[0]: _document(row) for row in rows if row}
+        rows = ((one, self._db.execute(query, (one,)).fetchone()) for one in set(ids))
+        with self.sense():
+            return {one: _checked_document(one, row) for one, row in rows}
 
     def put_document(
         self,
@@ -137,12 +149,21 @@ class Catalog:
         """Insert a document, or replace the one of the same path; gives its id."""
         row = self._db.execute(
             "INSERT INTO document (path, sha256, encoding, metadata, size, mtime_ns, ctime_ns,"
-            " inode, seen_ns) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+            " inode, seen_ns, cited_sum) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
             " ON CONFLICT (path) DO UPDATE SET sha256 = excluded.sha256,"
             " encoding = excluded.encoding, metadata = excluded.metadata, size = excluded.size,"
             " mtime_ns = excluded.mtime_ns, ctime_ns = excluded.ctime_ns,"
-            " inode = excluded.inode, seen_ns = excluded.seen_ns RETURNING id",
-            (path, sha256, encoding, json.dumps(dict(metadata)), *_stamp(stamp), seen_ns),
+            " inode = excluded.inode, seen_ns = excluded.seen_ns,"
+            " cited_sum = excluded.cited_sum RETURNING id",
+            (
+                path,
+                sha256,
+                encoding,
+                json.dumps(dict(metadata)),
+                *_stamp(stamp),
+                seen_ns,
+                check(path, sha256, encoding),
+            ),
         ).fetchone()
         return int(row[0])
 
@@ -189,104 +210,101 @@ class Catalog:
 
         row = new.row
         vector, sentences, tokens = pack_encoded(new.encoded)
+        scored = (sentences, new.terms.length, *pack_terms(new.terms), tokens)
+        spans = pack_spans(row.spans)
+        cited = (row.end, json.dumps(row.heading_path), row.context, row.text, spans)
         self._db.execute(
-            "INSERT INTO passage VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO passage VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
-                row.id,
-                row.document,
-                row.start,
-                vector,
-                sentences,
-                new.terms.length,
-                *pack_terms(new.terms),
-                tokens,
-                row.end,
-                json.dumps(row.heading_path),
-                row.context,
-                row.text,
-                pack_spans(row.spans),
+                *(row.id, row.document, row.start, vector),
+                check(row.id, vector),
+                check(row.id, row.document, row.start, *scored),
+                *scored,
+                *cited,
                 new.digest,
+                check(row.id, row.document, row.start, *cited),
             ),
         )
 
     def passages(self, ids: Iterable[int]) -> list[PassageRow]:
-        """Give those of the passages that exist, in the order of `ids`, each once."""
+        """Give passages, in the order of `ids`, each once."""
         query = _PASSAGE + " WHERE id = ?"
-        rows = (self._db.execute(query, (one,)).fetchone() for one in dict.fromkeys(ids))
-        with self._sense():
-            return [_passage(row) for row in rows if row]
+        with self.sense():
+            return [
+                _passage(one, self._db.execute(query, (one,)).fetchone())
+                for one in dict.fromkeys(ids)
+            ]
 
     def candidates(self, ids: Iterable[int], dimension: int) -> Candidates:
-        """Give those of the passages that exist, with their documents, by path and place."""
+        """Give passages, with their documents, by path and place."""
         from qa.store.packing import unpack_candidates
 
         query = (
-            "SELECT path, start, passage.id, vector, sentences, length, terms, counts, tokens"
-            " FROM passage JOIN document ON document.id = document"
-            " WHERE passage.id IN (SELECT value FROM json_each(?))"
+            "SELECT path, start, passage.id, vector, sentences, length, terms, counts, tokens,"
+            " document, vector_sum, scored_sum FROM passage JOIN document"
+            " ON document.id = document WHERE passage.id IN (SELECT value FROM json_each(?))"
         )
-        rows = self._db.execute(query, (json.dumps(list(ids)),)).fetchall()
-        with self._sense():
+        wanted = list(set(ids))
+        rows = self._db.execute(query, (json.dumps(wanted),)).fetchall()
+        with self.sense():
+            if len(rows) != len(wanted):
+                raise ValueError("it lacks passages that were indexed")
+            for _, start, one, vector, *scored, document, vector_sum, scored_sum in rows:
+                _require(one, vector_sum, check(one, vector))
+                _require(one, scored_sum, check(one, document, start, *scored))
             rows.sort(key=itemgetter(0, 1))
-            return unpack_candidates(rows, dimension)
+            return unpack_candidates([row[:9] for row in rows], dimension)
 
     def encoded(self, digest: bytes) -> EncodedPassage | None:
         """Give what encoding a passage of that digest gave, if there is one."""
         from qa.store.packing import unpack_encoded
 
-        query = "SELECT vector, sentences, tokens FROM passage WHERE digest = ? LIMIT 1"
+        query = _SCORED + " WHERE digest = ? LIMIT 1"
         row = self._db.execute(query, (digest,)).fetchone()
-        with self._sense():
-            return unpack_encoded(*row) if row else None
+        with self.sense():
+            return unpack_encoded(*_checked_scored(row)) if row else None
 
     def texts(self, first: int = 0) -> Iterator[tuple[int, str, str]]:
         """Give `(id, context, text)` of the passages from id `first` on."""
-        query = "SELECT id, context, text FROM passage WHERE id >= ? ORDER BY id"
-        return self._db.execute(query, (first,))
+        for row in self._db.execute(_PASSAGE + " WHERE id >= ? ORDER BY id", (first,)):
+            with self.sense():
+                passage = _passage(row[0], row)
+            yield passage.id, passage.context, passage.text
 
     def vectors(self, *, after: int = 0) -> Iterator[tuple[int, NDArray[np.float32]]]:
         """Give `(id, vector [d])` of the passages with an id over `after`, by id."""
         from qa.store.packing import unpack_vector
 
-        rows = self._db.execute("SELECT id, vector FROM passage WHERE id > ? ORDER BY id", (after,))
-        for row in rows:
-            with self._sense():
-                vector = unpack_vector(row[1])
-            yield row[0], vector
+        query = "SELECT id, vector, vector_sum FROM passage WHERE id > ? ORDER BY id"
+        for one, packed, vector_sum in self._db.execute(query, (after,)):
+            with self.sense():
+                _require(one, vector_sum, check(one, packed))
+                vector = unpack_vector(packed)
+            yield one, vector
 
     def count_after(self, last: int) -> int:
         """Count the passages with an id over `last`."""
         row = self._db.execute("SELECT count(*) FROM passage WHERE id > ?", (last,)).fetchone()
         return int(row[0])
 
-    def drop_passages(self, path: str) -> Iterator[tuple[int, bytes, bytes]]:
-        """Delete a document's passages and mark them dead; gives `(length, terms, tokens)`."""
-        gone = self._db.execute(
-            "DELETE FROM passage WHERE document = (SELECT id FROM document WHERE path = ?)"
-            " RETURNING id, length, terms, tokens",
-            (path,),
-        ).fetchall()
-        self._db.executemany("INSERT INTO dead VALUES (?, 1, 1)", ((row[0],) for row in gone))
-        return (row[1:] for row in gone)
+    def drop_passages(self, path: str) -> list[tuple[int, int, bytes, bytes]]:
+        """Delete a document's passages and mark them dead; gives `(id, length, terms, tokens)`."""
+        of_document = " WHERE document = (SELECT id FROM document WHERE path = ?)"
+        rows = self._db.execute(_SCORED + of_document, (path,)).fetchall()
+        with self.sense():
+            for row in rows:
+                _checked_scored(row)
+        self._db.executemany("DELETE FROM passage WHERE id = ?", ((row[0],) for row in rows))
+        self._db.executemany("INSERT INTO dead VALUES (?)", ((row[0],) for row in rows))
+        return [(one, length, terms, tokens) for one, *_, length, terms, _, tokens, _, _ in rows]
 
     def dead(self) -> list[int]:
         """Give the ids that the vectors' file may still hold though they are gone."""
-        rows = self._db.execute("SELECT id FROM dead WHERE in_vectors ORDER BY id")
-        return [row[0] for row in rows]
-
-    def dead_in_lexical(self) -> list[int]:
-        """Give the ids that the lexical index may still hold though they are gone."""
-        return [row[0] for row in self._db.execute("SELECT id FROM dead WHERE in_lexical")]
-
-    def note_purged(self, ids: Iterable[int]) -> None:
-        """Note that the lexical index no longer holds these ids."""
-        self._db.executemany("UPDATE dead SET in_lexical = 0 WHERE id = ?", ((one,) for one in ids))
-        self._db.execute("DELETE FROM dead WHERE NOT in_lexical AND NOT in_vectors")
+        return [row[0] for row in self._db.execute("SELECT id FROM dead ORDER BY id")]
 
     def forget_dead(self) -> None:
         """Note that the vectors' file was made anew without them."""
-        self._db.execute("UPDATE dead SET in_vectors = 0")
-        self._db.execute("DELETE FROM dead WHERE NOT in_lexical")
+        self._db.execute("DELETE FROM dead")
 
     # --- terms and tokens ---------------------------------------------------------------
 
@@ -294,40 +312,82 @@ class Catalog:
         """Add to the number of passages that hold each id (subtract with negative counts)."""
         self._db.executemany(
             f"INSERT INTO {table} VALUES (?, ?)"
-            " ON CONFLICT (id) DO UPDATE SET passages = passages + excluded.passages",
-            counts.items(),
+            " ON CONFLICT (id) DO UPDATE SET passages = passages + ?",
+            (
+                (one, coded_count(one, count), count * MODULUS)
+                for one, count in counts.items()
+                if count
+            ),
         )
-        fewer = ((one,) for one, count in counts.items() if count < 0)
-        self._db.executemany(f"DELETE FROM {table} WHERE id = ? AND passages = 0", fewer)
+        fewer = ((one, MODULUS) for one, count in counts.items() if count < 0)
+        self._db.executemany(f"DELETE FROM {table} WHERE id = ? AND passages < ?", fewer)
 
     def passages_with(self, table: Literal["term", "token"], ids: Iterable[int]) -> list[int]:
         """Count the passages that hold each of the ids."""
         query = f"SELECT passages FROM {table} WHERE id = ?"
-        rows = (self._db.execute(query, (one,)).fetchone() for one in ids)
-        return [max(0, row[0]) if row else 0 for row in rows]
+        rows = ((one, self._db.execute(query, (one,)).fetchone()) for one in ids)
+        with self.sense():
+            return [checked_count(one, row[0]) if row else 0 for one, row in rows]
 
 
+_CHECK = "check"
 _DOCUMENT = (
-    "SELECT id, path, sha256, encoding, size, mtime_ns, ctime_ns, inode, seen_ns FROM document"
+    "SELECT id, path, sha256, encoding, size, mtime_ns, ctime_ns, inode, seen_ns, cited_sum"
+    " FROM document"
 )
-_PASSAGE = "SELECT id, document, start, end, headings, context, text, spans FROM passage"
+_PASSAGE = "SELECT id, document, start, end, headings, context, text, spans, cited_sum FROM passage"
+_SCORED = (
+    "SELECT id, document, start, vector, sentences, length, terms, counts, tokens, vector_sum,"
+    " scored_sum FROM passage"
+)
 
 
 def _stamp(stamp: Stamp) -> tuple[int, int, int, int]:
     return stamp.size, stamp.mtime_ns, stamp.ctime_ns, stamp.inode
 
 
+def _file_id(path: Path) -> tuple[int, int]:
+    try:
+        status = path.stat()
+    except OSError:
+        return 0, 0
+    return status.st_dev, status.st_ino
+
+
+def _require(one: int, known: int, found: int) -> None:
+    if known != found:
+        raise ValueError(f"row {one} is not what was written")
+
+
 def _document(row: tuple[Any, ...]) -> DocumentRow:
-    number, path, sha256, encoding, *stamp, seen_ns = row
+    number, path, sha256, encoding, *stamp, seen_ns, _ = row
     return DocumentRow(number, path, sha256, encoding, Stamp(*stamp), seen_ns)
 
 
-def _passage(row: tuple[Any, ...]) -> PassageRow:
+def _checked_document(one: int, row: tuple[Any, ...] | None) -> DocumentRow:
+    if row is None:
+        raise ValueError(f"it lacks document {one}")
+    document = _document(row)
+    _require(one, row[-1], check(document.path, document.sha256, document.encoding))
+    return document
+
+
+def _passage(one: int, row: tuple[Any, ...] | None) -> PassageRow:
     from qa.store.packing import unpack_spans
 
-    id_, document, start, end, headings, context, text, spans = row
+    if row is None:
+        raise ValueError(f"it lacks passage {one}")
+    id_, document, start, end, headings, context, text, spans, cited_sum = row
+    _require(one, cited_sum, check(one, document, start, end, headings, context, text, spans))
     inside = unpack_spans(spans)
     if any(not start <= span.start < span.end <= end for span in inside):
         raise ValueError(f"passage {id_} has sentences outside itself")
     path = tuple(json.loads(headings))
     return PassageRow(id_, document, start, end, path, context, text, inside)
+
+
+def _checked_scored(row: tuple[Any, ...]) -> tuple[bytes, bytes, bytes]:
+    one, document, start, vector, *scored, vector_sum, scored_sum = row
+    _require(one, vector_sum, check(one, vector))
+    _require(one, scored_sum, check(one, document, start, *scored))
+    return vector, scored[0], scored[-1]

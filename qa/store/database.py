@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from qa.errors import ForeignIndexError, IndexMissingError
 from qa.store.failures import REBUILD
 from qa.store.schema import SCHEMA
+from qa.store.seals import make_folder
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["CATALOG", "check_format", "connect_to_read", "connect_to_write"]
 
 APPLICATION = 0x7161_6361  # "qaca", in the header of the file
-FORMAT = 2
+FORMAT = 3
 CATALOG = "catalog.sqlite"
 
 
@@ -25,7 +26,7 @@ def connect_to_write(folder: Path) -> sqlite3.Connection:
     Raises:
         ForeignIndexError: another program's database, or another format version.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     db = sqlite3.connect(folder / CATALOG, isolation_level=None, check_same_thread=False)
     try:
         db.execute("PRAGMA busy_timeout = 10000")

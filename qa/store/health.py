@@ -7,6 +7,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 from qa.errors import ForeignIndexError
+from qa.store.checks import meta_check
 from qa.store.database import CATALOG, check_format
 from qa.store.schema import SCHEMA
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["is_healthy"]
 
 _DAMAGE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR}
-_NUMBERS = ("passages", "total_terms", "total_tokens", "changes", "next_id", "pending")
+_NUMBERS = ("passages", "total_terms", "total_tokens", "changes", "next_id")
 
 
 def is_healthy(folder: Path) -> bool:
@@ -47,6 +48,9 @@ def is_healthy(folder: Path) -> bool:
         if error.ours:
             return False
         raise
+    known = meta.pop("check", None)
+    if (meta or known) and known != meta_check(meta.items()):
+        return False
     wanted = {" ".join(one.split()) for one in SCHEMA.split(";") if one.strip()}
     numbers = all((meta.get(key) or "0").isdecimal() for key in _NUMBERS)
     return tables == wanted and checked == "ok" and numbers

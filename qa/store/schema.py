@@ -5,6 +5,8 @@ from __future__ import annotations
 __all__ = ["SCHEMA"]
 
 # In `passage`, what candidates are scored by stands first: the rest is then not even read.
+# Each `..._sum` is a check of other columns (see `qa.store.checks`); so is a part of each number
+# of passages in `term` and `token`, and the entry `check` in `meta`.
 SCHEMA = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE document (
@@ -17,7 +19,8 @@ CREATE TABLE document (
     mtime_ns INTEGER NOT NULL,
     ctime_ns INTEGER NOT NULL,
     inode    INTEGER NOT NULL,
-    seen_ns  INTEGER NOT NULL
+    seen_ns  INTEGER NOT NULL,
+    cited_sum INTEGER NOT NULL
 );
 CREATE TABLE problem (
     path TEXT PRIMARY KEY, reason TEXT NOT NULL, sha256 TEXT NOT NULL, size INTEGER NOT NULL,
@@ -29,6 +32,8 @@ CREATE TABLE passage (
     document  INTEGER NOT NULL REFERENCES document (id),
     start     INTEGER NOT NULL,
     vector    BLOB NOT NULL,
+    vector_sum INTEGER NOT NULL,
+    scored_sum INTEGER NOT NULL,
     sentences BLOB NOT NULL,
     length    INTEGER NOT NULL,
     terms     BLOB NOT NULL,
@@ -39,12 +44,12 @@ CREATE TABLE passage (
     context   TEXT NOT NULL,
     text      TEXT NOT NULL,
     spans     BLOB NOT NULL,
-    digest    BLOB NOT NULL
+    digest    BLOB NOT NULL,
+    cited_sum INTEGER NOT NULL
 );
 CREATE INDEX passage_document ON passage (document);
 CREATE INDEX passage_digest ON passage (digest);
 CREATE TABLE term (id INTEGER PRIMARY KEY, passages INTEGER NOT NULL);
 CREATE TABLE token (id INTEGER PRIMARY KEY, passages INTEGER NOT NULL);
-CREATE TABLE dead (id INTEGER PRIMARY KEY, in_lexical INTEGER NOT NULL,
-    in_vectors INTEGER NOT NULL);
+CREATE TABLE dead (id INTEGER PRIMARY KEY);
 """
