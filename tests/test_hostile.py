@@ -11,8 +11,8 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
-from forging import forge
 
+from forging import forge
 from qa.assistant import Assistant
 from qa.errors import (
     CatalogDamagedError,
