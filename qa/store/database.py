@@ -13,7 +13,7 @@ from qa.store.seals import make_folder
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["CATALOG", "check_format", "connect_to_read", "connect_to_write"]
+__all__ = ["CATALOG", "check_format", "connect_to_read", "connect_to_write", "has_tables"]
 
 APPLICATION = 0x7161_6361  # "qaca", in the header of the file
 FORMAT = 3
@@ -30,7 +30,7 @@ def connect_to_write(folder: Path) -> sqlite3.Connection:
     db = sqlite3.connect(folder / CATALOG, isolation_level=None, check_same_thread=False)
     try:
         db.execute("PRAGMA busy_timeout = 10000")
-        if not db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+        if not has_tables(db):
             # A passage with its vectors takes about 6 KB; in small pages it lies in pieces.
             db.execute("PRAGMA page_size = 16384")
             db.execute("PRAGMA journal_mode = WAL")
@@ -53,7 +53,7 @@ def connect_to_read(folder: Path) -> sqlite3.Connection:
     """
     path = folder / CATALOG
     if not path.is_file() or path.stat().st_size == 0:
-        raise IndexMissingError(f"There is no index at {folder}", hint="Build it with `qa index`.")
+        raise _missing(folder)
     uri = path.resolve().as_uri()
     try:
         return _reading(folder, f"{uri}?mode=ro")
@@ -71,11 +71,22 @@ def _reading(folder: Path, uri: str) -> sqlite3.Connection:
     db = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False)
     try:
         db.execute("PRAGMA busy_timeout = 10000")
+        if not has_tables(db):  # its first writer died
+            raise _missing(folder)
         check_format(folder, db)
     except BaseException:
         db.close()
         raise
     return db
+
+
+def _missing(folder: Path) -> IndexMissingError:
+    return IndexMissingError(f"There is no index at {folder}", hint="Build it with `qa index`.")
+
+
+def has_tables(db: sqlite3.Connection) -> bool:
+    """Tell whether the database holds anything; one that does not is nobody's."""
+    return bool(db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0])
 
 
 def check_format(folder: Path, db: sqlite3.Connection) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from qa.errors import ForeignIndexError
 from qa.store.checks import meta_check
-from qa.store.database import CATALOG, check_format
+from qa.store.database import CATALOG, check_format, has_tables
 from qa.store.schema import SCHEMA
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def is_healthy(folder: Path) -> bool:
         return True
     try:
         with closing(sqlite3.connect(folder / CATALOG)) as db:
-            if not db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+            if not has_tables(db):
                 return True
             check_format(folder, db)
             rows = db.execute("SELECT sql FROM sqlite_master WHERE sql NOT NULL")

@@ -248,7 +248,7 @@ class Writing:
 
 def sweep(folder: Path, catalog: Catalog) -> None:
     """Remove files that the catalog does not name; one in use elsewhere goes next time."""
-    for path in unnamed(folder, catalog):
+    for path in unnamed(folder, catalog) * 2:  # tantivy may have put a lock there meanwhile
         with suppress(OSError):
             shutil.rmtree(path) if path.is_dir() else path.unlink()
 
