@@ -381,3 +381,26 @@ def write_state(folder: Path, state: State) -> None:
             (folder / name).mkdir()
         else:
             (folder / name).write_bytes(content)
+
+
+def inject(
+    command: Sequence[str | Path],
+    *,
+    call: str,
+    error: str,
+    number: int,
+    below: Path,
+    environment: Mapping[str, str],
+) -> subprocess.CompletedProcess[str]:
+    """Run a command whose `number`-th system call of a kind, on the index in `below`, fails."""
+    assert STRACE is not None
+    paths = [below, *below.glob("*"), below / "catalog.sqlite-wal"]
+    only = [part for path in paths for part in ("-P", path)]
+    fault = f"inject={call}:error={error}:when={number}"
+    return subprocess.run(
+        [STRACE, "-f", "-o", "/dev/null", *only, "-e", f"trace={call}", "-e", fault, *command],
+        env=dict(environment),
+        check=False,
+        capture_output=True,
+        text=True,
+    )

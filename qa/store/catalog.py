@@ -329,6 +329,41 @@ class Catalog:
         with self.sense():
             return [checked_count(one, row[0]) if row else 0 for one, row in rows]
 
+    # --- all of it ----------------------------------------------------------------------
+
+    def check_structure(self) -> list[str]:
+        """Have SQLite check every page and index; gives what is wrong, a line each."""
+        rows = self._db.execute("PRAGMA integrity_check").fetchall()
+        return [f"The catalog is damaged: {row[0]}" for row in rows if row[0] != "ok"]
+
+    def check_rows(self) -> list[str]:
+        """Compare every row with its sums, and the counts with the rows; gives what is wrong."""
+        from collections import Counter
+
+        from qa.store.packing import unpack_ids
+
+        terms: Counter[int] = Counter()
+        tokens: Counter[int] = Counter()
+        wrong: list[str] = []
+        with self.sense():
+            self.documents_by_id([row[0] for row in self._db.execute("SELECT id FROM document")])
+            passages = 0
+            for row in self._db.execute(_SCORED):
+                _checked_scored(row)
+                of_terms, _, of_tokens = unpack_ids(row[6], row[8])
+                terms.update(of_terms)
+                tokens.update(of_tokens)
+                passages += 1
+            for _ in self.texts():
+                pass
+            for table, counts in (("term", terms), ("token", tokens)):
+                rows = self._db.execute(f"SELECT id, passages FROM {table}")
+                if {one: checked_count(one, coded) for one, coded in rows} != counts:
+                    wrong.append(f"The catalog is damaged: a {table} is counted wrongly")
+            if passages != self.number("passages"):
+                wrong.append("The catalog is damaged: it lacks passages that were indexed")
+        return wrong
+
 
 _CHECK = "check"
 _DOCUMENT = (

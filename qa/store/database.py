@@ -62,7 +62,9 @@ def connect_to_read(folder: Path) -> sqlite3.Connection:
         # no writer left a log behind, the file is whole by itself.
         log = path.with_name(f"{CATALOG}-wal")
         codes = {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY}
-        if error.sqlite_errorcode & 0xFF not in codes or (log.exists() and log.stat().st_size):
+        if getattr(error, "sqlite_errorcode", 0) & 0xFF not in codes or (
+            log.exists() and log.stat().st_size
+        ):
             raise
         return _reading(folder, f"{uri}?mode=ro&immutable=1")
 
