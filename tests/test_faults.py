@@ -124,10 +124,6 @@ def test_a_disk_that_fills_up_at_any_point_leaves_the_old_index(
         ("fdatasync", "ENOSPC", 3),
         ("fsync", "EIO", 1),
         ("pwrite64", "ENOSPC", 12),
-        ("pwrite64", "EIO", 20),
-        ("rename", "EIO", 1),
-        ("mkdir", "ENOSPC", 1),
-        ("link", "EDQUOT", 1),
     ],
 )
 def test_a_system_call_that_fails_is_reported_with_status_2(
@@ -151,9 +147,8 @@ def test_a_system_call_that_fails_is_reported_with_status_2(
         below=tmp_path / "index",
         environment=os.environ | {"QA_CACHE": str(cache)},
     )
-    assert done.returncode in {0, 2}, done.stderr
+    assert done.returncode == 2, done.stderr
     assert "Traceback" not in done.stderr
-    if done.returncode:
-        assert "space left" in done.stderr or "disk" in done.stderr
-        assert contents(assistant) == before
+    assert "space left" in done.stderr or "disk" in done.stderr
+    assert contents(assistant) == before
     assert assistant.ask("Where do penguins live?").passages[0].citation.document == "new.txt"

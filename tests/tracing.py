@@ -394,7 +394,7 @@ def inject(
 ) -> subprocess.CompletedProcess[str]:
     """Run a command whose `number`-th system call of a kind, on the index in `below`, fails."""
     assert STRACE is not None
-    paths = [below, *below.glob("*"), below / "catalog.sqlite-wal"]
+    paths = [below, *below.rglob("*"), below / "catalog.sqlite-wal"]
     only = [part for path in paths for part in ("-P", path)]
     fault = f"inject={call}:error={error}:when={number}"
     return subprocess.run(
