@@ -92,8 +92,9 @@ class LexicalIndex:
         with _failures():
             writer = self._index.writer(_HEAP, 1)
             try:
-                for one in delete:
-                    writer.delete_documents_by_term(_ID, one)
+                for one in delete:  # by query: by term, tantivy 0.27 passes over numbers
+                    query = tantivy.Query.term_query(_schema(), _ID, one)
+                    writer.delete_documents_by_query(query)
                 for one, text in add:
                     document = tantivy.Document()
                     document.add_unsigned(_ID, one)
