@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from qa.encoding.reranker import Reranker
     from qa.reading.corpus import Corpus
     from qa.retrieval.candidates import Candidates
+    from qa.retrieval.scoring import Scored
     from qa.store.local import Snapshot
     from qa.store.rows import PassageRow
 
@@ -88,7 +89,9 @@ def rank(
         if not held
     }
     unknown = (word for word in _WORD.findall(question) if lacking.intersection(analyse(word)))
-    ranked = _ranked(query, candidates, statistics, names if explain else ())
+    with snapshot.catalog.sense():
+        scored = score(query, candidates, statistics) if len(candidates) else None
+    ranked = _ranked(query, candidates, statistics, scored, names if explain else ())
     return Ranking(
         ranked,
         tuple(dict.fromkeys(unknown)) if lacking else (),
@@ -117,11 +120,14 @@ def _proposed(
 
 
 def _ranked(
-    query: Query, candidates: Candidates, statistics: Statistics, names: Sequence[str]
+    query: Query,
+    candidates: Candidates,
+    statistics: Statistics,
+    scored: Scored | None,
+    names: Sequence[str],
 ) -> Iterator[Ranked]:
-    if not len(candidates):
+    if scored is None:
         return
-    scored = score(query, candidates, statistics)
     first = candidates.first_sentences
     shares = term_shares(query, candidates, statistics) if names else np.empty((0, len(first)))
     for n in np.argsort(-scored.fused, kind="stable").tolist():

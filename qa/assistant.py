@@ -289,16 +289,17 @@ class Assistant:
     def _refresh(self, *, rebuild: bool = False) -> Refresh:
         now_ns = time.time_ns()
         store = self._opened()
-        plan, changes, in_line = None, 0, False
+        plan, changes, in_line, is_tidy = None, 0, False, True
         if not rebuild:
             with suppress(IndexMissingError), store.snapshot() as snapshot:
                 self._binding.check_corpus(snapshot.catalog)
                 changes = snapshot.catalog.number("changes")
                 plan = self._plan(snapshot.catalog, now_ns)
                 in_line = plan.is_empty and snapshot.is_sound()
+                is_tidy = snapshot.is_tidy()
         if plan is not None and in_line:
-            if plan.touched:
-                store.touch(plan.touched, now_ns)
+            if plan.touched or not is_tidy:
+                store.tidy(plan.touched, now_ns)
             return report(plan)
         plan = plan or self._plan(None, now_ns)
         from qa.refresh import apply
@@ -309,6 +310,8 @@ class Assistant:
                 self._binding.check_corpus(writing.catalog)
                 if writing.catalog.number("changes") != changes:  # by another writer
                     plan = self._plan(writing.catalog, now_ns)
+                    if plan.is_empty:
+                        return report(plan)
             files = self._binding.locate(writing.catalog, anew=rebuild)
             return apply(
                 plan,
@@ -357,7 +360,7 @@ class Assistant:
         """Give the verified passages, how many were dropped as stale, and the probability."""
         from qa.answering import cite, rank, rerank
 
-        with self._opened().snapshot() as snapshot:
+        with self._opened().snapshot(to_search=True) as snapshot:
             self._binding.check_corpus(snapshot.catalog)
             self._binding.locate(snapshot.catalog)
             if self._binding.encoder() is not encoder:  # by another model meanwhile

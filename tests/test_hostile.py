@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from forging import forge
 from qa.assistant import Assistant
 from qa.errors import (
     CatalogDamagedError,
@@ -201,9 +202,7 @@ def test_bytes_that_are_no_text_are_refused_with_status_2(tmp_path: Path, cache:
 def test_an_index_does_not_decide_what_is_fetched(assistant: Assistant, tmp_path: Path) -> None:
     assistant.refresh()
     assistant.close()
-    with sqlite3.connect(tmp_path / "index" / "catalog.sqlite") as db:
-        db.execute("UPDATE meta SET value = 'attacker/model' WHERE key = 'model'")
-    db.close()
+    forge(tmp_path / "index", "UPDATE meta SET value = 'attacker/model' WHERE key = 'model'")
     with pytest.raises(QaError, match="attacker/model"):
         assistant.ask(QUESTION)
 
@@ -233,9 +232,7 @@ def test_forged_rows_run_nothing_and_cite_nothing_false(
     assistant.refresh()
     assistant.close()
     (tmp_path / "secret.txt").write_text("The Moon is secret.")
-    with sqlite3.connect(tmp_path / "index" / "catalog.sqlite") as db:
-        db.execute(change)
-    db.close()
+    forge(tmp_path / "index", change)
     try:
         answer = assistant.ask(QUESTION, refresh=False)
     except CatalogDamagedError:

@@ -312,3 +312,21 @@ def test_an_assistant_may_be_asked_from_many_threads_and_awaited(
         return list(await asyncio.gather(*map(assistant.ask_async, QUESTIONS)))
 
     assert [cited(one)[0] for one in asyncio.run(together())] == [one[0] for one in expected]
+
+
+def test_a_small_change_keeps_most_files_of_the_lexical_index(
+    assistant: Assistant, corpus: Path, tmp_path: Path
+) -> None:
+    """They are linked, not made again, and what is gone is gone from them too."""
+    for number, text in enumerate(SENTENCES):
+        (corpus / f"s{number}.txt").write_text(text)
+    assistant.refresh()
+    before = {path.name for path in (tmp_path / "index").glob("lexical-*/*.idx")}
+    (corpus / "s1.txt").unlink()
+    (corpus / "s2.txt").write_text("A hare crossed the road once.")
+    assistant.refresh()
+    assert before <= {path.name for path in (tmp_path / "index").glob("lexical-*/*.idx")}
+    with assistant._opened().snapshot(to_search=True) as now:
+        index = now._store.lexical(now.catalog)
+        assert index is not None
+        assert len(index) == now.catalog.number("passages")

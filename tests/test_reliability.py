@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import os
-import random
-import shutil
-import signal
 import sqlite3
-import subprocess
 import sys
-import time
 from typing import TYPE_CHECKING
 
 import pytest
 
+from killing import kill_writers
 from qa.assistant import Assistant
 from qa.errors import (
     CatalogDamagedError,
@@ -162,72 +158,11 @@ def test_readers_see_one_state_while_a_writer_changes_it(
         assert "Nobody" in reader.ask(QUESTION).passages[0].citation.quote
 
 
-WRITER = """
-import sys, qa
-corpus, index, cache = sys.argv[1:]
-with qa.Assistant(corpus, index, cache=cache) as assistant:
-    assistant._binding.encoder()
-    print("go", flush=True)
-    assistant.refresh()
-print("done", flush=True)
-"""
-
-
 @posix
-def test_a_kill_at_any_instant_leaves_the_old_index_or_the_new(
-    tmp_path: Path, cache: Path, corpus: Path
-) -> None:
-    """At least 20 kills -9, spread over the time that a refresh takes."""
-    old, new = "The password is swordfish, they said.", "The password is marmalade, they said."
-    filler = "\n\n".join(
-        f"Paragraph {n} of many about nothing in particular." * 3 for n in range(40)
-    )
-    index = tmp_path / "index"
-
-    def write(sentence: str, name: str) -> None:
-        (corpus / "secret.txt").write_text(f"{sentence}\n\n{filler}\n\n{name}\n")
-
-    def state(folder: Path) -> list[str]:
-        with Assistant(corpus, folder, cache=str(cache)) as one, one._opened().snapshot() as now:
-            return sorted(text for _, _, text in now.catalog.texts())
-
-    write(old, "a")
-    with Assistant(corpus, index, cache=str(cache)) as one:
-        one.refresh()
-    chance = random.Random(3)  # noqa: S311 - repeatable, not secret
-    longest = 1.0
-    outcomes = {"old": 0, "new": 0}
-    for attempt in range(22):
-        before = state(index)
-        write(new if attempt % 2 == 0 else old, f"round {attempt}")
-        shutil.copytree(index, tmp_path / "copy")
-        with Assistant(corpus, tmp_path / "copy", cache=str(cache)) as one:
-            one.refresh()
-        after = state(tmp_path / "copy")
-        shutil.rmtree(tmp_path / "copy")
-        with subprocess.Popen(
-            [sys.executable, "-c", WRITER, corpus, index, cache], stdout=subprocess.PIPE, text=True
-        ) as process:
-            assert process.stdout is not None
-            assert process.stdout.readline() == "go\n"
-            started = time.monotonic()
-            time.sleep(chance.random() * longest)
-            process.send_signal(signal.SIGKILL)
-            finished = "done" in process.stdout.read()
-        if finished:
-            longest = max(0.05, min(longest, time.monotonic() - started) * 0.9)
-        found = state(index)
-        assert found in (before, after)
-        outcomes["new" if found == after else "old"] += 1
-        with Assistant(corpus, index, cache=str(cache)) as one:
-            assert one.ask("What is the password?", refresh=False).model
-            answer = one.ask("What is the password?")
-            assert (new if attempt % 2 == 0 else old) in answer.passages[0].citation.quote
-            assert state(index) == after
-        named = {path.name.split("-")[0] for path in index.iterdir()}
-        assert "new" not in named
-        assert len(list(index.glob("lexical-*"))) == 1
-    assert outcomes["old"] >= 3, outcomes
+def test_a_kill_at_any_instant_leaves_the_old_index_or_the_new(tmp_path: Path, cache: Path) -> None:
+    """Kill -9 50 times; `tests/long/kill.py` does it more often."""
+    outcomes = kill_writers(tmp_path / "corpus", tmp_path / "index", cache, times=50, seed=3)
+    assert sum(outcomes.values()) == 50
 
 
 @pytest.mark.parametrize("question", ["", "   \n\t ", "x" * 100_000, "word " * 2000])

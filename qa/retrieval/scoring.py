@@ -86,6 +86,9 @@ def score(query: Query, candidates: Candidates, statistics: Statistics) -> Score
         query: the question.
         candidates: at least one.
         statistics: of the query's unique terms and tokens, in their order.
+
+    Raises:
+        ValueError: more candidates hold a term than the statistics know of.
     """
     first = candidates.first_sentences
     dense = candidates.vectors @ query.vector
@@ -96,6 +99,7 @@ def score(query: Query, candidates: Candidates, statistics: Statistics) -> Score
     total = max(float(weights.sum()), 1e-9)
     held = _held(candidates.terms, query.unique_terms)
     frequencies = candidates.terms.count(held)
+    _require_known(frequencies, statistics.holding_terms)
     words = bm25(frequencies, weights, candidates.lengths, statistics.mean_terms).sum(axis=0)
     covered = weights @ (candidates.parts.count(held) > 0) / total
     covered = np.delete(covered, first + np.arange(len(first)))  # the contexts' shares
@@ -121,11 +125,17 @@ def _held(rows: Ragged, wanted: Sequence[int]) -> NDArray[np.bool_]:
     return np.asarray(rows.values == np.array(wanted, rows.values.dtype)[:, None])
 
 
+def _require_known(frequencies: NDArray[np.int64], holding: NDArray[np.int64]) -> None:
+    if (np.count_nonzero(frequencies, axis=1) > holding).any():
+        raise ValueError("more passages hold a term than are counted")
+
+
 def _tokens(query: Query, candidates: Candidates, statistics: Statistics) -> NDArray[np.float64]:
     """BM25 over the encoder's tokens, which match parts of words and what stemming misses."""
     weights = idf(statistics.passages, statistics.holding_tokens)
     rows = candidates.tokens
     frequencies = rows.count(_held(rows, query.unique_tokens))
+    _require_known(frequencies, statistics.holding_tokens)
     scores = bm25(frequencies, weights, rows.ends - rows.starts, statistics.mean_tokens)
     return np.asarray(scores.sum(axis=0) / max(float(weights.sum()), 1e-9))
 

@@ -1,27 +1,24 @@
-"""The catalog: the SQLite database that is the truth about what is indexed.
+"""The catalog: the SQLite database that is the truth about what is indexed. One commit decides.
 
-One commit decides. Ids of passages are reserved in a commit of their own before they are used,
-so that an id that reached an accelerator just before a crash is never given to another passage.
+What is read for an answer is checked: rows carry sums, and all that refers to a row must find it.
 """
 
 from __future__ import annotations
 
 import json
-from contextlib import contextmanager
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Literal
 
-from qa.errors import CatalogDamagedError
-from qa.reading.corpus import Stamp
-from qa.store.database import connect_to_read, connect_to_write
-from qa.store.failures import REBUILD
-from qa.store.rows import DocumentRow, FileRow, PassageRow, ProblemRow
+from qa.store.checks import MODULUS, check, checked_count, coded_count, meta_check, require
+from qa.store.database import CATALOG, connect_to_read, connect_to_write
+from qa.store.documents import DocumentTables
+from qa.store.rows import PassageRow
 from qa.types import Place, PlaceKind
 
 if TYPE_CHECKING:
     import sqlite3
     from collections import Counter
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     import numpy as np
@@ -30,7 +27,6 @@ if TYPE_CHECKING:
     from qa.encoding.encoder import EncodedPassage
     from qa.retrieval.candidates import Candidates
     from qa.store.rows import NewPassage
-    from qa.types import Document
 
 __all__ = ["Catalog"]
 
@@ -38,13 +34,13 @@ __all__ = ["Catalog"]
 ID_BLOCK = 2**32
 
 
-class Catalog:
+class Catalog(DocumentTables):
     """One connection to the catalog of an index folder."""
 
     def __init__(self, folder: Path, connection: sqlite3.Connection) -> None:
-        self.folder = folder
-        self._db = connection
-        self._notes: dict[str, str] | None = None  # those of the transaction, unless it set some
+        super().__init__(folder, connection)
+        self._meta: dict[str, str] = {}
+        self._file = _file_id(folder / CATALOG)
 
     @classmethod
     def create(cls, folder: Path) -> Catalog:
@@ -60,167 +56,59 @@ class Catalog:
         """Close the connection; an open transaction is rolled back."""
         self._db.close()
 
-    @contextmanager
-    def _sense(self) -> Iterator[None]:
-        """Report rows that no writer of ours can have written."""
-        try:
-            yield
-        except (ValueError, TypeError, OverflowError) as error:
-            raise CatalogDamagedError(
-                f"The catalog of the index {self.folder} is damaged ({error})", hint=REBUILD
-            ) from error
+    def is_current(self) -> bool:
+        """Tell whether the file that is open is still the one of that name."""
+        return self._file == _file_id(self.folder / CATALOG)
 
     # --- transactions -------------------------------------------------------------------
 
     def begin(self, *, write: bool) -> None:
         """Start a transaction; what is read in it is of one moment."""
         self._db.execute("BEGIN IMMEDIATE" if write else "BEGIN")
-        self._notes = dict(self._db.execute("SELECT key, value FROM meta"))
+        self._meta = dict(self._db.execute("SELECT key, value FROM meta"))
+        known = self._meta.pop(_CHECK, None)
+        with self.sense():
+            if (self._meta or known) and known != meta_check(self._meta.items()):
+                raise ValueError("its notes are not what was written")
 
     def commit(self) -> None:
         """End the transaction and keep what it did."""
-        self._notes = None
+        values = (_CHECK, meta_check(self._meta.items()))
+        self._db.execute("REPLACE INTO meta VALUES (?, ?)", values)
         self._db.execute("COMMIT")
 
     def rollback(self) -> None:
         """End the transaction, if one is open, and undo what it did."""
-        self._notes = None
         if self._db.in_transaction:
             self._db.execute("ROLLBACK")
 
     # --- meta ---------------------------------------------------------------------------
 
     def meta(self, key: str, default: str = "") -> str:
-        """Give one entry of the catalog's own notes."""
-        if self._notes is not None:
-            return str(self._notes.get(key, default))
-        row = self._db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
-        return str(row[0]) if row else default
+        """Give one entry of the catalog's own notes, as of the start of the transaction."""
+        return self._meta.get(key, default)
 
     def number(self, key: str) -> int:
         """Give one entry that is a number; 0 where there is none."""
-        with self._sense():
+        with self.sense():
             return int(self.meta(key) or 0)
 
     def set_meta(self, **values: str | int) -> None:
         """Set entries."""
-        self._notes = None
+        self._meta |= {key: str(value) for key, value in values.items()}
         self._db.executemany("REPLACE INTO meta VALUES (?, ?)", values.items())
 
-    def reserve_ids(self) -> tuple[range, range]:
-        """Commit that a block of passage ids is taken; not inside a transaction.
-
-        Returns:
-            The ids that earlier writers reserved and, having crashed, never used; the new ids.
-        """
-        self.begin(write=True)
+    def take_ids(self) -> range:
+        """Give ids for the passages of one refresh; none of them was ever used."""
         first = self.number("next_id") or 1
-        lost = self.number("pending") or first
-        self.set_meta(next_id=first + ID_BLOCK, pending=lost)
-        self.commit()
-        return range(lost, first), range(first, first + ID_BLOCK)
+        self.set_meta(next_id=first + ID_BLOCK)
+        return range(first, first + ID_BLOCK)
 
-    # --- files and documents ------------------------------------------------------------
-
-    def files(self) -> dict[str, FileRow]:
-        """Give all files by path, those that can't be read too."""
-        rows = self._db.execute(
-            "SELECT id, path, sha256, seen_ns, size, mtime_ns, ctime_ns, inode FROM file"
-        )
-        return {r[1]: FileRow(r[0], r[1], r[2], Stamp(*r[4:]), r[3]) for r in rows}
-
-    def put_file(self, path: str, *, sha256: str, stamp: Stamp, seen_ns: int) -> int:
-        """Insert a file, or replace what is known of it; gives its id."""
-        row = self._db.execute(
-            "INSERT INTO file (path, sha256, size, mtime_ns, ctime_ns, inode, seen_ns)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (path) DO UPDATE SET"
-            " sha256 = excluded.sha256, size = excluded.size, mtime_ns = excluded.mtime_ns,"
-            " ctime_ns = excluded.ctime_ns, inode = excluded.inode, seen_ns = excluded.seen_ns"
-            " RETURNING id",
-            (path, sha256, *stamp, seen_ns),
-        ).fetchone()
-        return int(row[0])
-
-    def touch_files(self, stamps: Mapping[str, Stamp], seen_ns: int) -> None:
-        """Note that files were read again and are the same."""
-        self._db.executemany(
-            "UPDATE file SET size = ?, mtime_ns = ?, ctime_ns = ?, inode = ?, seen_ns = ?"
-            " WHERE path = ?",
-            ((*stamp, seen_ns, path) for path, stamp in stamps.items()),
-        )
-
-    def drop_file(self, path: str) -> None:
-        """Delete a file; its documents must be gone already."""
-        self._db.execute("DELETE FROM file WHERE path = ?", (path,))
-
-    def put_document(self, document: Document, file: int) -> int:
-        """Insert a document of a file; gives its id."""
-        from qa.reading.dates import day
-
-        row = self._db.execute(
-            "INSERT INTO document (file, path, format, encoding, day, metadata)"
-            " VALUES (?, ?, ?, ?, ?, ?) RETURNING id",
-            (
-                file,
-                document.id,
-                document.format,
-                document.encoding,
-                day(document.metadata.get("date", "")),
-                json.dumps(dict(document.metadata), ensure_ascii=False),
-            ),
-        ).fetchone()
-        if not document.encoding:  # the text is no part of the file, so it is kept
-            self._db.execute("INSERT INTO extract VALUES (?, ?)", (row[0], document.text))
-        return int(row[0])
-
-    def put_problem(self, path: str, file: int, reason: str) -> None:
-        """Note that a document of a file can't be read."""
-        self._db.execute("INSERT INTO problem VALUES (?, ?, ?)", (path, file, reason))
-
-    def drop_documents(self, file: str) -> None:
-        """Delete what is known of a file's documents; their passages must be gone already."""
-        of_file = "file = (SELECT id FROM file WHERE path = ?)"
-        self._db.execute(
-            f"DELETE FROM extract WHERE document IN (SELECT id FROM document WHERE {of_file})",
-            (file,),
-        )
-        self._db.execute(f"DELETE FROM document WHERE {of_file}", (file,))
-        self._db.execute(f"DELETE FROM problem WHERE {of_file}", (file,))
-
-    def documents_by_id(self, ids: Iterable[int]) -> dict[int, DocumentRow]:
-        """Give some documents by id."""
-        rows = (self._db.execute(_DOCUMENT, (one,)).fetchone() for one in set(ids))
-        with self._sense():
-            return {row[0]: _document(row) for row in rows if row}
-
-    def count_documents(self) -> int:
-        """Count the documents that could be read."""
-        return int(self._db.execute("SELECT count(*) FROM document").fetchone()[0])
-
-    def extract(self, document: int) -> str | None:
-        """Give the text of a document of a converted format; None where there is none."""
-        row = self._db.execute("SELECT text FROM extract WHERE document = ?", (document,))
-        found = row.fetchone()
-        return str(found[0]) if found else None
-
-    def problems(self) -> list[ProblemRow]:
-        """Give the documents that could not be read, by path."""
-        rows = self._db.execute(
-            "SELECT problem.path, file.path, reason FROM problem JOIN file ON file.id = file"
-            " ORDER BY problem.path"
-        )
-        return [ProblemRow(*row) for row in rows]
-
-    def described(self) -> Iterator[tuple[int, str, str, str]]:
-        """Give `(id, path, day, metadata as JSON)` of all documents.
-
-        The day is that of the document's own date; where it has none, of the file's last change.
-        """
-        return self._db.execute(
-            "SELECT document.id, document.path,"
-            " CASE day WHEN '' THEN coalesce(date(mtime_ns / 1000000000, 'unixepoch'), '')"
-            " ELSE day END, metadata FROM document JOIN file ON file.id = file"
-        )
+    def clear(self) -> None:
+        """Delete all documents and passages, whatever state their rows are in."""
+        for table in ("passage", "extract", "document", "problem", "file", *_COUNTED, "dead"):
+            self._db.execute(f"DELETE FROM {table}")
+        self.set_meta(passages=0, total_terms=0, total_tokens=0, vectors="", lexical="")
 
     # --- passages -----------------------------------------------------------------------
 
@@ -230,71 +118,78 @@ class Catalog:
 
         row = new.row
         vector, sentences, tokens = pack_encoded(new.encoded)
+        scored = (sentences, new.terms.length, *pack_terms(new.terms), tokens)
+        spans = pack_spans(row.spans)
+        places = json.dumps(row.places) if row.places else ""
+        cited = (row.end, json.dumps(row.heading_path), places, row.context, row.text, spans)
         self._db.execute(
-            "INSERT INTO passage VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO passage VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
-                row.id,
-                row.document,
-                row.start,
-                vector,
-                sentences,
-                new.terms.length,
-                *pack_terms(new.terms),
-                tokens,
-                row.end,
-                json.dumps(row.heading_path),
-                json.dumps(row.places) if row.places else "",
-                row.context,
-                row.text,
-                pack_spans(row.spans),
+                *(row.id, row.document, row.start, vector),
+                check(row.id, vector),
+                check(row.id, row.document, row.start, *scored),
+                *scored,
+                *cited,
                 new.digest,
+                check(row.id, row.document, row.start, *cited),
             ),
         )
 
     def passages(self, ids: Iterable[int]) -> list[PassageRow]:
-        """Give those of the passages that exist, in the order of `ids`, each once."""
+        """Give passages, in the order of `ids`, each once."""
         query = _PASSAGE + " WHERE id = ?"
-        rows = (self._db.execute(query, (one,)).fetchone() for one in dict.fromkeys(ids))
-        with self._sense():
-            return [_passage(row) for row in rows if row]
+        with self.sense():
+            return [
+                _passage(one, self._db.execute(query, (one,)).fetchone())
+                for one in dict.fromkeys(ids)
+            ]
 
     def candidates(self, ids: Iterable[int], dimension: int) -> Candidates:
-        """Give those of the passages that exist, with their documents, by path and place."""
+        """Give passages, with their documents, by path and place."""
         from qa.store.packing import unpack_candidates
 
         query = (
-            "SELECT path, start, passage.id, vector, sentences, length, terms, counts, tokens"
-            " FROM passage JOIN document ON document.id = document"
-            " WHERE passage.id IN (SELECT value FROM json_each(?))"
+            "SELECT path, start, passage.id, vector, sentences, length, terms, counts, tokens,"
+            " document, vector_sum, scored_sum FROM passage JOIN document"
+            " ON document.id = document WHERE passage.id IN (SELECT value FROM json_each(?))"
         )
-        rows = self._db.execute(query, (json.dumps(list(ids)),)).fetchall()
-        with self._sense():
+        wanted = list(set(ids))
+        rows = self._db.execute(query, (json.dumps(wanted),)).fetchall()
+        with self.sense():
+            if len(rows) != len(wanted):
+                raise ValueError("it lacks passages that were indexed")
+            for _, start, one, vector, *scored, document, vector_sum, scored_sum in rows:
+                require(one, vector_sum, check(one, vector))
+                require(one, scored_sum, check(one, document, start, *scored))
             rows.sort(key=itemgetter(0, 1))
-            return unpack_candidates(rows, dimension)
+            return unpack_candidates([row[:9] for row in rows], dimension)
 
     def encoded(self, digest: bytes) -> EncodedPassage | None:
         """Give what encoding a passage of that digest gave, if there is one."""
         from qa.store.packing import unpack_encoded
 
-        query = "SELECT vector, sentences, tokens FROM passage WHERE digest = ? LIMIT 1"
+        query = _SCORED + " WHERE digest = ? LIMIT 1"
         row = self._db.execute(query, (digest,)).fetchone()
-        with self._sense():
-            return unpack_encoded(*row) if row else None
+        with self.sense():
+            return unpack_encoded(*_checked_scored(row)) if row else None
 
     def texts(self, first: int = 0) -> Iterator[tuple[int, str, str]]:
         """Give `(id, context, text)` of the passages from id `first` on."""
-        query = "SELECT id, context, text FROM passage WHERE id >= ? ORDER BY id"
-        return self._db.execute(query, (first,))
+        for row in self._db.execute(_PASSAGE + " WHERE id >= ? ORDER BY id", (first,)):
+            with self.sense():
+                passage = _passage(row[0], row)
+            yield passage.id, passage.context, passage.text
 
     def vectors(self, *, after: int = 0) -> Iterator[tuple[int, NDArray[np.float32]]]:
         """Give `(id, vector [d])` of the passages with an id over `after`, by id."""
         from qa.store.packing import unpack_vector
 
-        rows = self._db.execute("SELECT id, vector FROM passage WHERE id > ? ORDER BY id", (after,))
-        for row in rows:
-            with self._sense():
-                vector = unpack_vector(row[1])
-            yield row[0], vector
+        query = "SELECT id, vector, vector_sum FROM passage WHERE id > ? ORDER BY id"
+        for one, packed, vector_sum in self._db.execute(query, (after,)):
+            with self.sense():
+                require(one, vector_sum, check(one, packed))
+                vector = unpack_vector(packed)
+            yield one, vector
 
     def count_after(self, last: int) -> int:
         """Count the passages with an id over `last`."""
@@ -309,34 +204,31 @@ class Catalog:
         )
         return [row[0] for row in rows]
 
-    def drop_passages(self, file: str) -> Iterator[tuple[int, bytes, bytes]]:
-        """Delete the passages of a file and mark them dead; gives `(length, terms, tokens)`."""
-        gone = self._db.execute(
-            "DELETE FROM passage WHERE document IN (SELECT id FROM document WHERE file ="
-            " (SELECT id FROM file WHERE path = ?)) RETURNING id, length, terms, tokens",
-            (file,),
-        ).fetchall()
-        self._db.executemany("INSERT INTO dead VALUES (?, 1, 1)", ((row[0],) for row in gone))
-        return (row[1:] for row in gone)
+    def drop_passages(self, file: str) -> list[tuple[int, int, bytes, bytes]]:
+        """Delete the passages of a file and mark them dead.
+
+        Returns:
+            `(id, length, terms, tokens)` of each.
+        """
+        of_file = (
+            " WHERE document IN (SELECT id FROM document WHERE file ="
+            " (SELECT id FROM file WHERE path = ?))"
+        )
+        rows = self._db.execute(_SCORED + of_file, (file,)).fetchall()
+        with self.sense():
+            for row in rows:
+                _checked_scored(row)
+        self._db.executemany("DELETE FROM passage WHERE id = ?", ((row[0],) for row in rows))
+        self._db.executemany("INSERT INTO dead VALUES (?)", ((row[0],) for row in rows))
+        return [(one, length, terms, tokens) for one, *_, length, terms, _, tokens, _, _ in rows]
 
     def dead(self) -> list[int]:
         """Give the ids that the vectors' file may still hold though they are gone."""
-        rows = self._db.execute("SELECT id FROM dead WHERE in_vectors ORDER BY id")
-        return [row[0] for row in rows]
-
-    def dead_in_lexical(self) -> list[int]:
-        """Give the ids that the lexical index may still hold though they are gone."""
-        return [row[0] for row in self._db.execute("SELECT id FROM dead WHERE in_lexical")]
-
-    def note_purged(self, ids: Iterable[int]) -> None:
-        """Note that the lexical index no longer holds these ids."""
-        self._db.executemany("UPDATE dead SET in_lexical = 0 WHERE id = ?", ((one,) for one in ids))
-        self._db.execute("DELETE FROM dead WHERE NOT in_lexical AND NOT in_vectors")
+        return [row[0] for row in self._db.execute("SELECT id FROM dead ORDER BY id")]
 
     def forget_dead(self) -> None:
         """Note that the vectors' file was made anew without them."""
-        self._db.execute("UPDATE dead SET in_vectors = 0")
-        self._db.execute("DELETE FROM dead WHERE NOT in_lexical")
+        self._db.execute("DELETE FROM dead")
 
     # --- terms and tokens ---------------------------------------------------------------
 
@@ -344,38 +236,90 @@ class Catalog:
         """Add to the number of passages that hold each id (subtract with negative counts)."""
         self._db.executemany(
             f"INSERT INTO {table} VALUES (?, ?)"
-            " ON CONFLICT (id) DO UPDATE SET passages = passages + excluded.passages",
-            counts.items(),
+            " ON CONFLICT (id) DO UPDATE SET passages = passages + ?",
+            (
+                (one, coded_count(one, count), count * MODULUS)
+                for one, count in counts.items()
+                if count
+            ),
         )
-        fewer = ((one,) for one, count in counts.items() if count < 0)
-        self._db.executemany(f"DELETE FROM {table} WHERE id = ? AND passages = 0", fewer)
+        fewer = ((one, MODULUS) for one, count in counts.items() if count < 0)
+        self._db.executemany(f"DELETE FROM {table} WHERE id = ? AND passages < ?", fewer)
 
     def passages_with(self, table: Literal["term", "token"], ids: Iterable[int]) -> list[int]:
         """Count the passages that hold each of the ids."""
         query = (
-            f"SELECT passages FROM json_each(?) LEFT JOIN {table} ON {table}.id = value"
+            f"SELECT value, passages FROM json_each(?) LEFT JOIN {table} ON {table}.id = value"
             " ORDER BY json_each.key"
         )
         rows = self._db.execute(query, (json.dumps(list(ids)),))
-        return [max(0, row[0] or 0) for row in rows]
+        with self.sense():
+            return [0 if coded is None else checked_count(one, coded) for one, coded in rows]
+
+    # --- all of it ----------------------------------------------------------------------
+
+    def check_structure(self) -> list[str]:
+        """Have SQLite check every page and index; gives what is wrong, a line each."""
+        rows = self._db.execute("PRAGMA integrity_check").fetchall()
+        return [f"The catalog is damaged: {row[0]}" for row in rows if row[0] != "ok"]
+
+    def check_rows(self) -> list[str]:
+        """Compare every row with its sums, and the counts with the rows; gives what is wrong."""
+        from collections import Counter
+
+        from qa.store.packing import unpack_ids
+
+        terms: Counter[int] = Counter()
+        tokens: Counter[int] = Counter()
+        wrong: list[str] = []
+        with self.sense():
+            self.check_documents()
+            passages = 0
+            for row in self._db.execute(_SCORED):
+                _checked_scored(row)
+                of_terms, _, of_tokens = unpack_ids(row[6], row[8])
+                terms.update(of_terms)
+                tokens.update(of_tokens)
+                passages += 1
+            for _ in self.texts():
+                pass
+            for table, counts in (("term", terms), ("token", tokens)):
+                rows = self._db.execute(f"SELECT id, passages FROM {table}")
+                if {one: checked_count(one, coded) for one, coded in rows} != counts:
+                    wrong.append(f"The catalog is damaged: a {table} is counted wrongly")
+            if passages != self.number("passages"):
+                wrong.append("The catalog is damaged: it lacks passages that were indexed")
+        return wrong
 
 
-_DOCUMENT = (
-    "SELECT document.id, document.path, format, encoding, file.path, sha256, metadata"
-    " FROM document JOIN file ON file.id = file WHERE document.id = ?"
+_CHECK = "check"
+_COUNTED = ("term", "token")
+_PASSAGE = (
+    "SELECT id, document, start, end, headings, places, context, text, spans, cited_sum"
+    " FROM passage"
 )
-_PASSAGE = "SELECT id, document, start, end, headings, places, context, text, spans FROM passage"
+_SCORED = (
+    "SELECT id, document, start, vector, sentences, length, terms, counts, tokens, vector_sum,"
+    " scored_sum FROM passage"
+)
 
 
-def _document(row: tuple[Any, ...]) -> DocumentRow:
-    number, path, kind, encoding, file, sha256, metadata = row
-    return DocumentRow(number, path, kind, encoding, file, sha256, json.loads(metadata))
+def _file_id(path: Path) -> tuple[int, int]:
+    try:
+        status = path.stat()
+    except OSError:
+        return 0, 0
+    return status.st_dev, status.st_ino
 
 
-def _passage(row: tuple[Any, ...]) -> PassageRow:
+def _passage(one: int, row: tuple[Any, ...] | None) -> PassageRow:
     from qa.store.packing import unpack_spans
 
-    id_, document, start, end, headings, places, context, text, spans = row
+    if row is None:
+        raise ValueError(f"it lacks passage {one}")
+    id_, document, start, *cited, cited_sum = row
+    require(one, cited_sum, check(one, document, start, *cited))
+    end, headings, places, context, text, spans = cited
     inside = unpack_spans(spans)
     if any(not start <= span.start < span.end <= end for span in inside):
         raise ValueError(f"passage {id_} has sentences outside itself")
@@ -385,3 +329,10 @@ def _passage(row: tuple[Any, ...]) -> PassageRow:
         for at, kind, value in (json.loads(places) if places else ())
     )
     return PassageRow(id_, document, start, end, path, found, context, text, inside)
+
+
+def _checked_scored(row: tuple[Any, ...]) -> tuple[bytes, bytes, bytes]:
+    one, document, start, vector, *scored, vector_sum, scored_sum = row
+    require(one, vector_sum, check(one, vector))
+    require(one, scored_sum, check(one, document, start, *scored))
+    return vector, scored[0], scored[-1]

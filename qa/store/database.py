@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 from qa.errors import ForeignIndexError, IndexMissingError
 from qa.store.failures import REBUILD
 from qa.store.schema import SCHEMA
+from qa.store.seals import make_folder
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["CATALOG", "check_format", "connect_to_read", "connect_to_write"]
+__all__ = ["CATALOG", "check_format", "connect_to_read", "connect_to_write", "has_tables"]
 
 APPLICATION = 0x7161_6361  # "qaca", in the header of the file
 FORMAT = 3
@@ -25,11 +26,11 @@ def connect_to_write(folder: Path) -> sqlite3.Connection:
     Raises:
         ForeignIndexError: another program's database, or another format version.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     db = sqlite3.connect(folder / CATALOG, isolation_level=None, check_same_thread=False)
     try:
         db.execute("PRAGMA busy_timeout = 10000")
-        if not db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+        if not has_tables(db):
             # A passage with its vectors takes about 6 KB; in small pages it lies in pieces.
             db.execute("PRAGMA page_size = 16384")
             db.execute("PRAGMA journal_mode = WAL")
@@ -52,7 +53,7 @@ def connect_to_read(folder: Path) -> sqlite3.Connection:
     """
     path = folder / CATALOG
     if not path.is_file() or path.stat().st_size == 0:
-        raise IndexMissingError(f"There is no index at {folder}", hint="Build it with `qa index`.")
+        raise _missing(folder)
     uri = path.resolve().as_uri()
     try:
         return _reading(folder, f"{uri}?mode=ro")
@@ -61,7 +62,9 @@ def connect_to_read(folder: Path) -> sqlite3.Connection:
         # no writer left a log behind, the file is whole by itself.
         log = path.with_name(f"{CATALOG}-wal")
         codes = {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY}
-        if error.sqlite_errorcode & 0xFF not in codes or (log.exists() and log.stat().st_size):
+        if getattr(error, "sqlite_errorcode", 0) & 0xFF not in codes or (
+            log.exists() and log.stat().st_size
+        ):
             raise
         return _reading(folder, f"{uri}?mode=ro&immutable=1")
 
@@ -70,11 +73,29 @@ def _reading(folder: Path, uri: str) -> sqlite3.Connection:
     db = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False)
     try:
         db.execute("PRAGMA busy_timeout = 10000")
+        if not has_tables(db):  # its first writer died
+            raise _missing(folder)
         check_format(folder, db)
     except BaseException:
         db.close()
         raise
     return db
+
+
+def _missing(folder: Path) -> IndexMissingError:
+    return IndexMissingError(f"There is no index at {folder}", hint="Build it with `qa index`.")
+
+
+def has_tables(db: sqlite3.Connection) -> bool:
+    """Tell whether the database holds anything; one that does not is nobody's.
+
+    Raises:
+        sqlite3.DatabaseError: the tables' definitions, which this reads first, are damaged.
+    """
+    try:
+        return bool(db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0])
+    except UnicodeDecodeError as error:  # Python's, of SQLite's message that quotes the damage
+        raise sqlite3.DatabaseError("the definitions of its tables are no text") from error
 
 
 def check_format(folder: Path, db: sqlite3.Connection) -> None:

@@ -1,4 +1,4 @@
-"""Whether a catalog can go on being used, or must give way to a new one."""
+"""Whether an index is what was written, and whether its catalog can go on being used."""
 
 from __future__ import annotations
 
@@ -7,16 +7,19 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 from qa.errors import ForeignIndexError
-from qa.store.database import CATALOG, check_format
+from qa.store.checks import meta_check
+from qa.store.database import CATALOG, check_format, has_tables
 from qa.store.schema import SCHEMA
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["is_healthy"]
+    from qa.store.catalog import Catalog
+
+__all__ = ["check_integrity", "is_healthy"]
 
 _DAMAGE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR}
-_NUMBERS = ("passages", "total_terms", "total_tokens", "changes", "next_id", "pending")
+_NUMBERS = ("passages", "total_terms", "total_tokens", "changes", "next_id")
 
 
 def is_healthy(folder: Path) -> bool:
@@ -32,7 +35,7 @@ def is_healthy(folder: Path) -> bool:
         return True
     try:
         with closing(sqlite3.connect(folder / CATALOG)) as db:
-            if not db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+            if not has_tables(db):
                 return True
             check_format(folder, db)
             rows = db.execute("SELECT sql FROM sqlite_master WHERE sql NOT NULL")
@@ -40,13 +43,63 @@ def is_healthy(folder: Path) -> bool:
             meta = dict(db.execute("SELECT key, value FROM meta"))
             checked = db.execute("PRAGMA quick_check").fetchone()[0]
     except sqlite3.DatabaseError as error:
-        if error.sqlite_errorcode & 0xFF in _DAMAGE:
+        # One that can't decode a text has no code.
+        if getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF in _DAMAGE:
             return False
         raise
     except ForeignIndexError as error:
         if error.ours:
             return False
         raise
+    known = meta.pop("check", None)
+    if (meta or known) and known != meta_check(meta.items()):
+        return False
     wanted = {" ".join(one.split()) for one in SCHEMA.split(";") if one.strip()}
     numbers = all((meta.get(key) or "0").isdecimal() for key in _NUMBERS)
     return tables == wanted and checked == "ok" and numbers
+
+
+def check_integrity(folder: Path) -> list[str]:
+    """Read all of an index and compare it with what was written; this takes a while.
+
+    Returns:
+        What is wrong, a sentence each; nothing where all is well.
+
+    Raises:
+        IndexMissingError: there is no index.
+        ForeignIndexError: it is another program's database, or of another format version.
+        StorageError: the disk refuses.
+    """
+    from qa.errors import CatalogDamagedError
+    from qa.store.catalog import Catalog
+    from qa.store.failures import storage_failures
+
+    wrong: list[str] = []
+    try:
+        with storage_failures(folder):
+            catalog = Catalog.open(folder)
+            try:
+                catalog.begin(write=False)
+                wrong += catalog.check_structure()
+                wrong += catalog.check_rows()
+                wrong += _wrong_files(folder, catalog)
+            finally:
+                catalog.close()
+    except CatalogDamagedError as error:
+        wrong.append(str(error))
+    return wrong
+
+
+def _wrong_files(folder: Path, catalog: Catalog) -> list[str]:
+    from qa.store.vectors import is_whole
+    from qa.store.writing import lexical_folder, vectors_notes
+
+    if not catalog.number("passages"):
+        return []
+    wrong = []
+    notes = vectors_notes(catalog.meta("vectors"))
+    if notes is None or not is_whole(folder, *notes):
+        wrong.append("The files of vectors are not those that were written")
+    if lexical_folder(folder, catalog.meta("lexical")) is None:
+        wrong.append("The lexical index is not the one that was written")
+    return wrong

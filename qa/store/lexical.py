@@ -1,28 +1,34 @@
 """The lexical accelerator: a tantivy index of passages by their stemmed terms.
 
-It may hold passages that are gone from the catalog; whoever searches joins with the catalog.
+The only module that imports tantivy. A folder of it is never changed once the catalog names it: the
+next one is made beside, of links to the files that stay the same and of new ones.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import re
+import shutil
+from contextlib import contextmanager
 from functools import cache
 from typing import TYPE_CHECKING
 
 import tantivy
 
 from qa.retrieval.terms import analyser
+from qa.store.seals import sync, sync_folder
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
-__all__ = ["LexicalDamagedError", "LexicalIndex", "is_complete"]
+__all__ = ["LexicalDamagedError", "LexicalIndex", "build", "files_of", "grow"]
 
 _ANALYSER = "qa"
 _ID, _TEXT = "id", "text"
 _HEAP = 64 * 1024 * 1024  # bytes that the writer may use before it spills
+_META = "meta.json"  # names the segments
 _PARTS = ("fast", "fieldnorm", "idx", "pos", "store", "term")  # the files of a segment
 
 
@@ -39,36 +45,24 @@ def _schema() -> tantivy.Schema:
 
 
 class LexicalIndex:
-    """A tantivy index in a folder of its own, or in memory."""
+    """A tantivy index, opened."""
 
     def __init__(self, folder: Path | None) -> None:
-        """Open the index, or make an empty one.
+        """Open the index in a folder, or make an empty one there; None means in memory.
 
         Raises:
             LexicalDamagedError: the files are there but can't be read.
         """
-        try:
-            if folder is not None:
-                folder.mkdir(parents=True, exist_ok=True)
+        with _failures():
             self._index = tantivy.Index(_schema(), str(folder) if folder else None)
             self._index.register_tokenizer(_ANALYSER, analyser())
             # Reloading is ours to do; otherwise a thread watches the folder.
             self._index.config_reader("manual")
             self._searcher = self._index.searcher()
-        except ValueError as error:
-            raise LexicalDamagedError(str(error)) from error
-        except BaseException as error:
-            raise _unless_panic(error) from error
 
-    @property
-    def size(self) -> int:
-        """How many passages it holds, those that are gone from the catalog included."""
-        return self._searcher.num_docs
-
-    def reload(self) -> None:
-        """Take up what has been committed since."""
-        self._index.reload()
-        self._searcher = self._index.searcher()
+    def __len__(self) -> int:
+        """Count the passages."""
+        return int(self._searcher.num_docs)
 
     def search(self, terms: Sequence[str], k: int) -> list[int]:
         """Give the ids of at most `k` passages that hold any of the terms, best BM25 first.
@@ -82,40 +76,25 @@ class LexicalIndex:
         ]
         if not wanted or k < 1:
             return []
-        try:
+        with _failures():
             found = self._searcher.search(tantivy.Query.boolean_query(wanted), k, count=False)
             addresses = [address for _, address in found.hits]
             ids = self._searcher.fast_field_values(_ID, addresses)
             return [int(one) for one in ids if one is not None]
-        except ValueError as error:
-            raise LexicalDamagedError(str(error)) from error
-        except BaseException as error:
-            raise _unless_panic(error) from error
 
-    def write(
-        self,
-        *,
-        add: Iterable[tuple[int, str]],
-        delete: Iterable[int] = (),
-        delete_range: range = range(0),
-    ) -> None:
-        """Delete passages by id and by range of ids, add `(id, text)`, and commit.
+    def write(self, *, add: Iterable[tuple[int, str]], delete: Iterable[int] = ()) -> None:
+        """Delete passages by id, add `(id, text)`, and commit.
 
         Raises:
             LexicalDamagedError: the files can't be read.
             OSError: the disk is full or refuses.
         """
-        try:
+        with _failures():
             writer = self._index.writer(_HEAP, 1)
             try:
-                for one in delete:
-                    writer.delete_documents_by_term(_ID, one)
-                if delete_range:
-                    kind = tantivy.FieldType.Unsigned
-                    ends = (delete_range.start, delete_range.stop - 1)
-                    writer.delete_documents_by_query(
-                        tantivy.Query.range_query(_schema(), _ID, kind, *ends)
-                    )
+                for one in delete:  # by query: by term, tantivy 0.27 passes over numbers
+                    query = tantivy.Query.term_query(_schema(), _ID, one)
+                    writer.delete_documents_by_query(query)
                 for one, text in add:
                     document = tantivy.Document()
                     document.add_unsigned(_ID, one)
@@ -124,29 +103,86 @@ class LexicalIndex:
                 writer.commit()
             finally:
                 writer.wait_merging_threads()
-            self.reload()
-        except ValueError as error:
-            # tantivy reports what the system does to it in words.
-            if (code := re.search(r"os error (\d+)", str(error))) is not None:
-                raise OSError(int(code[1]), str(error)) from error
-            raise LexicalDamagedError(str(error)) from error
-        except BaseException as error:
-            raise _unless_panic(error) from error
+            self._index.reload()
+            self._searcher = self._index.searcher()
 
 
-def is_complete(folder: Path) -> bool:
-    """Tell whether every segment's files are there; some are missed only when searching."""
+def build(folder: Path, texts: Iterable[tuple[int, str]]) -> int:
+    """Make a folder of `(id, text)`; gives how many passages it holds.
+
+    Raises:
+        OSError: the disk is full or refuses.
+    """
+    shutil.rmtree(folder, ignore_errors=True)  # of a writer that did not finish
+    folder.mkdir()
+    return _fill(folder, (), texts)
+
+
+def grow(old: Path, folder: Path, *, delete: Iterable[int], add: Iterable[tuple[int, str]]) -> int:
+    """Make a folder that holds what `old` holds, changed; gives how many passages that are.
+
+    Raises:
+        LexicalDamagedError: the old files can't be read.
+        OSError: the disk is full or refuses.
+    """
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    for path in files_of(old):
+        try:
+            os.link(path, folder / path.name)
+        except OSError:  # a file system without links
+            shutil.copyfile(path, folder / path.name)
+            sync(folder / path.name)
+    return _fill(folder, delete, add)
+
+
+def files_of(folder: Path) -> list[Path]:
+    """List the files that searching needs, from what `meta.json` names.
+
+    Raises:
+        LexicalDamagedError: it can't be read.
+    """
     try:
-        segments = json.loads((folder / "meta.json").read_text("utf-8"))["segments"]
-        names = [str(segment["segment_id"]).replace("-", "") for segment in segments]
-        there = {path.name for path in folder.iterdir()}
-    except (OSError, ValueError, KeyError, TypeError):
-        return False
-    return all(f"{name}.{part}" in there for name in names for part in _PARTS)
+        segments = json.loads((folder / _META).read_text("utf-8"))["segments"]
+        names = [_META]
+        for segment in segments:
+            name = str(segment["segment_id"]).replace("-", "")
+            names += [f"{name}.{part}" for part in _PARTS]
+            if segment["deletes"]:
+                names.append(f"{name}.{segment['deletes']['opstamp']:d}.del")
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise LexicalDamagedError(f"{folder / _META} can't be read ({error})") from error
+    if not all(_NAME.fullmatch(name) for name in names):
+        raise LexicalDamagedError(f"{folder / _META} names files that are not tantivy's")
+    return [folder / name for name in names]
 
 
-def _unless_panic(error: BaseException) -> BaseException:
-    """A panic in tantivy is an error like others; a keyboard interrupt is not."""
-    if type(error).__name__ == "PanicException":
-        return LexicalDamagedError(str(error))
-    return error
+_NAME = re.compile(rf"{re.escape(_META)}|[0-9a-f]{{32}}\.(?:{'|'.join(_PARTS)}|\d+\.del)")
+
+
+def _fill(folder: Path, delete: Iterable[int], add: Iterable[tuple[int, str]]) -> int:
+    index = LexicalIndex(folder)
+    index.write(delete=delete, add=add)
+    needed = set(files_of(folder))
+    for path in folder.iterdir():
+        if path not in needed:  # merged into others, or a lock
+            path.unlink()
+    sync_folder(folder)
+    return len(index)
+
+
+@contextmanager
+def _failures() -> Iterator[None]:
+    """Tell apart what the disk does to tantivy and what is wrong with its files."""
+    try:
+        yield
+    except ValueError as error:
+        # tantivy reports what the system does to it in words.
+        if (code := re.search(r"os error (\d+)", str(error))) is not None:
+            raise OSError(int(code[1]), str(error)) from error
+        raise LexicalDamagedError(str(error)) from error
+    except BaseException as error:
+        # A panic in tantivy is an error like others; a keyboard interrupt is not.
+        if type(error).__name__ == "PanicException":
+            raise LexicalDamagedError(str(error)) from error
+        raise

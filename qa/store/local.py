@@ -17,8 +17,17 @@ from qa.store.database import CATALOG
 from qa.store.failures import storage_failures
 from qa.store.health import is_healthy
 from qa.store.lexical import LexicalDamagedError, LexicalIndex
+from qa.store.seals import make_folder
 from qa.store.vectors import VectorIndex, VectorsDamagedError
-from qa.store.writing import DERIVED, Writing, lexical_texts, open_lexical, vectors_notes
+from qa.store.writing import (
+    DERIVED,
+    Writing,
+    lexical_texts,
+    open_lexical,
+    sweep,
+    unnamed,
+    vectors_notes,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -52,6 +61,7 @@ class LocalStore:
         self._catalog: Catalog | None = None
         self._vectors: tuple[str, VectorIndex | None] = ("", None)
         self._lexical: tuple[str, LexicalIndex | None] = ("", None)
+        self._lexical_in_memory: tuple[str, LexicalIndex | None] = ("", None)
         self._in_use = threading.RLock()
 
     def close(self) -> None:
@@ -61,21 +71,35 @@ class LocalStore:
                 self._catalog.close()
             self._catalog = None
             self._vectors, self._lexical = ("", None), ("", None)
+            self._lexical_in_memory = ("", None)
 
     @contextmanager
-    def snapshot(self) -> Iterator[Snapshot]:
+    def snapshot(self, *, to_search: bool = False) -> Iterator[Snapshot]:
         """Read the index as it is at one moment; one thread of a store at a time.
+
+        Args:
+            to_search: open both accelerators now. A writer may remove them between the moment
+                and that; then the moment is a later one.
 
         Raises:
             IndexMissingError: there is no index.
             IndexUnusableError: it can't be read.
         """
         with self._in_use, storage_failures(self.folder):
+            if self._catalog is not None and not self._catalog.is_current():
+                self.close()
             if self._catalog is None:
                 self._catalog = Catalog.open(self.folder)
-            self._catalog.begin(write=False)
+            snapshot = Snapshot(self, self._catalog)
             try:
-                yield Snapshot(self, self._catalog)
+                self._catalog.begin(write=False)
+                while to_search and not snapshot.is_sound():
+                    changes = self._catalog.number("changes")
+                    self._catalog.rollback()
+                    self._catalog.begin(write=False)
+                    if self._catalog.number("changes") == changes:
+                        break  # they are damaged; the catalog answers alone
+                yield snapshot
             finally:
                 self._catalog.rollback()
 
@@ -95,6 +119,7 @@ class LocalStore:
             self.close()
             catalog = self._catalog_for_writing(anew=anew)
             try:
+                catalog.begin(write=True)
                 writing = Writing(self.folder, catalog)
                 yield writing
                 writing.commit()
@@ -102,8 +127,8 @@ class LocalStore:
                 catalog.rollback()
                 catalog.close()
 
-    def touch(self, stamps: Mapping[str, Stamp], seen_ns: int) -> None:
-        """Note that files are the same, so that they need not be read next time.
+    def tidy(self, stamps: Mapping[str, Stamp], seen_ns: int) -> None:
+        """Note that files are the same, and remove what a writer that died has left.
 
         A help, not a duty: where it can't be done now, it is left undone.
         """
@@ -115,6 +140,7 @@ class LocalStore:
                     catalog.begin(write=True)
                     catalog.touch_files(stamps, seen_ns)
                     catalog.commit()
+                    sweep(self.folder, catalog)
                 finally:
                     catalog.close()
 
@@ -130,7 +156,7 @@ class LocalStore:
         from filelock import FileLock, Timeout
 
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
+            make_folder(self.folder)
             lock = FileLock(self.folder / LOCK)
             try:
                 lock.acquire(timeout=0)
@@ -158,31 +184,32 @@ class LocalStore:
     def vectors(self, catalog: Catalog) -> tuple[VectorIndex | None, int]:
         """Give the opened vectors and the last id in them; (None, 0) where they are no use."""
         described = catalog.meta("vectors")
+        notes = vectors_notes(described)
         key = f"{described} {catalog.number('changes')}"
-        if self._vectors[0] != key:
+        if self._vectors[0] != key or self._vectors[1] is None:
             index = None
-            if notes := vectors_notes(described):
+            if notes:
                 with suppress(VectorsDamagedError):
                     index = VectorIndex(self.folder, *notes, catalog.dead())
             self._vectors = (key, index)
         opened = self._vectors[1]
-        notes = vectors_notes(described)
-        return opened, notes[1].last_id if opened and notes else 0
+        return opened, notes[1].last_id if opened is not None and notes else 0
 
     def lexical(self, catalog: Catalog) -> LexicalIndex | None:
         """Give the opened lexical index; None where it is no use."""
-        name = catalog.meta("lexical")
-        key = f"{name} {catalog.number('changes')}"
-        if self._lexical[0] != key:
-            self._lexical = (key, open_lexical(self.folder, name, catalog.number("passages")))
+        key = catalog.meta("lexical")
+        if self._lexical[0] != key or self._lexical[1] is None:
+            self._lexical = (key, open_lexical(self.folder, key))
         return self._lexical[1]
 
     def lexical_in_memory(self, catalog: Catalog) -> LexicalIndex:
         """Make the lexical index anew, for this process only."""
-        self._tell(f"The lexical index in {self.folder} is damaged; working from the catalog.")
-        index = LexicalIndex(None)
-        index.write(add=lexical_texts(catalog))
-        self._lexical = (self._lexical[0], index)
+        key, index = str(catalog.number("changes")), self._lexical_in_memory[1]
+        if index is None or self._lexical_in_memory[0] != key:
+            self._tell(f"The lexical index in {self.folder} is damaged; working from the catalog.")
+            index = LexicalIndex(None)
+            index.write(add=lexical_texts(catalog))
+            self._lexical_in_memory = (key, index)
         return index
 
 
@@ -223,6 +250,10 @@ class Snapshot:
         """Give the ids, ascending, of the passages of the documents that pass a filter."""
         return self.catalog.passages_of(chosen.passing(self.catalog.described()))
 
+    def is_tidy(self) -> bool:
+        """Tell whether no writer that died, or writes just now, has left files there."""
+        return not unnamed(self._store.folder, self.catalog)
+
     def dense_candidates(
         self, vector: NDArray[np.float32], k: int, allowed: NDArray[np.int64] | None = None
     ) -> list[int]:
@@ -231,13 +262,18 @@ class Snapshot:
         Where `allowed` is not None, its ids (ascending) alone are searched.
         """
         opened, last = self._store.vectors(self.catalog)
-        found = opened.search(vector, k, allowed) if opened else []
+        found = opened.search(vector, k, allowed) if opened is not None else []
         among = None if allowed is None else set(allowed[allowed > last].tolist())
         fresh: list[tuple[float, int]] = [
             (-float(other @ vector), one)
             for one, other in self.catalog.vectors(after=last)
             if among is None or one in among
         ]
+        with self.catalog.sense():
+            if (0 if opened is None else len(opened)) + len(fresh) != self.catalog.number(
+                "passages"
+            ):
+                raise ValueError("it lacks passages that were indexed")
         return found + [one for _, one in sorted(fresh)[:k]]
 
     def lexical_candidates(
@@ -247,6 +283,8 @@ class Snapshot:
 
         Where `allowed` is not None, those that are not among its ids are passed over.
         """
+        if self.is_empty:
+            return []
         if allowed is None:
             return self._lexical_search(terms, k)
         among = set(allowed.tolist())
@@ -268,7 +306,7 @@ class Snapshot:
         return self._store.lexical_in_memory(self.catalog).search(terms, k)
 
     def passages(self, ids: Sequence[int]) -> list[PassageRow]:
-        """Give those of the passages that exist."""
+        """Give passages by id."""
         return self.catalog.passages(ids)
 
     def documents(self, ids: Sequence[int]) -> Mapping[int, DocumentRow]:

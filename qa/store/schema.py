@@ -5,6 +5,8 @@ from __future__ import annotations
 __all__ = ["SCHEMA"]
 
 # In `passage`, what candidates are scored by stands first: the rest is then not even read.
+# Each `..._sum` is a check of other columns (see `qa.store.checks`); so is a part of each number
+# of passages in `term` and `token`, and the entry `check` in `meta`.
 SCHEMA = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE file (
@@ -15,7 +17,8 @@ CREATE TABLE file (
     mtime_ns INTEGER NOT NULL,
     ctime_ns INTEGER NOT NULL,
     inode    INTEGER NOT NULL,
-    seen_ns  INTEGER NOT NULL
+    seen_ns  INTEGER NOT NULL,
+    cited_sum INTEGER NOT NULL
 );
 CREATE TABLE document (
     id       INTEGER PRIMARY KEY,
@@ -24,10 +27,15 @@ CREATE TABLE document (
     format   TEXT NOT NULL,
     encoding TEXT NOT NULL,
     day      TEXT NOT NULL,
-    metadata TEXT NOT NULL
+    metadata TEXT NOT NULL,
+    cited_sum INTEGER NOT NULL
 );
 CREATE INDEX document_file ON document (file);
-CREATE TABLE extract (document INTEGER PRIMARY KEY REFERENCES document (id), text TEXT NOT NULL);
+CREATE TABLE extract (
+    document INTEGER PRIMARY KEY REFERENCES document (id),
+    text     TEXT NOT NULL,
+    text_sum INTEGER NOT NULL
+);
 CREATE TABLE problem (
     path   TEXT PRIMARY KEY,
     file   INTEGER NOT NULL REFERENCES file (id),
@@ -39,6 +47,8 @@ CREATE TABLE passage (
     document  INTEGER NOT NULL REFERENCES document (id),
     start     INTEGER NOT NULL,
     vector    BLOB NOT NULL,
+    vector_sum INTEGER NOT NULL,
+    scored_sum INTEGER NOT NULL,
     sentences BLOB NOT NULL,
     length    INTEGER NOT NULL,
     terms     BLOB NOT NULL,
@@ -50,12 +60,12 @@ CREATE TABLE passage (
     context   TEXT NOT NULL,
     text      TEXT NOT NULL,
     spans     BLOB NOT NULL,
-    digest    BLOB NOT NULL
+    digest    BLOB NOT NULL,
+    cited_sum INTEGER NOT NULL
 );
 CREATE INDEX passage_document ON passage (document);
 CREATE INDEX passage_digest ON passage (digest);
 CREATE TABLE term (id INTEGER PRIMARY KEY, passages INTEGER NOT NULL);
 CREATE TABLE token (id INTEGER PRIMARY KEY, passages INTEGER NOT NULL);
-CREATE TABLE dead (id INTEGER PRIMARY KEY, in_lexical INTEGER NOT NULL,
-    in_vectors INTEGER NOT NULL);
+CREATE TABLE dead (id INTEGER PRIMARY KEY);
 """

@@ -7,12 +7,13 @@ passages added since are scanned from the catalog by whoever searches.
 from __future__ import annotations
 
 import os
-import zlib
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from qa.store.seals import Seal, seal, sync
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -27,8 +28,6 @@ IVF_FROM = 200_000
 _LISTS = 4096
 _PROBE_SHARE = 8  # one list of this many is searched
 _CHUNK = 20_000  # vectors in memory at once while building
-_CHECKED = 32 * 1024 * 1024  # larger files are checked at both ends only
-_END = 64 * 1024
 
 
 class VectorsDamagedError(Exception):
@@ -36,13 +35,11 @@ class VectorsDamagedError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Sealed:
+class Sealed(Seal):
     """What the catalog keeps of a pair of files, to know them again."""
 
     rows: int
     last_id: int
-    size: int
-    checksum: int
 
 
 def build(
@@ -93,19 +90,19 @@ def build(
         except RuntimeError as error:  # faiss reports what the disk does to it this way
             code = _system_error(str(error))
             raise OSError(code, str(error)) from error
-        with beside.open("rb+") as stream:
-            os.fsync(stream.fileno())
+        sync(beside)
         beside.replace(folder / name)
-    size, checksum = _seal(folder, stem)
-    return Sealed(len(ids), ids[-1] if ids else 0, size, checksum)
+    known = seal(_files(folder, stem))
+    return Sealed(known.size, known.checksum, len(ids), ids[-1] if ids else 0)
 
 
 def is_whole(folder: Path, stem: str, sealed: Sealed) -> bool:
     """Tell whether the files are those that were sealed."""
     try:
-        return _seal(folder, stem) == (sealed.size, sealed.checksum)
+        known = seal(_files(folder, stem))
     except OSError:
         return False
+    return (known.size, known.checksum) == (sealed.size, sealed.checksum)
 
 
 class VectorIndex:
@@ -121,7 +118,7 @@ class VectorIndex:
 
         path = folder / f"{stem}.faiss"
         try:
-            if (sealed.size, sealed.checksum) != _seal(folder, stem):
+            if not is_whole(folder, stem, sealed):
                 raise VectorsDamagedError(f"{path} is not the file that was written")
             self._ids = np.load(folder / f"{stem}.ids.npy", mmap_mode="r", allow_pickle=False)
             self._index = faiss.read_index(str(path), faiss.IO_FLAG_MMAP_IFC)
@@ -129,7 +126,12 @@ class VectorIndex:
             raise VectorsDamagedError(str(error)) from error
         # The selector only points to the bitmap: both must live as long as this.
         live = ~np.isin(self._ids, dead) if len(dead) else None
+        self._live = len(self._ids) if live is None else int(live.sum())
         self._selector, self._bitmap = _selection(live)
+
+    def __len__(self) -> int:
+        """Count the rows that are not dead."""
+        return self._live
 
     def search(
         self, vector: NDArray[np.float32], k: int, allowed: NDArray[np.int64] | None = None
@@ -160,7 +162,7 @@ class VectorIndex:
         parameters = kind(**options) if options else None
         with _one_thread():
             _, rows = self._index.search(vector[None, :], k, params=parameters)
-        return [int(self._ids[row]) for row in rows[0] if row >= 0]
+        return [int(self._ids[row]) for row in rows[0] if 0 <= row < len(self._ids)]
 
 
 def _selection(rows: NDArray[np.bool_] | None) -> tuple[object | None, NDArray[np.uint8]]:
@@ -189,20 +191,8 @@ def _one_thread() -> Iterator[None]:
         faiss.omp_set_num_threads(before)
 
 
-def _seal(folder: Path, stem: str) -> tuple[int, int]:
-    """Give size and CRC-32 of both files together; of a large file, the CRC of its two ends."""
-    total, checksum = 0, 0
-    for path in (folder / f"{stem}.ids.npy", folder / f"{stem}.faiss"):
-        size = path.stat().st_size
-        total += size
-        with path.open("rb") as stream:
-            if size <= _CHECKED:
-                checksum = zlib.crc32(stream.read(), checksum)
-            else:
-                checksum = zlib.crc32(stream.read(_END), checksum)
-                stream.seek(-_END, os.SEEK_END)
-                checksum = zlib.crc32(stream.read(), checksum)
-    return total, checksum
+def _files(folder: Path, stem: str) -> list[Path]:
+    return [folder / f"{stem}.ids.npy", folder / f"{stem}.faiss"]
 
 
 def _system_error(message: str) -> int:

@@ -1,24 +1,28 @@
 """One change of an index: everything it does is kept by one commit of the catalog, or nothing.
 
-New passages go to the lexical index first, then (when due) a new file of vectors is written
-beside the old one, then the catalog commits. Until that commit a reader sees the old state,
-because what the accelerators hold too much vanishes in the join with the catalog.
+What the accelerators are to hold next is written beside what they hold: a new folder of the lexical
+index and, when due, a new file of vectors. All of it is synced, then the catalog commits, which
+names the new files and what they are known by. Nothing that a catalog names is ever changed, so a
+reader sees one state, and a writer that dies leaves nothing but files that nobody names.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 from collections import Counter
 from contextlib import suppress
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from qa.binding import check_encoder
-from qa.store.lexical import LexicalDamagedError, LexicalIndex, is_complete
+from qa.store.lexical import LexicalDamagedError, LexicalIndex, build, files_of, grow
 from qa.store.packing import unpack_ids
-from qa.store.vectors import Sealed, build, is_whole
+from qa.store.seals import Seal, seal, sync_folder
+from qa.store.vectors import Sealed, is_whole
+from qa.store.vectors import build as build_vectors
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -39,6 +43,8 @@ __all__ = [
     "lexical_text",
     "lexical_texts",
     "open_lexical",
+    "sweep",
+    "unnamed",
     "vectors_notes",
 ]
 
@@ -48,6 +54,8 @@ UNMERGED = 256
 UNMERGED_SHARE = 8
 # What a writer may leave behind: nothing else in the folder is ever removed.
 DERIVED = re.compile(r"(?:new-)?vectors-\d+\.(?:faiss|ids\.npy)|lexical-\d+")
+_STEM = re.compile(r"(?:vectors|lexical)-\d+")
+_S = TypeVar("_S", bound=Seal)
 
 
 def lexical_text(context: str, text: str) -> str:
@@ -66,27 +74,42 @@ class Identity:
 
 def vectors_notes(described: str) -> tuple[str, Sealed] | None:
     """Read what the catalog keeps of the vectors' files."""
-    if not described:
-        return None
+    return _notes(described, Sealed)
+
+
+def _notes(described: str, kind: type[_S]) -> tuple[str, _S] | None:
     try:
-        notes = json.loads(described)
-        stem = notes.pop("stem")
-        if DERIVED.fullmatch(f"{stem}.faiss"):
-            return stem, Sealed(**notes)
-    except (ValueError, TypeError, KeyError, AttributeError):
+        notes = json.loads(described or "{}")
+        stem = notes.pop("stem", "")
+        if _STEM.fullmatch(stem):
+            return stem, kind(**notes)
+    except (ValueError, TypeError, AttributeError):
         pass
     return None  # as if there were none: they are made again
 
 
-def open_lexical(folder: Path, name: str, passages: int) -> LexicalIndex | None:
-    """Open the lexical index of that name; None where it lacks some of the passages."""
-    if not DERIVED.fullmatch(name) or not is_complete(folder / name):
+def _described(stem: str, sealed: Seal) -> str:
+    return json.dumps({"stem": stem, **asdict(sealed)})
+
+
+def lexical_folder(folder: Path, described: str) -> Path | None:
+    """Find the folder that the catalog names; None where it is not the one that was sealed."""
+    if (notes := _notes(described, Seal)) is None:
         return None
     try:
-        index = LexicalIndex(folder / name)
-    except LexicalDamagedError:
+        whole = seal(files_of(folder / notes[0])) == notes[1]
+    except (LexicalDamagedError, OSError):
         return None
-    return index if index.size >= passages else None
+    return folder / notes[0] if whole else None
+
+
+def open_lexical(folder: Path, described: str) -> LexicalIndex | None:
+    """Open the lexical index that the catalog names; None where it can't be used."""
+    try:
+        found = lexical_folder(folder, described)
+        return LexicalIndex(found) if found else None
+    except (LexicalDamagedError, OSError):
+        return None
 
 
 def lexical_texts(catalog: Catalog, *, first: int = 0) -> Iterator[tuple[int, str]]:
@@ -98,6 +121,7 @@ class Writing:
     """One change of the index, kept by one commit."""
 
     def __init__(self, folder: Path, catalog: Catalog) -> None:
+        """Take a catalog in a transaction for writing."""
         self._folder = folder
         self.catalog = catalog
         self._terms: Counter[int] = Counter()
@@ -105,27 +129,23 @@ class Writing:
         self._totals: Counter[str] = Counter()
         self._ids = iter(range(0))
         self._first = 0
-        self._lost = range(0)
-        self._purge: list[int] = []
+        self._gone: list[int] = []
         self._begun = False
         self._notes: dict[str, str] = {}
 
     def begin(self, identity: Identity, *, anew: bool) -> None:
-        """Start the one transaction; `anew` deletes everything first.
+        """Say what the index is bound to; `anew` deletes everything first.
 
         Raises:
             EncoderMismatchError: the index was made with another encoder.
         """
-        if not anew:
-            check_encoder(self.catalog, identity.fingerprint, identity.model)
-        self._lost, ids = self.catalog.reserve_ids()
-        self._ids, self._first = iter(ids), ids.start
-        self.catalog.begin(write=True)
-        self._begun = True
-        self._purge = self.catalog.dead_in_lexical()
         if anew:
-            for path in self.catalog.files():
-                self.drop(path)
+            self.catalog.clear()
+        else:
+            check_encoder(self.catalog, identity.fingerprint, identity.model)
+        ids = self.catalog.take_ids()
+        self._ids, self._first = iter(ids), ids.start
+        self._begun = True
         self.catalog.set_meta(**asdict(identity))
 
     def put(
@@ -161,7 +181,8 @@ class Writing:
 
     def _empty(self, file: str) -> None:
         """Delete what is known of a file's documents."""
-        for length, packed_terms, packed_tokens in self.catalog.drop_passages(file):
+        for one, length, packed_terms, packed_tokens in self.catalog.drop_passages(file):
+            self._gone.append(one)
             terms, total_tokens, tokens = unpack_ids(packed_terms, packed_tokens)
             self._terms.subtract(terms)
             self._tokens.subtract(tokens)
@@ -174,45 +195,45 @@ class Writing:
 
     def commit(self) -> None:
         """Bring the accelerators up to date, then commit the catalog."""
+        catalog = self.catalog
+        catalog.set_meta(**self._notes)
         if not self._begun:
             if self._notes:
-                self.catalog.begin(write=True)
-                self.catalog.set_meta(**self._notes)
-                self.catalog.commit()
+                catalog.commit()
             return
-        catalog = self.catalog
         catalog.add_counts("term", self._terms)
         catalog.add_counts("token", self._tokens)
-        before = catalog.number("passages")
         catalog.set_meta(
             **{key: catalog.number(key) + more for key, more in self._totals.items()},
             changes=catalog.number("changes") + 1,
-            pending="",
         )
-        self._bring_lexical(before)
+        self._bring_lexical()
         self._bring_vectors()
+        sync_folder(self._folder)
         catalog.commit()
-        self._sweep()
+        sweep(self._folder, catalog)
 
-    def _bring_lexical(self, before: int) -> None:
-        """Add the new passages; delete those that were gone before this change began."""
-        catalog, name = self.catalog, self.catalog.meta("lexical")
-        index = open_lexical(self._folder, name, before)
-        if index is not None:
-            try:
-                # Ids that a crashed writer had reserved may be in there, though nobody has them.
-                added = lexical_texts(catalog, first=self._first)
-                index.write(delete=self._purge, delete_range=self._lost, add=added)
-            except LexicalDamagedError:
-                pass  # made anew below
-            else:
-                catalog.note_purged(self._purge)
-                return
-        name = f"lexical-{catalog.number('changes')}"
-        shutil.rmtree(self._folder / name, ignore_errors=True)
-        LexicalIndex(self._folder / name).write(add=lexical_texts(catalog))
-        catalog.note_purged(catalog.dead_in_lexical())
-        catalog.set_meta(lexical=name)
+    def _bring_lexical(self) -> None:
+        """Make the folder of the lexical index that goes with this change, where it needs one."""
+        catalog = self.catalog
+        old = lexical_folder(self._folder, catalog.meta("lexical"))
+        if not (passages := catalog.number("passages")):
+            catalog.set_meta(lexical="")
+            return
+        if old and not self._gone and not catalog.count_after(self._first - 1):
+            return
+        folder = self._folder / f"lexical-{catalog.number('changes')}"
+        held = -1
+        if old:
+            added = lexical_texts(catalog, first=self._first)
+            with suppress(LexicalDamagedError):
+                held = grow(old, folder, delete=self._gone, add=added)
+        if held != passages:
+            held = build(folder, lexical_texts(catalog))
+        with catalog.sense():
+            if held != passages:
+                raise ValueError(f"it has {held} passages, not {passages}")
+        catalog.set_meta(lexical=_described(folder.name, seal(files_of(folder))))
 
     def _bring_vectors(self) -> None:
         """Merge what is not in the vectors' file into a new one, where that is due."""
@@ -226,17 +247,27 @@ class Writing:
             catalog.forget_dead()
             return
         stem = f"vectors-{catalog.number('changes')}"
-        sealed = build(self._folder, stem, catalog.vectors, passages)
-        catalog.set_meta(vectors=json.dumps({"stem": stem, **asdict(sealed)}))
+        sealed = build_vectors(self._folder, stem, catalog.vectors, passages)
+        catalog.set_meta(vectors=_described(stem, sealed))
         catalog.forget_dead()
 
-    def _sweep(self) -> None:
-        """Remove files that the catalog no longer names; one in use elsewhere goes next time."""
-        notes = vectors_notes(self.catalog.meta("vectors"))
-        stem = notes[0] if notes else ""
-        named = {f"{stem}.faiss", f"{stem}.ids.npy", self.catalog.meta("lexical")}
-        for path in self._folder.iterdir():
-            if path.name in named or not DERIVED.fullmatch(path.name):
-                continue
-            with suppress(OSError):
-                shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+def sweep(folder: Path, catalog: Catalog) -> None:
+    """Remove files that the catalog does not name; one in use elsewhere goes next time."""
+    for path in unnamed(folder, catalog) * 2:  # tantivy may have put a lock there meanwhile
+        with suppress(OSError):
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+def unnamed(folder: Path, catalog: Catalog) -> list[Path]:
+    """List what writers made in the folder and the catalog does not name."""
+    vectors, lexical = (
+        notes[0] if (notes := _notes(catalog.meta(key), kind)) else ""
+        for key, kind in (("vectors", Sealed), ("lexical", Seal))
+    )
+    named = {f"{vectors}.faiss", f"{vectors}.ids.npy", lexical}
+    return [
+        folder / name
+        for name in os.listdir(folder)  # noqa: PTH208 - names are enough
+        if name not in named and DERIVED.fullmatch(name)
+    ]

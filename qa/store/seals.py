@@ -1,0 +1,81 @@
+"""Seals: what the catalog keeps of files that are never changed, to know them again.
+
+Also what makes files last: a name in a folder survives a loss of power only once the folder itself
+is synced.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+import zlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+__all__ = ["Seal", "make_folder", "seal", "sync", "sync_folder"]
+
+_CHECKED = 32 * 1024 * 1024  # of files that are larger together, only both ends are read
+_END = 64 * 1024
+# A folder that may not be read, or a file system that does not sync folders.
+_NOT_SYNCED = {errno.EACCES, errno.EPERM, errno.EINVAL, errno.ENOTSUP}
+
+
+@dataclass(frozen=True, slots=True)
+class Seal:
+    """The size of some files together, in bytes, and the CRC-32 of what is in them."""
+
+    size: int
+    checksum: int
+
+
+def seal(files: Sequence[Path]) -> Seal:
+    """Read files, or both ends of each where they are large, and say what they are known by.
+
+    Raises:
+        OSError: one can't be read.
+    """
+    total = sum(path.stat().st_size for path in files)
+    checksum = 0
+    for path in files:
+        with path.open("rb") as stream:
+            if total <= _CHECKED:
+                checksum = zlib.crc32(stream.read(), checksum)
+            else:
+                checksum = zlib.crc32(stream.read(_END), checksum)
+                stream.seek(max(_END, path.stat().st_size - _END))
+                checksum = zlib.crc32(stream.read(), checksum)
+    return Seal(total, checksum)
+
+
+def sync(file: Path) -> None:
+    """Have the disk keep what is in a file."""
+    with file.open("rb+") as stream:
+        os.fsync(stream.fileno())
+
+
+def sync_folder(folder: Path) -> None:
+    """Have the disk keep which names are in a folder; Windows does so by itself."""
+    if sys.platform == "win32":
+        return
+    try:
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        if error.errno not in _NOT_SYNCED:
+            raise
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder that lasts, and those above it, where they are not there."""
+    if not folder.is_dir():
+        make_folder(folder.parent)
+        folder.mkdir(exist_ok=True)
+        sync_folder(folder.parent)

@@ -1,0 +1,138 @@
+"""Operations on an index that are broken off, and what must hold of it then."""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import sys
+from typing import TYPE_CHECKING
+
+from qa.assistant import Assistant
+from qa.errors import IndexMissingError
+from qa.evaluation.questions import Question
+from tracing import states, trace, write_state
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from tracing import Call, State
+
+__all__ = ["OPERATIONS", "QUESTION", "Case", "change", "contents", "operate"]
+
+OPERATIONS = ["build", "add", "change", "remove", "rebuild", "calibrate"]
+QUESTION = "Who set foot on the Moon?"
+CHILD = """
+import sys
+import qa.store.writing
+from crashing import Assistant, operate
+qa.store.writing.UNMERGED, qa.store.writing.UNMERGED_SHARE = 0, 10**9  # each writes vectors
+operation, corpus, index, cache = sys.argv[1:]
+with Assistant(corpus, index, cache=cache) as assistant:
+    operate(assistant, operation)
+    sys.stdout.write("done\\n")
+    sys.stdout.flush()
+"""
+EMPTY: tuple[list[str], str] = ([], "")
+
+
+def operate(assistant: Assistant, operation: str) -> None:
+    """Do to the index what the operation is about."""
+    if operation == "calibrate":
+        asked = [QUESTION, "How does bread rise?", "What do whales eat?", "yeast", "the Earth"]
+        foreign = ["Who won the cup?", "What is a monad?", "tax rates", "How old is Rome?", "jazz"]
+        questions = [Question(f"a{n}", text, {"moon.md": 1}) for n, text in enumerate(asked)]
+        questions += [Question(f"u{n}", text, unanswerable=True) for n, text in enumerate(foreign)]
+        assistant.calibrate(questions)
+    else:
+        assistant.refresh(rebuild=operation == "rebuild")
+
+
+def change(corpus: Path, operation: str) -> None:
+    """Do to the corpus what the operation is about."""
+    if operation == "add":
+        (corpus / "new.txt").write_text("Penguins live in the south. They can't fly.\n")
+    elif operation == "change":
+        (corpus / "moon.md").write_text("# The Moon\n\nNobody but Neil set foot on it.\n")
+    elif operation == "remove":
+        (corpus / "bread.txt").unlink()
+
+
+def contents(assistant: Assistant) -> tuple[list[str], str]:
+    """Give all texts and the calibration of an index, which must be sound or missing."""
+    try:
+        with assistant._opened().snapshot(to_search=True) as now:
+            assert now.is_sound(), "an accelerator is damaged"
+            texts = sorted(text for _, _, text in now.catalog.texts())
+            return texts, now.catalog.meta("calibration")
+    except IndexMissingError:
+        return EMPTY
+
+
+class Case:
+    """One operation, traced, and what the index holds before and after it."""
+
+    def __init__(self, operation: str, corpus: Path, folder: Path, cache: Path) -> None:
+        """Trace it over a corpus, which is changed; `folder` is to work in."""
+        self.operation = operation
+        self._index, self._before = folder / "index", folder / "before"
+        self._index.mkdir()
+        self._assistant = Assistant(corpus, self._index, cache=str(cache))
+        if operation != "build":
+            self._assistant.refresh()
+        self._old = contents(self._assistant)
+        self._assistant.close()
+        change(corpus, operation)
+        shutil.copytree(self._index, self._before)
+        here = os.path.dirname(__file__)  # noqa: PTH120 - a string is needed
+        environment = os.environ | {"PYTHONPATH": os.pathsep.join([here, *sys.path])}
+        command = [sys.executable, "-c", CHILD, operation, corpus, self._index, cache]
+        self.calls: list[Call] = trace(
+            [os.fspath(one) for one in command], folder / "trace", environment
+        )
+        self._new = contents(self._assistant)
+        assert operation == "rebuild" or self._old != self._new
+
+    def run(
+        self, *, power: bool, most: int = sys.maxsize, chances: int = 3, seed: int = 0
+    ) -> dict[str, int]:
+        """Check states in which the operation could break off, `most` of them by chance.
+
+        Returns:
+            How many there were that hold the old contents, and the new.
+        """
+        numbers: Sequence[int] = range(sum(1 for _ in self._states(power, chances, seed)))
+        if len(numbers) > most:
+            numbers = random.Random(seed).sample(numbers, most)  # noqa: S311 - repeatable
+        chosen = set(numbers)
+        outcomes = {"old": 0, "new": 0}
+        for number, (where, told, state) in enumerate(self._states(power, chances, seed)):
+            if number not in chosen:
+                continue
+            try:
+                outcomes[self._check(state, told=told)] += 1
+            except Exception as error:
+                raise AssertionError(f"{self.operation} broken off at {where}: {error}") from error
+        return outcomes
+
+    def _states(self, power: bool, chances: int, seed: int) -> Iterator[tuple[str, bool, State]]:  # noqa: FBT001 - inside
+        return states(
+            self._index, self._before, self.calls, power=power, chances=chances, seed=seed
+        )
+
+    def _check(self, state: State, *, told: bool) -> str:
+        self._assistant.close()
+        write_state(self._index, state)
+        found = contents(self._assistant)
+        assert found in (self._old, self._new), "neither old nor new"
+        assert not told or found == self._new, "what was told done is lost"
+        if found != EMPTY:
+            assert self._assistant.ask(QUESTION, refresh=False).model
+        operate(self._assistant, self.operation)
+        assert contents(self._assistant) == self._new, "the next one fails"
+        self._assistant.close()
+        names = [path.name for path in self._index.iterdir()]
+        left = sorted(name.partition("-")[0] for name in names if "sqlite-" not in name)
+        assert left == ["catalog.sqlite", "lexical", "vectors", "vectors", "writer.lock"], left
+        return "new" if found == self._new else "old"

@@ -1,0 +1,121 @@
+"""A writer that is killed at random instants, again and again, and what must hold then."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING
+
+from crashing import EMPTY, contents
+from qa.assistant import Assistant
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = ["kill_writers", "make_round", "texts_of"]
+
+CHILD = """
+import sys
+from killing import write_for_ever
+write_for_ever(*sys.argv[1:])
+"""
+QUESTION = "Which round is this?"
+_LONGEST = 0.8  # seconds from a writer's start to its end: some ten refreshes
+
+
+def texts_of(number: int) -> dict[str, str]:
+    """Give the corpus of one round: some documents come, change and go from round to round."""
+    found = {"round.txt": f"This is round {number} of many."}
+    for one in range(6):
+        found[f"kept-{one}.txt"] = f"Document {one} speaks of version {(number + one) // 6}."
+    for one in range(number - number % 3, number + 1):
+        found[f"new-{one}.txt"] = f"In round {one} a document came that soon goes."
+    return found
+
+
+def make_round(corpus: Path, number: int) -> None:
+    """Write the corpus of a round; each file is whole at any instant."""
+    wanted = texts_of(number)
+    for path in corpus.iterdir():
+        if path.name not in wanted and path.suffix == ".txt":
+            path.unlink()
+    for name, text in wanted.items():
+        path = corpus / name
+        if not path.exists() or path.read_text() != text:
+            path.with_suffix(".tmp").write_text(text)
+            path.with_suffix(".tmp").replace(path)
+
+
+def write_for_ever(corpus: str, index: str, cache: str, first: str) -> None:
+    """Go on from one round to the next, telling of each when the index has it."""
+    from pathlib import Path
+
+    import qa.store.writing
+
+    qa.store.writing.UNMERGED, qa.store.writing.UNMERGED_SHARE = 2, 10**9  # vectors are merged
+    number = int(first)
+    with Assistant(corpus, index, cache=cache) as assistant:
+        assistant._binding.encoder()
+        sys.stdout.write("go\n")
+        sys.stdout.flush()
+        while True:
+            make_round(Path(corpus), number)
+            if number % 5 == 4:
+                assistant.calibrate(None)
+            else:
+                assistant.refresh(rebuild=number % 5 == 3)
+            sys.stdout.write(f"{number}\n")
+            sys.stdout.flush()
+            number += 1
+
+
+def kill_writers(
+    corpus: Path, index: Path, cache: Path, *, times: int, seed: int
+) -> dict[str, int]:
+    """Start a writer and kill it -9 at a random instant; check; again.
+
+    Returns:
+        How many kills left the index that was told of, and how many the one after it.
+    """
+    chance = random.Random(seed)  # noqa: S311 - repeatable, not secret
+    here = os.path.dirname(__file__)  # noqa: PTH120 - a string is needed
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([here, *sys.path])}
+    outcomes = {"old": 0, "new": 0}
+    told = -1
+    corpus.mkdir(exist_ok=True)
+    make_round(corpus, 0)
+    with Assistant(corpus, index, cache=str(cache)) as assistant:
+        for _ in range(times):
+            command = [sys.executable, "-c", CHILD, corpus, index, cache, str(told + 1)]
+            with subprocess.Popen(
+                command, stdout=subprocess.PIPE, text=True, env=environment
+            ) as process:
+                assert process.stdout is not None
+                assert process.stdout.readline() == "go\n"
+                time.sleep(chance.random() * _LONGEST)
+                process.send_signal(signal.SIGKILL)
+                lines = process.stdout.read().split()
+            told = int(lines[-1]) if lines else told
+            found = contents(assistant)[0]
+            after = found == sorted(texts_of(told + 1).values())
+            assert after or found == (sorted(texts_of(told).values()) if told >= 0 else EMPTY[0])
+            outcomes["new" if after else "old"] += 1
+            if found:
+                assert assistant.ask(QUESTION, refresh=False).model
+            assistant.refresh()
+            on_disk = sorted(path.read_text() for path in corpus.glob("*.txt"))
+            assert contents(assistant)[0] == on_disk
+            names = [path.name for path in index.iterdir() if "sqlite-" not in path.name]
+            kinds = sorted(name.partition("-")[0] for name in names)
+            assert kinds == ["catalog.sqlite", "lexical", "vectors", "vectors", "writer.lock"]
+            # The next writer starts from a round that the index has.
+            told = told + 1 if after else max(told, 0)
+            make_round(corpus, told)
+            assistant.refresh()
+            assert f"round {told} " in assistant.ask(QUESTION).passages[0].citation.quote
+            assistant.close()
+    return outcomes

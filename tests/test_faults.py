@@ -1,0 +1,154 @@
+"""A disk that is full or fails: the index is as it was, and the message names the disk."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from crashing import change, contents
+from qa.assistant import Assistant
+from qa.errors import StorageError
+from tracing import STRACE, inject
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+QUESTION = "Who set foot on the Moon?"
+POINTS = [
+    "qa.store.seals.os.fsync",
+    "qa.store.writing.grow",
+    "qa.store.writing.build_vectors",
+    "qa.store.vectors.sync",
+    "qa.store.lexical.sync_folder",
+    "qa.store.writing.seal",
+    "qa.store.writing.sync_folder",
+    "pathlib.Path.replace",
+    "pathlib.Path.mkdir",
+    "qa.store.catalog.Catalog.take_ids",
+    "qa.store.catalog.Catalog.put_passage",
+    "qa.store.catalog.Catalog.commit",
+]
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT, errno.EIO])
+def test_a_disk_that_fails_at_any_step_leaves_the_old_index(
+    assistant: Assistant, corpus: Path, monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
+    monkeypatch.setattr("qa.store.writing.UNMERGED", 0)
+    monkeypatch.setattr("qa.store.writing.UNMERGED_SHARE", 10**9)
+
+    def fail(*args: object, **named: object) -> None:
+        raise OSError(code, os.strerror(code))
+
+    assistant.refresh()
+    before = contents(assistant)
+    change(corpus, "add")
+    for point in POINTS:
+        with monkeypatch.context() as patch:
+            patch.setattr(point, fail)
+            with pytest.raises(StorageError, match="space|disk") as raised:
+                assistant.refresh()
+        assert raised.value.hint
+        assert contents(assistant) == before, point
+        assert assistant.ask(QUESTION, refresh=False).answered
+    assert assistant.refresh().added == 1
+
+
+@pytest.fixture(name="small_disk")
+def _small_disk(tmp_path: Path) -> Iterator[Callable[[int], Path]]:
+    """Give a function that mounts a disk of some KiB and gives where."""
+    if sys.platform != "linux" or os.geteuid() != 0 or not shutil.which("mount"):
+        pytest.skip("only root may mount a small disk")
+    folder = tmp_path / "disk"
+    folder.mkdir()
+
+    def mount(kib: int) -> Path:
+        command = ["mount", "-t", "tmpfs", "-o", f"size={kib}k", "tmpfs", folder]
+        if subprocess.run(command, check=False, capture_output=True).returncode:
+            pytest.skip("nothing can be mounted here")
+        return folder
+
+    yield mount
+    if os.path.ismount(folder):
+        subprocess.run(["umount", folder], check=True)  # noqa: S607 - where it is, differs
+
+
+def test_a_disk_that_fills_up_at_any_point_leaves_the_old_index(
+    small_disk: Callable[[int], Path],
+    corpus: Path,
+    cache: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What is left free grows from nothing until it is enough."""
+    monkeypatch.setattr("qa.store.writing.UNMERGED", 0)
+    monkeypatch.setattr("qa.store.writing.UNMERGED_SHARE", 10**9)
+    disk = small_disk(2048)
+    index = disk / "index"
+    with Assistant(corpus, index, cache=str(cache)) as assistant:
+        assistant.refresh()
+        before = contents(assistant)
+        change(corpus, "add")
+        full = 0
+        for free in range(0, 800, 16):
+            assistant.close()
+            room = os.statvfs(disk)
+            (disk / "filler").write_bytes(bytes(room.f_bavail * room.f_bsize - free * 1024))
+            try:
+                assistant.refresh()
+                break
+            except StorageError as error:
+                assert "No space left" in str(error)  # noqa: PT017 - a loop
+                full += 1
+            if free > 64:  # SQLite needs a little to read while another process may write
+                assert contents(assistant) == before
+                assert assistant.ask(QUESTION, refresh=False).answered
+            assistant.close()
+            (disk / "filler").unlink()
+            assert contents(assistant) == before
+        assert full >= 5
+        assert len(contents(assistant)[0]) == len(before[0]) + 1
+
+
+@pytest.mark.skipif(STRACE is None, reason="strace is not installed")
+@pytest.mark.parametrize(
+    ("call", "error", "number"),
+    [
+        ("fdatasync", "EIO", 1),
+        ("fdatasync", "ENOSPC", 3),
+        ("fsync", "EIO", 1),
+        ("pwrite64", "ENOSPC", 12),
+    ],
+)
+def test_a_system_call_that_fails_is_reported_with_status_2(
+    assistant: Assistant,
+    corpus: Path,
+    tmp_path: Path,
+    cache: Path,
+    call: str,
+    error: str,
+    number: int,
+) -> None:
+    assistant.refresh()
+    before = contents(assistant)
+    assistant.close()
+    change(corpus, "add")
+    done = inject(
+        [sys.executable, "-m", "qa", "index", "--corpus", corpus, "--index", tmp_path / "index"],
+        call=call,
+        error=error,
+        number=number,
+        below=tmp_path / "index",
+        environment=os.environ | {"QA_CACHE": str(cache)},
+    )
+    assert done.returncode == 2, done.stderr
+    assert "Traceback" not in done.stderr
+    assert "space left" in done.stderr or "disk" in done.stderr
+    assert contents(assistant) == before
+    assert assistant.ask("Where do penguins live?").passages[0].citation.document == "new.txt"
