@@ -21,6 +21,9 @@ _MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
+# Never guessed: with a mark or by their NUL bytes they are known already, and by chance any Latin
+# text of an even length is Chinese in UTF-16.
+_TOLD_OTHERWISE = ["utf_16", "utf_16_be", "utf_16_le", "utf_32", "utf_32_be", "utf_32_le", "utf_7"]
 BINARY = "binary"  # the reason given where the bytes are not text at all
 _SAMPLE = 8192  # bytes that are looked at to tell text from binary
 _BINARY = re.compile("[\x00-\x08\x0e-\x1a\x1c-\x1f]")
@@ -66,7 +69,7 @@ def _strictly(raw: bytes, encoding: str) -> str:
 def _guess(raw: bytes) -> tuple[str, str]:
     from charset_normalizer import from_bytes
 
-    best = from_bytes(raw).best()
+    best = from_bytes(raw, cp_exclusion=_TOLD_OTHERWISE).best()
     if best is None or _BINARY.search(text := raw.decode(best.encoding)):
         raise UndecodableError(BINARY)
     return text, best.encoding
