@@ -134,7 +134,7 @@ def _is_utf8(text: str) -> bool:
 def _from_file(file: Path) -> dict[str, Any]:
     try:
         table = tomllib.loads(file.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (OSError, ValueError, RecursionError) as error:  # ValueError: no UTF-8, no TOML
         raise SettingsError(f"{file} can't be read: {error}", hint="Mend or remove it.") from error
     where = str(file)
     return {key: _check(key, value, where=where) for key, value in table.items()}

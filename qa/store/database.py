@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from qa.errors import ForeignIndexError, IndexMissingError
 from qa.store.failures import REBUILD
+from qa.store.hardening import check_files, check_schema, harden
 from qa.store.schema import SCHEMA
 
 if TYPE_CHECKING:
@@ -23,11 +24,15 @@ def connect_to_write(folder: Path) -> sqlite3.Connection:
     """Open for writing; made where there is none.
 
     Raises:
-        ForeignIndexError: another program's database, or another format version.
+        ForeignIndexError: another program's database, another format version, or a folder that
+            qa can't have made.
+        CatalogDamagedError: its tables are not ours.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    check_files(folder)
     db = sqlite3.connect(folder / CATALOG, isolation_level=None, check_same_thread=False)
     try:
+        harden(db)
         db.execute("PRAGMA busy_timeout = 10000")
         if not db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
             # A passage with its vectors takes about 6 KB; in small pages it lies in pieces.
@@ -36,6 +41,7 @@ def connect_to_write(folder: Path) -> sqlite3.Connection:
             marks = f"PRAGMA application_id={APPLICATION};PRAGMA user_version={FORMAT};"
             db.executescript(f"BEGIN;{marks}{SCHEMA}COMMIT;")
         check_format(folder, db)
+        check_schema(folder, db)
         db.execute("PRAGMA synchronous = FULL")
     except BaseException:
         db.close()
@@ -48,9 +54,12 @@ def connect_to_read(folder: Path) -> sqlite3.Connection:
 
     Raises:
         IndexMissingError: there is no catalog.
-        ForeignIndexError: another program's database, or another format version.
+        ForeignIndexError: another program's database, another format version, or a folder that
+            qa can't have made.
+        CatalogDamagedError: its tables are not ours.
     """
     path = folder / CATALOG
+    check_files(folder)
     if not path.is_file() or path.stat().st_size == 0:
         raise IndexMissingError(f"There is no index at {folder}", hint="Build it with `qa index`.")
     uri = path.resolve().as_uri()
@@ -69,8 +78,10 @@ def connect_to_read(folder: Path) -> sqlite3.Connection:
 def _reading(folder: Path, uri: str) -> sqlite3.Connection:
     db = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False)
     try:
+        harden(db)
         db.execute("PRAGMA busy_timeout = 10000")
         check_format(folder, db)
+        check_schema(folder, db)
     except BaseException:
         db.close()
         raise

@@ -6,9 +6,9 @@ import sqlite3
 from contextlib import closing
 from typing import TYPE_CHECKING
 
-from qa.errors import ForeignIndexError
+from qa.errors import CatalogDamagedError, ForeignIndexError
 from qa.store.database import CATALOG, check_format
-from qa.store.schema import SCHEMA
+from qa.store.hardening import check_files, check_schema, harden
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,12 +31,13 @@ def is_healthy(folder: Path) -> bool:
     if not (folder / CATALOG).exists():
         return True
     try:
+        check_files(folder)
         with closing(sqlite3.connect(folder / CATALOG)) as db:
+            harden(db)
             if not db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
                 return True
             check_format(folder, db)
-            rows = db.execute("SELECT sql FROM sqlite_master WHERE sql NOT NULL")
-            tables = {" ".join(row[0].split()) for row in rows}
+            check_schema(folder, db)
             meta = dict(db.execute("SELECT key, value FROM meta"))
             checked = db.execute("PRAGMA quick_check").fetchone()[0]
     except sqlite3.DatabaseError as error:
@@ -47,6 +48,7 @@ def is_healthy(folder: Path) -> bool:
         if error.ours:
             return False
         raise
-    wanted = {" ".join(one.split()) for one in SCHEMA.split(";") if one.strip()}
+    except CatalogDamagedError:
+        return False
     numbers = all((meta.get(key) or "0").isdecimal() for key in _NUMBERS)
-    return tables == wanted and checked == "ok" and numbers
+    return checked == "ok" and numbers

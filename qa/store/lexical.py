@@ -140,7 +140,7 @@ def is_complete(folder: Path) -> bool:
         segments = json.loads((folder / "meta.json").read_text("utf-8"))["segments"]
         names = [str(segment["segment_id"]).replace("-", "") for segment in segments]
         there = {path.name for path in folder.iterdir()}
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return False
     return all(f"{name}.{part}" in there for name in names for part in _PARTS)
 

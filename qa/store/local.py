@@ -15,6 +15,7 @@ from qa.errors import (
 from qa.store.catalog import Catalog
 from qa.store.database import CATALOG
 from qa.store.failures import storage_failures
+from qa.store.hardening import check_files
 from qa.store.health import is_healthy
 from qa.store.lexical import LexicalDamagedError, LexicalIndex
 from qa.store.vectors import VectorIndex, VectorsDamagedError
@@ -131,6 +132,7 @@ class LocalStore:
 
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
+            check_files(self.folder)
             lock = FileLock(self.folder / LOCK)
             try:
                 lock.acquire(timeout=0)
