@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from qa.errors import CitationError, UnreadableDocumentError
-from qa.reading.decoding import LineIndex, byte_offsets
+from qa.reading.decoding import LineIndex, byte_offsets, decode_as
 from qa.types import Citation, Span
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def open_source(corpus: Corpus, document: str, *, sha256: str, encoding: str) ->
     if hashlib.sha256(raw).hexdigest() != sha256:
         return None
     try:
-        text = raw.decode(encoding)
+        text = decode_as(raw, encoding)
     except (LookupError, ValueError):  # a catalog that no writer of ours wrote
         return None
     return Source(document, raw, text, encoding, sha256, LineIndex(text))

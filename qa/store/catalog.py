@@ -62,7 +62,7 @@ class Catalog:
         """Report rows that no writer of ours can have written."""
         try:
             yield
-        except (ValueError, TypeError, OverflowError) as error:
+        except (ValueError, TypeError, OverflowError, RecursionError) as error:
             raise CatalogDamagedError(
                 f"The catalog of the index {self.folder} is damaged ({error})", hint=REBUILD
             ) from error
@@ -93,7 +93,10 @@ class Catalog:
     def number(self, key: str) -> int:
         """Give one entry that is a number; 0 where there is none."""
         with self._sense():
-            return int(self.meta(key) or 0)
+            number = int(self.meta(key) or 0)
+            if not 0 <= number < _MOST:
+                raise ValueError(f"{key} is {number}")
+            return number
 
     def set_meta(self, **values: str | int) -> None:
         """Set entries."""
@@ -169,7 +172,8 @@ class Catalog:
     def problems(self) -> dict[str, ProblemRow]:
         """Give the files that could not be read, by path."""
         rows = self._db.execute(
-            "SELECT path, reason, sha256, size, mtime_ns, ctime_ns, inode, seen_ns FROM problem"
+            "SELECT CAST(path AS TEXT), CAST(reason AS TEXT), CAST(sha256 AS TEXT),"
+            f" {_TIMES} FROM problem"
         )
         return {r[0]: ProblemRow(r[1], r[2], Stamp(*r[3:7]), r[7]) for r in rows}
 
@@ -304,12 +308,19 @@ class Catalog:
         """Count the passages that hold each of the ids."""
         query = f"SELECT passages FROM {table} WHERE id = ?"
         rows = (self._db.execute(query, (one,)).fetchone() for one in ids)
-        return [max(0, row[0]) if row else 0 for row in rows]
+        with self._sense():
+            return [min(max(0, int(row[0])), _MOST) if row else 0 for row in rows]
 
 
-_DOCUMENT = (
-    "SELECT id, path, sha256, encoding, size, mtime_ns, ctime_ns, inode, seen_ns FROM document"
+# SQLite keeps any type in any column: the casts make good what a stranger's catalog may break.
+_TIMES = ", ".join(
+    f"CAST({one} AS INTEGER)" for one in ("size", "mtime_ns", "ctime_ns", "inode", "seen_ns")
 )
+_DOCUMENT = (
+    "SELECT id, CAST(path AS TEXT), CAST(sha256 AS TEXT), CAST(encoding AS TEXT),"
+    f" {_TIMES} FROM document"
+)
+_MOST = 2**62  # what any number in the notes may reach: ids of passages have 63 bits
 _PASSAGE = "SELECT id, document, start, end, headings, context, text, spans FROM passage"
 
 
@@ -330,4 +341,6 @@ def _passage(row: tuple[Any, ...]) -> PassageRow:
     if any(not start <= span.start < span.end <= end for span in inside):
         raise ValueError(f"passage {id_} has sentences outside itself")
     path = tuple(json.loads(headings))
+    if not all(isinstance(one, str) for one in (*path, context, text)):
+        raise TypeError(f"passage {id_} has text that is none")
     return PassageRow(id_, document, start, end, path, context, text, inside)

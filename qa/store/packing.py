@@ -98,14 +98,21 @@ def unpack_candidates(rows: Sequence[tuple[Any, ...]], dimension: int) -> Candid
     parts = np.frombuffer(b"".join(counts), "<u4")
     of_terms = np.frombuffer(b"".join(terms), _TERM)
     held = np.array([len(one) // kind.itemsize for one in sentences], np.int64)
+    sound = np.isfinite(packed["scale"]).all() and min(lengths, default=0) >= 0
     same = [len(one) // 4 - 1 for one in counts] == held.tolist()
-    if not same or (held < 1).any() or any(len(one) % kind.itemsize for one in sentences):
+    if (
+        not same
+        or not sound
+        or (held < 1).any()
+        or any(len(one) % kind.itemsize for one in sentences)
+    ):
         raise ValueError("passages whose sentences don't fit them")
+    dense = np.frombuffer(b"".join(vectors), "<f2").reshape(len(rows), dimension)
+    if not np.isfinite(dense).all():
+        raise ValueError("vectors that are not finite")
     return Candidates(
         ids=ids,
-        vectors=np.frombuffer(b"".join(vectors), "<f2")
-        .reshape(len(rows), dimension)
-        .astype(np.float32),
+        vectors=dense.astype(np.float32),
         sentences=held,
         sentence_codes=packed["codes"],
         sentence_scales=packed["scale"],

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from qa.store.faiss_header import check_header
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
@@ -42,6 +44,11 @@ class Sealed:
     last_id: int
     size: int
     checksum: int
+
+    def __post_init__(self) -> None:
+        for number in (self.rows, self.last_id, self.size, self.checksum):
+            if not (isinstance(number, int) and 0 <= number < 2**63):
+                raise ValueError(f"{number!r} is no count")
 
 
 def build(
@@ -123,6 +130,9 @@ class VectorIndex:
             if (sealed.size, sealed.checksum) != _seal(folder, stem):
                 raise VectorsDamagedError(f"{path} is not the file that was written")
             self._ids = np.load(folder / f"{stem}.ids.npy", mmap_mode="r", allow_pickle=False)
+            if self._ids.dtype != np.int64 or self._ids.ndim != 1:
+                raise VectorsDamagedError(f"{path} has ids that are none")
+            check_header(path, rows=len(self._ids))
             self._index = faiss.read_index(str(path), faiss.IO_FLAG_MMAP_IFC)
         except (OSError, ValueError, RuntimeError) as error:
             raise VectorsDamagedError(str(error)) from error
@@ -147,7 +157,7 @@ class VectorIndex:
         import faiss
 
         k = min(k, len(self._ids))
-        if k < 1:
+        if k < 1 or len(vector) != self._index.d:
             return []
         options: dict[str, Any] = {"sel": self._selector} if self._selector is not None else {}
         kind: Any = faiss.SearchParameters
@@ -156,7 +166,7 @@ class VectorIndex:
             options["nprobe"] = max(1, self._index.nlist // _PROBE_SHARE)
         parameters = kind(**options) if options else None
         _, rows = self._index.search(vector[None, :], k, params=parameters)
-        return [int(self._ids[row]) for row in rows[0] if row >= 0]
+        return [int(self._ids[row]) for row in rows[0] if 0 <= row < len(self._ids)]
 
 
 def _seal(folder: Path, stem: str) -> tuple[int, int]:

@@ -70,7 +70,7 @@ def vectors_notes(described: str) -> tuple[str, Sealed] | None:
         stem = notes.pop("stem")
         if DERIVED.fullmatch(f"{stem}.faiss"):
             return stem, Sealed(**notes)
-    except (ValueError, TypeError, KeyError, AttributeError):
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         pass
     return None  # as if there were none: they are made again
 
