@@ -8,7 +8,7 @@ from dataclasses import replace
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from qa.cli.output import Line, Segment
+from qa.cli.output import Line, Segment, visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -156,11 +156,19 @@ def markdown(one: Answer) -> str:
             blocks.append("What came nearest, which is not an answer:")
     for number, passage in enumerate(one.passages or one.nearest[:_NEAREST_SHOWN], 1):
         path = " › ".join(passage.citation.heading_path)
-        head = f"{number}. `{passage.citation}`" + (f" — {path}" if path else "")
+        head = f"{number}. {_code(str(passage.citation))}" + (f" — {path}" if path else "")
         lines = _BREAK.split(passage.citation.quote)
         blocks += [head, "\n".join(f"   > {line}".rstrip() for line in lines)]
         blocks += [f"   {line}" for line in _explained(passage)]
     return "\n\n".join(blocks)
+
+
+def _code(text: str) -> str:
+    """Write a Markdown code span, on one line, whatever backticks the text has."""
+    shown = visible(text)
+    fence = "`" * (1 + max(map(len, re.findall("`+", shown)), default=0))
+    space = " " if shown.startswith("`") or shown.endswith("`") else ""
+    return f"{fence}{space}{shown}{space}{fence}"
 
 
 def refresh(one: Refresh) -> Iterator[Line]:
