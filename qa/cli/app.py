@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from qa.cli import ask, calibrate, eval, index, model, show, status  # noqa: A004
+from qa.cli import ask, calibrate, doctor, eval, index, model, show, status  # noqa: A004
 
 __all__ = ["app"]
 
@@ -17,7 +17,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80},
 )
-for module in (ask, index, status, show, eval, calibrate):
+for module in (ask, index, status, show, eval, calibrate, doctor):
     app.command(module.__name__.rpartition(".")[2], epilog=module.EXAMPLES)(module.command)
 app.add_typer(model.app, name="model")
 

@@ -15,12 +15,14 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from qa.citing import Excerpt
+    from qa.diagnosis import Diagnosis
     from qa.encoding.load import CachedModel
     from qa.evaluation.evaluate import Report
     from qa.types import Answer, CitedPassage, Refresh, Status
 
 __all__ = [
     "answer",
+    "diagnosis",
     "evaluation",
     "evaluation_markdown",
     "excerpt",
@@ -35,6 +37,7 @@ _EVIDENCE, _MARK = "bold yellow", "bold yellow underline"
 NOT_ANSWERED = "Not in these documents, as far as can be told."
 _NEAREST_SHOWN = 2
 _INDENT = 3
+_CHECK = 23  # columns before what a check found
 # A line that begins like this is a line of its own; others continue the one before.
 _OWN_LINE = re.compile(r"[ ]{4}|\t|\s*(?:[-*+•]\s|[|>#`~]|\d{1,3}[.)]\s)")
 _BREAK = re.compile(r"\r\n?|\n")
@@ -208,6 +211,18 @@ def status(one: Status) -> Iterator[Line]:
     for name, value in rows.items():
         yield Segment(f"{name:10}", _QUIET), Segment(value)
     yield from _left_out(one)
+
+
+def diagnosis(one: Diagnosis, *, width: int) -> Iterator[Line]:
+    """Lay out checks: how each came out, what was found, and below it what to do."""
+    styles = {"ok": "green", "warning": "yellow", "failed": "bold red"}
+    for check in one.checks:
+        name = Segment(f"{check.name:13} ", _QUIET)
+        lead: Line = (Segment(f"{check.result:8} ", styles[check.result]), name)
+        for text, style in ((check.found, ""), (check.advice, _NUMBER)):
+            for line in textwrap.wrap(visible(text), width - _CHECK):
+                yield (*lead, Segment(line, style))
+                lead = (Segment(" " * _CHECK),)
 
 
 def models(found: Sequence[CachedModel], cache: Path) -> Iterator[Line]:

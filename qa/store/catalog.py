@@ -220,6 +220,11 @@ class Catalog:
         with self._sense():
             return [_passage(row) for row in rows if row]
 
+    def some_passages(self, count: int) -> list[int]:
+        """Give the ids of so many passages, taken at random."""
+        rows = self._db.execute("SELECT id FROM passage ORDER BY random() LIMIT ?", (count,))
+        return [row[0] for row in rows]
+
     def candidates(self, ids: Iterable[int], dimension: int) -> Candidates:
         """Give those of the passages that exist, with their documents, by path and place."""
         from qa.store.packing import unpack_candidates
