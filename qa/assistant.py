@@ -25,6 +25,7 @@ from qa.errors import (
     ReadOnlyIndexError,
     StorageError,
 )
+from qa.logs import answers, refreshes, telling
 from qa.planning import make_plan, report
 from qa.reading.corpus import FolderCorpus, PairCorpus
 from qa.retrieval.calibration import DEFAULT, read_calibration
@@ -86,7 +87,7 @@ class Assistant:
         given = {"corpus": corpus, "index": index}
         more |= {key: os.fspath(value) for key, value in given.items() if value is not None}
         self.settings = dataclasses.replace(settings or Settings(), **more)
-        self._tell = tell
+        self._tell = telling(tell)
         self._progress = progress or (lambda *_: None)
         self._held = ExitStack()
         self._store: LocalStore | None = None
@@ -107,7 +108,7 @@ class Assistant:
                 max_file_size=self.settings.max_file_size,
                 exclude=self._folder,
             )
-        self._binding = Binding(self.settings, self._corpus, self._folder, tell)
+        self._binding = Binding(self.settings, self._corpus, self._folder, self._tell)
 
     def __enter__(self) -> Self:
         return self
@@ -133,8 +134,6 @@ class Assistant:
         """The folder that document ids are relative to; None where there are no files."""
         return self._corpus.root
 
-    # --- what it does -------------------------------------------------------------------
-
     def refresh(self, *, rebuild: bool = False) -> Refresh:
         """Bring the index in line with the corpus; only what changed is embedded.
 
@@ -151,6 +150,7 @@ class Assistant:
             done = self._refresh(rebuild=rebuild)
         return dataclasses.replace(done, seconds=time.monotonic() - started)
 
+    @answers
     def ask(
         self,
         question: str,
@@ -283,6 +283,7 @@ class Assistant:
 
     # --- how ----------------------------------------------------------------------------
 
+    @refreshes
     def _refresh(self, *, rebuild: bool = False) -> Refresh:
         now_ns = time.time_ns()
         store = self._opened()

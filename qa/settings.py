@@ -18,6 +18,7 @@ __all__ = ["Settings", "load_settings"]
 
 SETTINGS_FILE = "qa.toml"
 PREFIX = "QA_"
+_OF_THE_LOG = {"QA_LOG", "QA_LOG_TEXT"}  # the command line's own, see qa.logs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,7 +117,7 @@ def load_settings(
     values = _from_file(file) if file.is_file() else {}
     environment = os.environ if environment is None else environment
     for name, text in environment.items():
-        if name.startswith(PREFIX):
+        if name.startswith(PREFIX) and name not in _OF_THE_LOG:
             key = name.removeprefix(PREFIX).lower()
             values[key] = _parse(key, text, where=f"environment variable {name}")
     values |= {key: value for key, value in (arguments or {}).items() if value is not None}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path  # noqa: TC003 - typer reads annotations at run time
 from typing import Annotated
 
 import typer
@@ -33,9 +34,27 @@ def _version(*, wanted: bool) -> None:
 
 @app.callback()
 def _root(
+    context: typer.Context,
     *,
+    log_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--log-file", envvar="QA_LOG", help="Append to it what is done, without any text."
+        ),
+    ] = None,
+    log_text: Annotated[
+        bool,
+        typer.Option(
+            "--log-text", envvar="QA_LOG_TEXT", help="Log questions and evidence as well."
+        ),
+    ] = False,
     version: Annotated[
         bool, typer.Option("--version", help="Show the version and leave.", is_eager=True)
     ] = False,
 ) -> None:
     _version(wanted=version)
+    if log_file is not None:
+        from qa import __version__, logs
+
+        logs.to_file(log_file, text=log_text)
+        logs.record("started", command=context.invoked_subcommand, version=__version__)
