@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import shutil
 import sqlite3
 import struct
@@ -180,6 +181,42 @@ def test_forged_rows_give_an_error_of_ours_or_an_answer_that_holds(
     assert sum("passages" in one for one in said.values()) >= 3  # most are refused, not all
     for name in ("a view for a table", "a trigger", "another table", "a blob of 100 MB"):
         assert said[name].get("error") == "CatalogDamagedError", name
+
+
+VALUES = [
+    *("NULL", "0", "-1", "1", "7", str(2**31), str(2**63 - 1), str(-(2**63)), "1.5", "1e308"),
+    *("-1e308", "9e999", "''", "'x'", "'1'", "'[]'", "'{}'", "'null'", "'\u2028'", "x''", "x'00'"),
+    *("x'ffff'", "zeroblob(8)", "zeroblob(384)", "zeroblob(768)", "zeroblob(100000)"),
+    *("printf('%.100000c', 'a')", "CAST(x'ff' AS TEXT)", "randomblob(768)", "randomblob(388)"),
+]
+
+
+def columns(index: Path) -> list[tuple[str, str]]:
+    """Give all tables and columns of a catalog."""
+    db = sqlite3.connect(index / "catalog.sqlite")
+    tables = [row[0] for row in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+    found = [(t, row[1]) for t in tables for row in db.execute(f"PRAGMA table_info({t})")]
+    db.close()
+    return found
+
+
+@linux
+@pytest.mark.parametrize("options", [{"refresh": False}, {"refresh": True}])
+def test_so_does_any_value_in_any_column(
+    made: Path, cache: Path, tmp_path: Path, options: dict[str, bool]
+) -> None:
+    chance = random.Random(int(os.environ.get("SEED", "1")))  # noqa: S311 - to be repeated
+    places, folders = columns(made / "index"), []
+    for n in range(int(os.environ.get("FORGED", "60"))):
+        table, column = chance.choice(places)
+        where = chance.choice(["", f" WHERE rowid % {chance.randint(2, 3)} = 0"])
+        where = where if table not in {"meta", "problem"} else ""  # these have no rowid
+        sql = f"UPDATE OR IGNORE {table} SET {column} = {chance.choice(VALUES)}{where}"
+        try:
+            folders.append(forged(made, tmp_path / str(n), sql))
+        except sqlite3.IntegrityError:  # NULL, where there may be none
+            continue
+    assert len(asked(made, cache, folders, **options)) == len(folders) > 40
 
 
 @linux

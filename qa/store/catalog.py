@@ -342,6 +342,8 @@ def _passage(row: tuple[Any, ...]) -> PassageRow:
     from qa.store.packing import unpack_spans
 
     id_, document, start, end, headings, context, text, spans = row
+    if not all(isinstance(one, int) for one in (document, start, end)):
+        raise TypeError(f"passage {id_} is at no place")
     inside = unpack_spans(spans)
     if any(not start <= span.start < span.end <= end for span in inside):
         raise ValueError(f"passage {id_} has sentences outside itself")
