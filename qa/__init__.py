@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from qa.assistant import Assistant
+    from qa.diagnosis import Diagnosis, diagnose
     from qa.errors import QaError
     from qa.settings import Settings
     from qa.types import Answer, Citation, CitedPassage, Evidence, Refresh, Status
@@ -21,15 +22,19 @@ __all__ = [
     "Assistant",
     "Citation",
     "CitedPassage",
+    "Diagnosis",
     "Evidence",
     "QaError",
     "Refresh",
     "Settings",
     "Status",
+    "diagnose",
 ]
 
 _HOMES = {
     "Assistant": "qa.assistant",
+    "Diagnosis": "qa.diagnosis",
+    "diagnose": "qa.diagnosis",
     "QaError": "qa.errors",
     "Settings": "qa.settings",
 }

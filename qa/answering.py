@@ -199,8 +199,12 @@ def cite(
     cited: list[CitedPassage | None] = []
     for one in ranked:
         row = rows[one.passage]
-        source = sources[row.document]
-        if source is None or source.text[row.start : row.end] != row.text:
+        source = sources.get(row.document)
+        if (
+            source is None
+            or one.evidence[1] >= len(row.spans)
+            or source.text[row.start : row.end] != row.text
+        ):
             cited.append(None)
             continue
         begin, end = one.evidence

@@ -23,6 +23,7 @@ from qa.errors import (
     ReadOnlyIndexError,
     StorageError,
 )
+from qa.logs import answers, refreshes, telling
 from qa.planning import check_not_empty, make_plan, report, take_stock
 from qa.reading.corpus import FolderCorpus, PairCorpus
 from qa.retrieval.calibration import DEFAULT, read_calibration
@@ -85,7 +86,7 @@ class Assistant:
         given = {"corpus": corpus, "index": index}
         more |= {key: os.fspath(value) for key, value in given.items() if value is not None}
         self.settings = dataclasses.replace(settings or Settings(), **more)
-        self._tell = tell
+        self._tell = telling(tell)
         self._progress = progress or (lambda *_: None)
         self._held = ExitStack()
         self._store: LocalStore | None = None
@@ -107,7 +108,7 @@ class Assistant:
                 ocr=self.settings.ocr,
                 exclude=self._folder,
             )
-        self._binding = Binding(self.settings, self._corpus, self._folder, tell)
+        self._binding = Binding(self.settings, self._corpus, self._folder, self._tell)
 
     def __enter__(self) -> Self:
         return self
@@ -129,8 +130,6 @@ class Assistant:
         """The folder that document ids are relative to; None where there are no files."""
         return self._corpus.root
 
-    # --- what it does -------------------------------------------------------------------
-
     def refresh(self, *, rebuild: bool = False) -> Refresh:
         """Bring the index in line with the corpus; only what changed is embedded.
 
@@ -147,6 +146,7 @@ class Assistant:
             done = self._refresh(rebuild=rebuild)
         return dataclasses.replace(done, seconds=time.monotonic() - started)
 
+    @answers
     def ask(
         self,
         question: str,
@@ -286,6 +286,7 @@ class Assistant:
 
     # --- how ----------------------------------------------------------------------------
 
+    @refreshes
     def _refresh(self, *, rebuild: bool = False) -> Refresh:
         now_ns = time.time_ns()
         store = self._opened()

@@ -73,13 +73,13 @@ class Binding:
         """
         from qa.encoding.model import locate
 
-        # An index from a stranger must not decide what is fetched.
+        # An index from a stranger must not decide what is fetched, or which folder is read.
         asked_for = self._settings.model
         name = asked_for or (None if anew else catalog.meta("model") or None)
         files = self._files
         if files is None or self._encoder is None or self._name != name:
             cache = self._settings.cache_path()
-            files = locate(name, cache=cache, fetch=asked_for is not None)
+            files = locate(name, cache=cache, trusted=asked_for is not None)
         if not anew:
             check_encoder(catalog, files.fingerprint, files.name)
         if self._encoder is not None and self._encoder.spec.fingerprint != files.fingerprint:

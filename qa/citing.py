@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from qa.errors import CitationError, UnreadableDocumentError
-from qa.reading.decoding import LineIndex, byte_offsets
+from qa.reading.decoding import LineIndex, byte_offsets, decode_as
 from qa.reading.places import places_at
 from qa.types import Citation, PlaceKind, Span
 
@@ -106,7 +106,7 @@ def open_source(corpus: Corpus, row: DocumentRow, extract: str | None) -> Source
         return None
     if row.encoding:
         try:
-            text = raw.decode(row.encoding)
+            text = decode_as(raw, row.encoding)
         except (LookupError, ValueError):  # nor such an encoding
             return None
     elif extract is None:

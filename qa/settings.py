@@ -18,6 +18,7 @@ __all__ = ["Settings", "load_settings"]
 
 SETTINGS_FILE = "qa.toml"
 PREFIX = "QA_"
+_OF_THE_LOG = {"QA_LOG", "QA_LOG_TEXT"}  # the command line's own, see qa.logs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,7 +120,7 @@ def load_settings(
     values = _from_file(file) if file.is_file() else {}
     environment = os.environ if environment is None else environment
     for name, text in environment.items():
-        if name.startswith(PREFIX):
+        if name.startswith(PREFIX) and name not in _OF_THE_LOG:
             key = name.removeprefix(PREFIX).lower()
             values[key] = _parse(key, text, where=f"environment variable {name}")
     values |= {key: value for key, value in (arguments or {}).items() if value is not None}
@@ -137,7 +138,7 @@ def _is_utf8(text: str) -> bool:
 def _from_file(file: Path) -> dict[str, Any]:
     try:
         table = tomllib.loads(file.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (OSError, ValueError, RecursionError) as error:  # ValueError: no UTF-8, no TOML
         raise SettingsError(f"{file} can't be read: {error}", hint="Mend or remove it.") from error
     where = str(file)
     return {key: _check(key, value, where=where) for key, value in table.items()}

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
 import os
-import socket
+import runpy
 import sys
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,14 +17,29 @@ from hypothesis import HealthCheck, settings
 settings.register_profile("qa", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("qa")
 os.environ["HF_HUB_OFFLINE"] = "1"
-for name in [n for n in os.environ if n.startswith("QA_") and n != "QA_FORMATS"]:
+# A folder of real files and strings of many kinds, for the tests that can use one.
+FORMATS = Path(os.environ.get("QA_FORMATS", "/nonexistent"))
+for name in [name for name in os.environ if name.startswith("QA_") and name != "QA_FORMATS"]:
     del os.environ[name]
+
+# Before anything is imported that could reach for a network; children inherit it.
+_NETWORK = Path(__file__).with_name("network")
+_handle, _name = tempfile.mkstemp(prefix="qa-network-")
+os.close(_handle)
+_ATTEMPTS = Path(_name)
+atexit.register(_ATTEMPTS.unlink, missing_ok=True)
+os.environ["NETWORK_ATTEMPTS"] = _name
+_paths = [str(_NETWORK), *filter(None, [os.environ.get("PYTHONPATH")])]
+os.environ["PYTHONPATH"] = os.pathsep.join(_paths)
+runpy.run_path(str(_NETWORK / "sitecustomize.py"))
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from qa.assistant import Assistant
     from qa.encoding.encoder import Encoder, Runtime
+
+    Run = Callable[..., tuple[int, str, str]]
 
 REPOSITORY = Path(__file__).parent.parent
 ARTICLE = REPOSITORY / "corpus" / "russia-north-korea-pact.md"
@@ -76,14 +93,33 @@ def _assistant(corpus: Path, tmp_path: Path, cache: Path) -> Iterator[Assistant]
 
 
 @pytest.fixture(autouse=True)
-def _no_network(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Fail on any attempt to reach a network."""
+def _no_network() -> Iterator[None]:
+    """Fail where this process, or one that the test started, reached for a network."""
+    yield
+    attempts = _ATTEMPTS.read_text("utf-8")
+    _ATTEMPTS.write_text("", "utf-8")
+    assert not attempts, attempts
 
-    def refuse(*args: object) -> None:
-        raise AssertionError(f"a connection was attempted: {args}")
 
-    monkeypatch.setattr(socket.socket, "connect", refuse)
-    monkeypatch.setattr(socket.socket, "connect_ex", refuse)
+@pytest.fixture(name="run")
+def _run(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], cache: Path, tmp_path: Path
+) -> Run:
+    """Give a function that runs a command in an empty folder: (status, stdout, stderr)."""
+    monkeypatch.setenv("QA_CACHE", str(cache))
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    monkeypatch.chdir(tmp_path)
+
+    from qa.cli import main
+
+    def run(*arguments: object) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["qa", *map(str, arguments)])
+        with pytest.raises(SystemExit) as left:
+            main()
+        out, err = capfd.readouterr()
+        return int(left.value.code or 0), out, err
+
+    return run
 
 
 @pytest.fixture(name="as_user")

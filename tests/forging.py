@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from contextlib import closing
+from contextlib import closing, suppress
 from typing import TYPE_CHECKING
 
 from qa.store.checks import check, meta_check
@@ -28,7 +28,9 @@ def forge(index: Path, change: str) -> None:
     with closing(sqlite3.connect(index / "catalog.sqlite")) as db:
         db.create_function("qa_check", -1, check)
         db.executescript(change)
-        db.executescript(_SUMS)
+        with suppress(sqlite3.OperationalError):  # these are not our tables any more
+            db.executescript(_SUMS)
         notes = db.execute("SELECT key, value FROM meta WHERE key != 'check'").fetchall()
         db.execute("REPLACE INTO meta VALUES ('check', ?)", (meta_check(notes),))
         db.commit()
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")

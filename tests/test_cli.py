@@ -11,35 +11,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from conftest import ARTICLE, REPOSITORY
-from qa.cli import main
 from qa.cli.output import visible
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
-    Run = Callable[..., tuple[int, str, str]]
+    from conftest import Run
 
 QUESTION = "Will Russia send food or medicine?"
-
-
-@pytest.fixture(name="run")
-def _run(
-    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], cache: Path, tmp_path: Path
-) -> Run:
-    """Give a function that runs a command in an empty folder: (status, stdout, stderr)."""
-    monkeypatch.setenv("QA_CACHE", str(cache))
-    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
-    monkeypatch.chdir(tmp_path)
-
-    def run(*arguments: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["qa", *map(str, arguments)])
-        with pytest.raises(SystemExit) as left:
-            main()
-        out, err = capfd.readouterr()
-        return int(left.value.code or 0), out, err
-
-    return run
 
 
 @pytest.fixture(name="article_corpus")

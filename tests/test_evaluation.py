@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from test_cli import _run  # noqa: F401 - the fixture
 
 from qa.assistant import Assistant
 from qa.errors import QuestionsError
@@ -18,7 +17,7 @@ from qa.evaluation.questions import Question, load_beir, load_questions
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from test_cli import Run
+    from conftest import Run
 
 MOON = {"question": "When did Armstrong land?", "documents": ["moon.md"], "answer": "July 1969"}
 BREAD = {"question": "How does sourdough rise?", "documents": "bread.txt", "answer": ["wild yeast"]}

@@ -20,12 +20,17 @@ from qa.errors import (
     ForeignIndexError,
     QaError,
     QuestionError,
+    QuestionsError,
     SettingsError,
 )
+from qa.evaluation.questions import load_questions
 from qa.reading.corpus import FolderCorpus
+from qa.reading.decoding import decode, decode_as
 from qa.reading.markdown import read_markdown
-from qa.settings import Settings
+from qa.retrieval.calibration import DEFAULT, read_calibration
+from qa.settings import Settings, load_settings
 from qa.splitting.sentences import sentences_of
+from qa.store.writing import vectors_notes
 from qa.types import Block
 
 if TYPE_CHECKING:
@@ -246,6 +251,46 @@ def test_forged_rows_run_nothing_and_cite_nothing_false(
 def test_many_marks_without_letters_take_no_time() -> None:
     text = "1. " * 100_000
     assert sentences_of(text, Block(0, len(text)))
+
+
+@pytest.mark.parametrize("mark", ["“", "'", "`", "![", "<!--", "« "])
+def test_quotes_that_are_never_closed_take_no_time(mark: str) -> None:
+    text = mark * (500_000 // len(mark))  # the square of it would take minutes
+    spans = sentences_of(text, Block(0, len(text)))
+    covered = "".join(text[start:end] for start, end in spans)
+    assert len(covered.replace(" ", "")) == len(text.replace(" ", ""))
+
+
+def test_a_long_paragraph_has_the_sentences_of_its_parts() -> None:
+    text = "".join(f"Sentence {n} says that Dr. Smith of the U.S. came. " for n in range(2000))
+    spans = sentences_of(text, Block(0, len(text)))
+    assert [text[start:end] for start, end in spans] == [
+        f"Sentence {n} says that Dr. Smith of the U.S. came." for n in range(2000)
+    ]
+
+
+def test_text_with_a_byte_that_is_no_utf_8_is_not_chinese() -> None:
+    raw = b"It says: tlcsw\xad ok.\nThe body of this text.\n"
+    assert "The body" in decode(raw + b" " * (len(raw) % 2))[0]
+
+
+@pytest.mark.parametrize("encoding", ["punycode", "idna", "unicode_escape", "UTF-7", "no such"])
+def test_an_encoding_that_no_file_has_is_not_tried(encoding: str) -> None:
+    with pytest.raises((ValueError, LookupError)):
+        decode_as(b"text", encoding)
+    assert decode_as("naïve".encode("cp1252"), "cp1252") == "naïve"
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, '{"question": ' * 100_000])
+def test_nesting_without_end_is_refused(tmp_path: Path, text: str) -> None:
+    (tmp_path / "q.jsonl").write_text(text)
+    with pytest.raises(QuestionsError):
+        load_questions(tmp_path / "q.jsonl")
+    (tmp_path / "qa.toml").write_text(f"k = {text}")
+    with pytest.raises(SettingsError):
+        load_settings(folder=tmp_path, environment={})
+    assert read_calibration(text) == DEFAULT
+    assert vectors_notes(text) is None
 
 
 def test_a_heading_with_nothing_below_can_be_found(cache: Path) -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path  # noqa: TC003 - typer reads annotations at run time
 from typing import Annotated
 
 import typer
 
-from qa.cli import ask, calibrate, eval, index, model, show, status, verify  # noqa: A004
+from qa.cli import ask, calibrate, doctor, eval, index, model, show, status, verify  # noqa: A004
 
 __all__ = ["app"]
 
@@ -17,7 +18,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80},
 )
-for module in (ask, index, status, show, verify, eval, calibrate):
+for module in (ask, index, status, show, verify, eval, calibrate, doctor):
     app.command(module.__name__.rpartition(".")[2], epilog=module.EXAMPLES)(module.command)
 app.add_typer(model.app, name="model")
 
@@ -33,9 +34,27 @@ def _version(*, wanted: bool) -> None:
 
 @app.callback()
 def _root(
+    context: typer.Context,
     *,
+    log_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--log-file", envvar="QA_LOG", help="Append to it what is done, without any text."
+        ),
+    ] = None,
+    log_text: Annotated[
+        bool,
+        typer.Option(
+            "--log-text", envvar="QA_LOG_TEXT", help="Log questions and evidence as well."
+        ),
+    ] = False,
     version: Annotated[
         bool, typer.Option("--version", help="Show the version and leave.", is_eager=True)
     ] = False,
 ) -> None:
     _version(wanted=version)
+    if log_file is not None:
+        from qa import __version__, logs
+
+        logs.to_file(log_file, text=log_text)
+        logs.record("started", command=context.invoked_subcommand, version=__version__)

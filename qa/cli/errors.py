@@ -17,6 +17,17 @@ TRACEBACK = "RETRIEVAL_QA_TRACEBACK"
 
 
 @contextmanager
+def _logged() -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:
+        from qa import logs
+
+        logs.error(error)
+        raise
+
+
+@contextmanager
 def report_errors() -> Iterator[None]:
     """Turn expected failures into a message, a hint and exit status 2, without a traceback.
 
@@ -25,7 +36,8 @@ def report_errors() -> Iterator[None]:
     from qa.errors import QaError
 
     try:
-        yield
+        with _logged():
+            yield
     except QaError as error:
         from qa.cli.output import Output
 

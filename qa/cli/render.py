@@ -10,7 +10,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 from urllib.parse import quote as percent_encoded
 
-from qa.cli.output import Line, Segment
+from qa.cli.output import Line, Segment, visible
 from qa.reading.dates import day
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from qa.citing import Excerpt
+    from qa.diagnosis import Diagnosis
     from qa.encoding.load import CachedModel
     from qa.evaluation.evaluate import Report
     from qa.types import Answer, CitedPassage, Refresh, Status
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "answer",
+    "diagnosis",
     "evaluation",
     "evaluation_markdown",
     "excerpt",
@@ -42,6 +44,7 @@ NOT_ANSWERED = "Not in these documents, as far as can be told."
 _NEAREST_SHOWN = 2
 _PROBLEMS_SHOWN = 10
 _INDENT = 3
+_CHECK = 23  # columns before what a check found
 # A line that begins like this is a line of its own; others continue the one before.
 _OWN_LINE = re.compile(r"[ ]{4}|\t|\s*(?:[-*+•]\s|[|>#`~]|\d{1,3}[.)]\s)")
 _BREAK = re.compile(r"\r\n?|\n")
@@ -180,11 +183,19 @@ def markdown(one: Answer) -> str:
             blocks.append("What came nearest, which is not an answer:")
     for number, passage in enumerate(one.passages or one.nearest[:_NEAREST_SHOWN], 1):
         path = " › ".join(passage.citation.heading_path)
-        head = f"{number}. `{passage.citation}`" + (f" — {path}" if path else "")
+        head = f"{number}. {_code(str(passage.citation))}" + (f" — {path}" if path else "")
         lines = _BREAK.split(passage.citation.quote)
         blocks += [head, "\n".join(f"   > {line}".rstrip() for line in lines)]
         blocks += [f"   {line}" for line in _explained(passage)]
     return "\n\n".join(blocks)
+
+
+def _code(text: str) -> str:
+    """Write a Markdown code span, on one line, whatever backticks the text has."""
+    shown = visible(text)
+    fence = "`" * (1 + max(map(len, re.findall("`+", shown)), default=0))
+    space = " " if shown.startswith("`") or shown.endswith("`") else ""
+    return f"{fence}{space}{shown}{space}{fence}"
 
 
 def refresh(one: Refresh) -> Iterator[Line]:
@@ -234,6 +245,18 @@ def status(one: Status) -> Iterator[Line]:
     for name, value in rows.items():
         yield Segment(f"{name:10}", _QUIET), Segment(value)
     yield from _left_out(one)
+
+
+def diagnosis(one: Diagnosis, *, width: int) -> Iterator[Line]:
+    """Lay out checks: how each came out, what was found, and below it what to do."""
+    styles = {"ok": "green", "warning": "yellow", "failed": "bold red"}
+    for check in one.checks:
+        name = Segment(f"{check.name:13} ", _QUIET)
+        lead: Line = (Segment(f"{check.result:8} ", styles[check.result]), name)
+        for text, style in ((check.found, ""), (check.advice, _NUMBER)):
+            for line in textwrap.wrap(visible(text), width - _CHECK):
+                yield (*lead, Segment(line, style))
+                lead = (Segment(" " * _CHECK),)
 
 
 def models(found: Sequence[CachedModel], cache: Path) -> Iterator[Line]:

@@ -47,7 +47,7 @@ def read_spec(folder: Path) -> EncoderSpec | None:
     """Read what encoder an export is; None where there is none that is whole."""
     try:
         return EncoderSpec(**json.loads((folder / _SPEC).read_text("utf-8")))
-    except (OSError, ValueError, TypeError):
+    except (OSError, ValueError, TypeError, RecursionError):
         return None
 
 

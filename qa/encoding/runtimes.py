@@ -25,6 +25,7 @@ __all__ = [
     "OpenVinoRuntime",
     "open_graph",
     "optimise_graph",
+    "passages_by",
     "write_passage_graph",
 ]
 
@@ -182,6 +183,12 @@ class OpenVinoRuntime:
 def _finished(request: Any) -> NDArray[np.float32]:  # noqa: ANN401 - openvino is untyped
     request.wait()
     return np.array(request.get_output_tensor(0).data[0], np.float32)
+
+
+def passages_by(folder: Path) -> str:
+    """Name what embeds passages with the graphs of a folder, and in which numbers."""
+    fast = (folder / _PASSAGE_GRAPH).is_file() and _openvino_with_bfloat16() is not None
+    return "OpenVINO in bfloat16" if fast else "ONNX Runtime in float32"
 
 
 class FastestRuntime:

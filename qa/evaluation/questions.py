@@ -177,7 +177,7 @@ def _rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
         raise QuestionsError(
             f"{path} can't be read: {error.strerror}", hint="Give a JSONL file, or a BEIR folder."
         ) from error
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, RecursionError) as error:
         raise QuestionsError(
             f"{path} is no JSONL: {error}", hint="Put one object a line."
         ) from error

@@ -35,7 +35,7 @@ MEDIA = frozenset(
     """.split()
 )
 IGNORE_FILES = (".gitignore", ".qaignore")
-_LONGEST_IGNORE_FILE = 1024 * 1024  # bytes
+_LONGEST_IGNORE_FILE = 64 * 1024  # bytes; every line is tried on every file
 _MOST_STARS = 6
 # A file written less than this before it was hashed may be written again without its times
 # showing it (FAT keeps two seconds), so its times are not trusted yet.

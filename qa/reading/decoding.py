@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-__all__ = ["BINARY", "LineIndex", "UndecodableError", "byte_offsets", "decode"]
+__all__ = ["BINARY", "LineIndex", "UndecodableError", "byte_offsets", "decode", "decode_as"]
 
 # The longer mark first: UTF-32's begins with UTF-16's.
 _MARKS = (
@@ -21,6 +21,10 @@ _MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
+# Never guessed: with a mark or by their NUL bytes they are known already, and by chance any Latin
+# text of an even length is Chinese in UTF-16.
+_TOLD_OTHERWISE = ["utf_16", "utf_16_be", "utf_16_le", "utf_32", "utf_32_be", "utf_32_le", "utf_7"]
+_NOT_OF_FILES = {"idna", "punycode", "raw-unicode-escape", "unicode-escape", "utf-7"}
 BINARY = "binary"  # the reason given where the bytes are not text at all
 _SAMPLE = 8192  # bytes that are looked at to tell text from binary
 _BINARY = re.compile("[\x00-\x08\x0e-\x1a\x1c-\x1f]")
@@ -56,6 +60,19 @@ def decode(raw: bytes) -> tuple[str, str]:
     raise UndecodableError(BINARY)
 
 
+def decode_as(raw: bytes, encoding: str) -> str:
+    """Decode with an encoding that was noted when the file was read.
+
+    Raises:
+        ValueError: the bytes are no such text, or it is no encoding that `decode` finds: some of
+            Python's take time that grows with the square of the length.
+        LookupError: there is no such encoding.
+    """
+    if codecs.lookup(encoding).name in _NOT_OF_FILES:
+        raise ValueError(f"{encoding} is not for files")
+    return raw.decode(encoding)
+
+
 def _strictly(raw: bytes, encoding: str) -> str:
     try:
         return raw.decode(encoding)
@@ -66,7 +83,7 @@ def _strictly(raw: bytes, encoding: str) -> str:
 def _guess(raw: bytes) -> tuple[str, str]:
     from charset_normalizer import from_bytes
 
-    best = from_bytes(raw).best()
+    best = from_bytes(raw, cp_exclusion=_TOLD_OTHERWISE).best()
     if best is None or _BINARY.search(text := raw.decode(best.encoding)):
         raise UndecodableError(BINARY)
     return text, best.encoding

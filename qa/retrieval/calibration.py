@@ -62,7 +62,7 @@ def read_calibration(text: str) -> Calibration:
     try:
         numbers = {key: float(value) for key, value in json.loads(text).items()}
         found = Calibration(**numbers)
-    except (ValueError, TypeError, AttributeError, OverflowError):
+    except (ValueError, TypeError, AttributeError, OverflowError, RecursionError):
         return DEFAULT
     sound = all(math.isfinite(number) for number in numbers.values())
     return found if sound and min(found.semantic, found.lexical, found.size) >= 0 else DEFAULT

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby, islice, pairwise
 from typing import TYPE_CHECKING
 
@@ -26,6 +26,9 @@ LONGEST = 8000
 # The heading path may take this share of the budget; past it, outer headings are left out first.
 CONTEXT_SHARE = 0.25
 _SEPARATOR = " > "
+# Characters of a heading that each of its passages keeps: one without end, above many passages,
+# would take the square of its length on disk.
+_LONGEST_HEADING = 1000
 _PORTION = 64  # blocks tokenised at once
 
 
@@ -57,7 +60,7 @@ def split(document: Document, tokens: Tokens, budget: int) -> list[Passage]:
     """
     passages: list[Passage] = []
     pages = [place.start for place in document.places if place.kind is PlaceKind.PAGE]
-    for section in document.sections:
+    for section in map(_with_short_headings, document.sections):
         context = _context(section.heading_path, tokens, int(budget * CONTEXT_SHARE))
         room = budget - (tokens.count([f"{context}\n"])[0] if context else 0)
         for page in _by_page(section, pages):
@@ -75,6 +78,13 @@ def _by_page(section: Section, pages: Sequence[int]) -> Iterator[Section]:
     """
     for _, blocks in groupby(section.blocks, key=lambda block: bisect_right(pages, block.start)):
         yield Section(section.heading_path, tuple(blocks))
+
+
+def _with_short_headings(section: Section) -> Section:
+    path = section.heading_path
+    if all(len(name) <= _LONGEST_HEADING for name in path):
+        return section
+    return replace(section, heading_path=tuple(name[:_LONGEST_HEADING] for name in path))
 
 
 def _context(path: tuple[str, ...], tokens: Tokens, limit: int) -> str:

@@ -18,6 +18,7 @@ __all__ = ["sentences_of", "trimmed"]
 # (U+0085, U+00A0, U+2028 …) and panics; one plain space per character keeps all offsets.
 _WHITE_SPACE = re.compile(r"[^\S\n]")
 _LONGEST_MARK = 12  # characters
+_WINDOW = 2000  # characters; few paragraphs are as long
 _LINE = re.compile(r"[^\r\n]+")
 
 
@@ -37,17 +38,31 @@ def _lines(text: str, block: Block) -> Iterator[Span]:
 
 
 def _prose(text: str, block: Block) -> Iterator[Span]:
-    from sentencex import get_sentence_boundaries
-
     body = _WHITE_SPACE.sub(" ", text[block.start : block.end])
     start = 0
-    for boundary in get_sentence_boundaries("en", body):
-        end = boundary["end_index"]
+    for end in _ends(body):
         # A short piece without a letter ("2.", "(3)") is the mark of the item that follows it.
         is_mark = end - start <= _LONGEST_MARK and not any(map(str.isalpha, body[start:end]))
         if end == len(body) or not is_mark:
             yield Span(block.start + start, block.start + end)
             start = end
+
+
+def _ends(body: str) -> Iterator[int]:
+    """Find where sentences end, in windows that begin with one.
+
+    sentencex takes the square of the length where quotes or backticks are not closed.
+    """
+    from sentencex import get_sentence_boundaries
+
+    start = 0
+    while start < len(body):
+        window = body[start : start + _WINDOW]
+        ends = [start + one["end_index"] for one in get_sentence_boundaries("en", window)]
+        if start + len(window) < len(body) and len(ends) > 1:
+            ends.pop()  # it may go on behind the window
+        yield from ends
+        start = ends[-1] if ends else start + len(window)
 
 
 def trimmed(text: str, span: Span) -> Span | None:

@@ -91,7 +91,10 @@ class Catalog(DocumentTables):
     def number(self, key: str) -> int:
         """Give one entry that is a number; 0 where there is none."""
         with self.sense():
-            return int(self.meta(key) or 0)
+            number = int(self.meta(key) or 0)
+            if not 0 <= number < _MOST:
+                raise ValueError(f"{key} is {number}")
+            return number
 
     def set_meta(self, **values: str | int) -> None:
         """Set entries."""
@@ -143,6 +146,11 @@ class Catalog(DocumentTables):
                 _passage(one, self._db.execute(query, (one,)).fetchone())
                 for one in dict.fromkeys(ids)
             ]
+
+    def some_passages(self, count: int) -> list[int]:
+        """Give the ids of so many passages, taken at random."""
+        rows = self._db.execute("SELECT id FROM passage ORDER BY random() LIMIT ?", (count,))
+        return [row[0] for row in rows]
 
     def candidates(self, ids: Iterable[int], dimension: int) -> Candidates:
         """Give passages, with their documents, by path and place."""
@@ -293,6 +301,7 @@ class Catalog(DocumentTables):
 
 
 _CHECK = "check"
+_MOST = 2**62  # what any number in the notes may reach: ids of passages have 63 bits
 _COUNTED = ("term", "token")
 _PASSAGE = (
     "SELECT id, document, start, end, headings, places, context, text, spans, cited_sum"
@@ -320,6 +329,8 @@ def _passage(one: int, row: tuple[Any, ...] | None) -> PassageRow:
     id_, document, start, *cited, cited_sum = row
     require(one, cited_sum, check(one, document, start, *cited))
     end, headings, places, context, text, spans = cited
+    if not all(isinstance(one, int) for one in (document, start, end)):
+        raise TypeError(f"passage {id_} is at no place")
     inside = unpack_spans(spans)
     if any(not start <= span.start < span.end <= end for span in inside):
         raise ValueError(f"passage {id_} has sentences outside itself")
@@ -328,6 +339,8 @@ def _passage(one: int, row: tuple[Any, ...] | None) -> PassageRow:
         Place(int(at), PlaceKind(kind), str(value))
         for at, kind, value in (json.loads(places) if places else ())
     )
+    if not all(isinstance(one, str) for one in (*path, context, text)):
+        raise TypeError(f"passage {id_} has text that is none")
     return PassageRow(id_, document, start, end, path, found, context, text, inside)
 
 

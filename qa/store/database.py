@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from qa.errors import ForeignIndexError, IndexMissingError
 from qa.store.failures import REBUILD
+from qa.store.hardening import check_files, check_schema, harden
 from qa.store.schema import SCHEMA
 from qa.store.seals import make_folder
 
@@ -24,11 +25,15 @@ def connect_to_write(folder: Path) -> sqlite3.Connection:
     """Open for writing; made where there is none.
 
     Raises:
-        ForeignIndexError: another program's database, or another format version.
+        ForeignIndexError: another program's database, another format version, or a folder that
+            qa can't have made.
+        CatalogDamagedError: its tables are not ours.
     """
     make_folder(folder)
+    check_files(folder)
     db = sqlite3.connect(folder / CATALOG, isolation_level=None, check_same_thread=False)
     try:
+        harden(db)
         db.execute("PRAGMA busy_timeout = 10000")
         if not has_tables(db):
             # A passage with its vectors takes about 6 KB; in small pages it lies in pieces.
@@ -37,6 +42,7 @@ def connect_to_write(folder: Path) -> sqlite3.Connection:
             marks = f"PRAGMA application_id={APPLICATION};PRAGMA user_version={FORMAT};"
             db.executescript(f"BEGIN;{marks}{SCHEMA}COMMIT;")
         check_format(folder, db)
+        check_schema(folder, db)
         db.execute("PRAGMA synchronous = FULL")
     except BaseException:
         db.close()
@@ -49,9 +55,12 @@ def connect_to_read(folder: Path) -> sqlite3.Connection:
 
     Raises:
         IndexMissingError: there is no catalog.
-        ForeignIndexError: another program's database, or another format version.
+        ForeignIndexError: another program's database, another format version, or a folder that
+            qa can't have made.
+        CatalogDamagedError: its tables are not ours.
     """
     path = folder / CATALOG
+    check_files(folder)
     if not path.is_file() or path.stat().st_size == 0:
         raise _missing(folder)
     uri = path.resolve().as_uri()
@@ -72,10 +81,12 @@ def connect_to_read(folder: Path) -> sqlite3.Connection:
 def _reading(folder: Path, uri: str) -> sqlite3.Connection:
     db = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False)
     try:
+        harden(db)
         db.execute("PRAGMA busy_timeout = 10000")
         if not has_tables(db):  # its first writer died
             raise _missing(folder)
         check_format(folder, db)
+        check_schema(folder, db)
     except BaseException:
         db.close()
         raise

@@ -34,7 +34,7 @@ class DocumentTables:
         """Report what no writer of ours can have written."""
         try:
             yield
-        except (ValueError, TypeError, OverflowError) as error:
+        except (ValueError, TypeError, AttributeError, OverflowError, RecursionError) as error:
             raise CatalogDamagedError(
                 f"The catalog of the index {self.folder} is damaged ({error})", hint=REBUILD
             ) from error
@@ -42,7 +42,7 @@ class DocumentTables:
     def files(self) -> dict[str, FileRow]:
         """Give all files by path, those that can't be read too."""
         rows = self._db.execute(
-            "SELECT id, path, sha256, seen_ns, size, mtime_ns, ctime_ns, inode FROM file"
+            f"SELECT id, CAST(path AS TEXT), CAST(sha256 AS TEXT), {_TIMES} FROM file"
         )
         return {r[1]: FileRow(r[0], r[1], r[2], Stamp(*r[4:]), r[3]) for r in rows}
 
@@ -134,8 +134,8 @@ class DocumentTables:
     def problems(self) -> list[ProblemRow]:
         """Give the documents that could not be read, by path."""
         rows = self._db.execute(
-            "SELECT problem.path, file.path, reason FROM problem JOIN file ON file.id = file"
-            " ORDER BY problem.path"
+            "SELECT CAST(problem.path AS TEXT), CAST(file.path AS TEXT), CAST(reason AS TEXT)"
+            " FROM problem JOIN file ON file.id = file ORDER BY problem.path"
         )
         return [ProblemRow(*row) for row in rows]
 
@@ -151,6 +151,10 @@ class DocumentTables:
         )
 
 
+# SQLite keeps any type in any column: the casts make good what a stranger's catalog may break.
+_TIMES = ", ".join(
+    f"CAST({one} AS INTEGER)" for one in ("seen_ns", "size", "mtime_ns", "ctime_ns", "inode")
+)
 _DOCUMENT = (
     "SELECT document.id, file, document.path, format, encoding, metadata, document.cited_sum,"
     " file.path, sha256, file.cited_sum FROM document JOIN file ON file.id = file"
@@ -164,4 +168,8 @@ def _document(one: int, row: tuple[Any, ...] | None) -> DocumentRow:
     require(one, cited_sum, check(*cited))
     require(one, file_sum, check(file, sha256))
     _, path, kind, encoding, metadata = cited
-    return DocumentRow(number, path, kind, encoding, file, sha256, json.loads(metadata))
+    about = json.loads(metadata)
+    if not all(isinstance(text, str) for text in (path, kind, encoding, file, sha256, *about)):
+        raise TypeError(f"document {one} has text that is none")
+    about = {key: str(value) for key, value in about.items()}
+    return DocumentRow(number, path, kind, encoding, file, sha256, about)

@@ -6,10 +6,10 @@ import sqlite3
 from contextlib import closing
 from typing import TYPE_CHECKING
 
-from qa.errors import ForeignIndexError
+from qa.errors import CatalogDamagedError, ForeignIndexError
 from qa.store.checks import meta_check
 from qa.store.database import CATALOG, check_format, has_tables
-from qa.store.schema import SCHEMA
+from qa.store.hardening import check_files, check_schema, harden
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -34,12 +34,13 @@ def is_healthy(folder: Path) -> bool:
     if not (folder / CATALOG).exists():
         return True
     try:
+        check_files(folder)
         with closing(sqlite3.connect(folder / CATALOG)) as db:
+            harden(db)
             if not has_tables(db):
                 return True
             check_format(folder, db)
-            rows = db.execute("SELECT sql FROM sqlite_master WHERE sql NOT NULL")
-            tables = {" ".join(row[0].split()) for row in rows}
+            check_schema(folder, db)
             meta = dict(db.execute("SELECT key, value FROM meta"))
             checked = db.execute("PRAGMA quick_check").fetchone()[0]
     except sqlite3.DatabaseError as error:
@@ -47,16 +48,15 @@ def is_healthy(folder: Path) -> bool:
         if getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF in _DAMAGE:
             return False
         raise
-    except ForeignIndexError as error:
-        if error.ours:
+    except (ForeignIndexError, CatalogDamagedError) as error:
+        if isinstance(error, CatalogDamagedError) or error.ours:
             return False
         raise
     known = meta.pop("check", None)
     if (meta or known) and known != meta_check(meta.items()):
         return False
-    wanted = {" ".join(one.split()) for one in SCHEMA.split(";") if one.strip()}
     numbers = all((meta.get(key) or "0").isdecimal() for key in _NUMBERS)
-    return tables == wanted and checked == "ok" and numbers
+    return checked == "ok" and numbers
 
 
 def check_integrity(folder: Path) -> list[str]:

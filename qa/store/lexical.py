@@ -150,7 +150,7 @@ def files_of(folder: Path) -> list[Path]:
             names += [f"{name}.{part}" for part in _PARTS]
             if segment["deletes"]:
                 names.append(f"{name}.{segment['deletes']['opstamp']:d}.del")
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise LexicalDamagedError(f"{folder / _META} can't be read ({error})") from error
     if not all(_NAME.fullmatch(name) for name in names):
         raise LexicalDamagedError(f"{folder / _META} names files that are not tantivy's")

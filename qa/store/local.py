@@ -15,6 +15,7 @@ from qa.errors import (
 from qa.store.catalog import Catalog
 from qa.store.database import CATALOG
 from qa.store.failures import storage_failures
+from qa.store.hardening import check_files
 from qa.store.health import is_healthy
 from qa.store.lexical import LexicalDamagedError, LexicalIndex
 from qa.store.seals import make_folder
@@ -157,6 +158,7 @@ class LocalStore:
 
         try:
             make_folder(self.folder)
+            check_files(self.folder)
             lock = FileLock(self.folder / LOCK)
             try:
                 lock.acquire(timeout=0)
@@ -248,7 +250,8 @@ class Snapshot:
 
     def allowed(self, chosen: Filter) -> list[int]:
         """Give the ids, ascending, of the passages of the documents that pass a filter."""
-        return self.catalog.passages_of(chosen.passing(self.catalog.described()))
+        with self.catalog.sense():
+            return self.catalog.passages_of(chosen.passing(self.catalog.described()))
 
     def is_tidy(self) -> bool:
         """Tell whether no writer that died, or writes just now, has left files there."""

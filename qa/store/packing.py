@@ -29,6 +29,7 @@ __all__ = [
 ]
 
 _TERM, _TOKEN = "<i8", "<u4"
+_LARGEST = 1.01  # of a number in a vector of unit length, or of a scale
 
 
 def pack_encoded(encoded: EncodedPassage) -> tuple[bytes, bytes, bytes]:
@@ -98,14 +99,23 @@ def unpack_candidates(rows: Sequence[tuple[Any, ...]], dimension: int) -> Candid
     parts = np.frombuffer(b"".join(counts), "<u4")
     of_terms = np.frombuffer(b"".join(terms), _TERM)
     held = np.array([len(one) // kind.itemsize for one in sentences], np.int64)
+    scales = packed["scale"]
+    sound = bool(((scales >= 0) & (scales <= _LARGEST)).all())
+    sound &= all(0 <= length < 2**31 for length in lengths)
     same = [len(one) // 4 - 1 for one in counts] == held.tolist()
-    if not same or (held < 1).any() or any(len(one) % kind.itemsize for one in sentences):
+    if (
+        not same
+        or not sound
+        or (held < 1).any()
+        or any(len(one) % kind.itemsize for one in sentences)
+    ):
         raise ValueError("passages whose sentences don't fit them")
+    dense = np.frombuffer(b"".join(vectors), "<f2").reshape(len(rows), dimension)
+    if not (np.abs(dense) <= _LARGEST).all():
+        raise ValueError("vectors that are not of unit length")
     return Candidates(
         ids=ids,
-        vectors=np.frombuffer(b"".join(vectors), "<f2")
-        .reshape(len(rows), dimension)
-        .astype(np.float32),
+        vectors=dense.astype(np.float32),
         sentences=held,
         sentence_codes=packed["codes"],
         sentence_scales=packed["scale"],

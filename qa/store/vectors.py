@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from qa.store.faiss_header import check_header
 from qa.store.seals import Seal, seal, sync
 
 if TYPE_CHECKING:
@@ -40,6 +41,11 @@ class Sealed(Seal):
 
     rows: int
     last_id: int
+
+    def __post_init__(self) -> None:
+        for number in (self.rows, self.last_id, self.size, self.checksum):
+            if not (isinstance(number, int) and 0 <= number < 2**63):
+                raise ValueError(f"{number!r} is no count")
 
 
 def build(
@@ -121,6 +127,9 @@ class VectorIndex:
             if not is_whole(folder, stem, sealed):
                 raise VectorsDamagedError(f"{path} is not the file that was written")
             self._ids = np.load(folder / f"{stem}.ids.npy", mmap_mode="r", allow_pickle=False)
+            if self._ids.dtype != np.int64 or self._ids.ndim != 1:
+                raise VectorsDamagedError(f"{path} has ids that are none")
+            check_header(path, rows=len(self._ids))
             self._index = faiss.read_index(str(path), faiss.IO_FLAG_MMAP_IFC)
         except (OSError, ValueError, RuntimeError) as error:
             raise VectorsDamagedError(str(error)) from error
@@ -146,7 +155,7 @@ class VectorIndex:
         import faiss
 
         k = min(k, len(self._ids))
-        if k < 1:
+        if k < 1 or len(vector) != self._index.d:
             return []
         # The selector only points to the bitmap: both must live until the search is done.
         selector, _bitmap = self._selector, self._bitmap

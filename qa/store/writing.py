@@ -83,7 +83,7 @@ def _notes(described: str, kind: type[_S]) -> tuple[str, _S] | None:
         stem = notes.pop("stem", "")
         if _STEM.fullmatch(stem):
             return stem, kind(**notes)
-    except (ValueError, TypeError, AttributeError):
+    except (ValueError, TypeError, AttributeError, RecursionError):
         pass
     return None  # as if there were none: they are made again
 

@@ -1,0 +1,46 @@
+"""`qa doctor`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from qa.cli import options, render
+from qa.cli.options import Format
+from qa.cli.output import Output
+
+EXAMPLES = """Examples:
+
+qa doctor
+
+qa doctor --corpus ~/papers --format json"""
+
+NOT_SOUND = 1
+
+
+def command(
+    *,
+    corpus: options.Corpus = None,
+    index: options.Index = None,
+    model: options.Model = None,
+    output_format: Annotated[
+        Format, typer.Option("--format", help="How to write it.")
+    ] = Format.TEXT,
+) -> None:
+    """Check the installation and the index, and say what to do where something is wrong.
+
+    Neither index nor documents are changed. Exit status: 0 nothing failed (there may be
+    warnings), 1 something did, 2 an error.
+    """
+    from qa.diagnosis import diagnose
+    from qa.settings import load_settings
+
+    output = Output()
+    found = diagnose(load_settings({"corpus": corpus, "index": index, "model": model}))
+    if output_format is Format.JSON:
+        output.json(found.to_dict())
+    else:
+        output.lines(render.diagnosis(found, width=output.width))
+    if not found.sound:
+        raise typer.Exit(NOT_SOUND)

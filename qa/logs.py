@@ -1,0 +1,155 @@
+"""What a log says: refreshes, answers, problems and timings, never the text of either side.
+
+Python's `logging`, logger `qa`. A question is known by the first digits of its SHA-256. Texts go to
+the logger `qa.text`, and only once that one has been given a level of its own. Where nobody has
+imported `logging`, nobody listens, and it isn't imported for their sake (4 ms of a cold start).
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+import sys
+import time
+from typing import TYPE_CHECKING, ParamSpec
+
+if TYPE_CHECKING:
+    import logging
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from qa.types import Answer, Refresh
+
+    P = ParamSpec("P")
+
+__all__ = ["answers", "error", "record", "refreshes", "telling", "to_file"]
+
+_LOGGER, _TEXT = "qa", "qa.text"
+_DIGITS = 12  # of a digest
+
+
+def to_file(path: Path, *, text: bool) -> None:
+    """Append what is recorded to this file alone; with `text`, questions and quotes as well.
+
+    Raises:
+        SettingsError: the file can't be written.
+    """
+    import logging
+
+    from qa.errors import SettingsError
+
+    try:
+        handler = logging.FileHandler(path, encoding="utf-8", errors="backslashreplace")
+    except (OSError, ValueError) as problem:
+        raise SettingsError(
+            f"The log {path} can't be written: {problem}", hint="Name another file with --log-file."
+        ) from problem
+    form = logging.Formatter("%(asctime)s %(process)d %(levelname)s %(message)s")
+    handler.setFormatter(form)
+    logger = logging.getLogger(_LOGGER)
+    for other in list(logger.handlers):
+        logger.removeHandler(other)
+        other.close()
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    logger.propagate = False
+    if text:
+        logging.getLogger(_TEXT).setLevel(logging.INFO)
+
+
+def record(event: str, *, level: int = 20, **facts: object) -> None:
+    """Write one line: the event, then `name=value` with values as ASCII JSON."""
+    logger = _listening(_LOGGER)
+    if logger is not None and logger.isEnabledFor(level):
+        logger.log(level, "%s", _line(event, facts))
+
+
+def _record_text(event: str, **facts: object) -> None:
+    logger = _listening(_TEXT)
+    if logger is not None and logger.level and logger.isEnabledFor(logger.level):
+        logger.info("%s", _line(event, facts))
+
+
+def _listening(name: str) -> logging.Logger | None:
+    module = sys.modules.get("logging")
+    return module.getLogger(name) if module is not None else None
+
+
+def _line(event: str, facts: dict[str, object]) -> str:
+    # As JSON in ASCII, so that no name or text can begin a line of its own.
+    return " ".join([event, *(f"{name}={json.dumps(one)}" for name, one in facts.items())])
+
+
+def answers(ask: Callable[P, Answer]) -> Callable[P, Answer]:
+    """Record each answer that a method gives: how it came out, and how long it took."""
+
+    @functools.wraps(ask)
+    def recorded(*given: P.args, **options: P.kwargs) -> Answer:
+        started = time.perf_counter()
+        answer = ask(*given, **options)
+        name = hashlib.sha256(answer.question.encode()).hexdigest()[:_DIGITS]
+        record(
+            "answered" if answer.answered else "not answered",
+            question=name,
+            characters=len(answer.question),
+            probability=round(answer.probability, 4),
+            passages=len(answer.passages),
+            documents=[str(one.citation) for one in answer.passages],
+            notes=len(answer.notes),
+            seconds=round(time.perf_counter() - started, 4),
+        )
+        quotes = [one.evidence.citation.quote for one in answer.passages]
+        _record_text("text", question=name, asked=answer.question, evidence=quotes)
+        return answer
+
+    return recorded
+
+
+def refreshes(refresh: Callable[P, Refresh]) -> Callable[P, Refresh]:
+    """Record each refresh that did something, and what could not be read."""
+
+    @functools.wraps(refresh)
+    def recorded(*given: P.args, **options: P.kwargs) -> Refresh:
+        started = time.perf_counter()
+        done = refresh(*given, **options)
+        if done.added or done.changed or done.removed:
+            record(
+                "refreshed",
+                added=done.added,
+                changed=done.changed,
+                removed=done.removed,
+                unchanged=done.unchanged,
+                passages=done.passages,
+                encoded=done.encoded,
+                seconds=round(time.perf_counter() - started, 4),
+            )
+            for one in done.problems:
+                record("not read", level=30, document=one.document, reason=one.reason)
+        return done
+
+    return recorded
+
+
+def telling(tell: Callable[[str], None]) -> Callable[[str], None]:
+    """Record what a person is told as well."""
+
+    def told(sentence: str) -> None:
+        record("told", sentence=sentence)
+        tell(sentence)
+
+    return told
+
+
+def error(problem: BaseException) -> None:
+    """Record an error: its message where it is one of ours, which quote nothing; else its place."""
+    from qa.errors import CitationError, QaError, QuestionError
+
+    facts: dict[str, object] = {"kind": type(problem).__name__}
+    if isinstance(problem, QaError) and not isinstance(problem, CitationError | QuestionError):
+        facts["message"] = str(problem)
+    elif (trace := problem.__traceback__) is not None:
+        while trace.tb_next is not None:
+            trace = trace.tb_next
+        facts["place"] = f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}"
+    record("failed", level=40, **facts)
