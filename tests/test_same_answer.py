@@ -57,7 +57,7 @@ def test_an_index_that_grew_equals_one_built_at_once(
         Assistant(corpus, tmp_path / "anew", cache=str(cache)) as anew,
     ):
 
-        @settings(max_examples=30)
+        @settings(max_examples=15)
         @given(STEPS)
         def follows_from_the_corpus(steps: list[dict[str, str | None]]) -> None:
             for step in steps:
