@@ -55,7 +55,7 @@ def test_integrity_is_checked_in_all_of_an_index(assistant: Assistant, tmp_path:
     for change, wrong in {
         "UPDATE passage SET text = text || '.' WHERE id = 2": "row 2",
         "UPDATE passage SET vector = zeroblob(768) WHERE id = 1": "row 1",
-        "UPDATE document SET sha256 = 'x' WHERE id = 1": "row 1",
+        "UPDATE file SET sha256 = 'x' WHERE id = 1": "row 1",
         "UPDATE term SET passages = passages + 65521 WHERE id % 2": "term",
         "UPDATE token SET passages = passages + 1": "count",
         "DELETE FROM passage WHERE id = 1": "",

@@ -107,8 +107,9 @@ def byte_offsets(raw: bytes, text: str, encoding: str, positions: Sequence[int])
     if mark + text.encode(plain, "replace") != raw:
         return _by_decoding(raw, encoding, positions)
     offsets, at, count = [], 0, len(mark)
+    encoder = codecs.getincrementalencoder(plain)()  # some have states: what was before counts
     for position in positions:
-        count += len(text[at:position].encode(plain))
+        count += len(encoder.encode(text[at:position], final=position == len(text)))
         at = position
         offsets.append(count)
     return offsets
