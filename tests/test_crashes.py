@@ -28,6 +28,7 @@ STATES = 8  # at most, of each kind, for each operation
 
 @pytest.mark.skipif(STRACE is None, reason="strace is not installed")
 @pytest.mark.parametrize("operation", OPERATIONS)
+@pytest.mark.usefixtures("encoder")  # exported before, or that would be traced as well
 def test_what_a_kill_or_a_loss_of_power_leaves_is_the_old_index_or_the_new(
     operation: str, corpus: Path, tmp_path: Path, cache: Path
 ) -> None:
@@ -56,6 +57,7 @@ def test_integrity_is_checked_in_all_of_an_index(assistant: Assistant, tmp_path:
         "UPDATE passage SET text = text || '.' WHERE id = 2": "row 2",
         "UPDATE passage SET vector = zeroblob(768) WHERE id = 1": "row 1",
         "UPDATE file SET sha256 = 'x' WHERE id = 1": "row 1",
+        "UPDATE document SET encoding = 'x' WHERE id = 1": "row 1",
         "UPDATE term SET passages = passages + 65521 WHERE id % 2": "term",
         "UPDATE token SET passages = passages + 1": "count",
         "DELETE FROM passage WHERE id = 1": "",

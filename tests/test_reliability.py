@@ -159,6 +159,7 @@ def test_readers_see_one_state_while_a_writer_changes_it(
 
 
 @posix
+@pytest.mark.usefixtures("encoder")
 def test_a_kill_at_any_instant_leaves_the_old_index_or_the_new(tmp_path: Path, cache: Path) -> None:
     """Kill -9 50 times; `tests/long/kill.py` does it more often."""
     outcomes = kill_writers(tmp_path / "corpus", tmp_path / "index", cache, times=50, seed=3)
