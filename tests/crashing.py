@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import shutil
+import sqlite3
 import sys
 from typing import TYPE_CHECKING
 
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
 
 __all__ = ["OPERATIONS", "QUESTION", "Case", "change", "contents", "operate"]
 
-OPERATIONS = ["build", "add", "change", "remove", "rebuild", "calibrate"]
+# "watched" is a change while another process has the index open: SQLite's log then stays.
+OPERATIONS = ["build", "add", "change", "watched", "remove", "rebuild", "calibrate"]
 QUESTION = "Who set foot on the Moon?"
 CHILD = """
 import sys
@@ -53,7 +55,7 @@ def change(corpus: Path, operation: str) -> None:
     """Do to the corpus what the operation is about."""
     if operation == "add":
         (corpus / "new.txt").write_text("Penguins live in the south. They can't fly.\n")
-    elif operation == "change":
+    elif operation in {"change", "watched"}:
         (corpus / "moon.md").write_text("# The Moon\n\nNobody but Neil set foot on it.\n")
     elif operation == "remove":
         (corpus / "bread.txt").unlink()
@@ -79,8 +81,13 @@ class Case:
         self._index, self._before = folder / "index", folder / "before"
         self._index.mkdir()
         self._assistant = Assistant(corpus, self._index, cache=str(cache))
+        watcher = None
         if operation != "build":
             self._assistant.refresh()
+        if operation == "watched":
+            watcher = sqlite3.connect(self._index / "catalog.sqlite")
+            watcher.execute("SELECT * FROM meta").fetchall()
+            self._assistant.refresh(rebuild=True)  # stays in the log
         self._old = contents(self._assistant)
         self._assistant.close()
         change(corpus, operation)
@@ -92,6 +99,8 @@ class Case:
             [os.fspath(one) for one in command], folder / "trace", environment
         )
         self._new = contents(self._assistant)
+        if watcher is not None:
+            watcher.close()
         assert operation == "rebuild" or self._old != self._new
 
     def run(

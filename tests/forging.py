@@ -31,6 +31,7 @@ def forge(index: Path, change: str) -> None:
         with suppress(sqlite3.OperationalError):  # these are not our tables any more
             db.executescript(_SUMS)
         notes = db.execute("SELECT key, value FROM meta WHERE key != 'check'").fetchall()
-        db.execute("REPLACE INTO meta VALUES ('check', ?)", (meta_check(notes),))
+        with suppress(TypeError):  # notes that are no text have no check
+            db.execute("REPLACE INTO meta VALUES ('check', ?)", (meta_check(notes),))
         db.commit()
         db.execute("PRAGMA wal_checkpoint(TRUNCATE)")

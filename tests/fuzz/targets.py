@@ -352,8 +352,8 @@ _SEEDS: dict[str, Sequence[bytes]] = {
     ],
     "converted_formats": [
         b"\x00<!doctype html><html><body><h1 id=a>T</h1><p>x<table><tr><th>n<td>1</table></html>",
-        b"\x01From: a@b\nSubject: =?utf-8?q?x?=\nContent-Type: multipart/mixed; boundary=b\n\n"
-        b"--b\n\nHi\n--b\nContent-Disposition: attachment; filename=n.txt\n\nx\n--b--\n",
+        b"\x01From: a@b\nContent-Type: multipart/mixed; boundary=b\n\n--b\n\nHi\n--b--\n",
+        b"\x01Subject: =?utf-8?q?x?=\nContent-Disposition: attachment; filename=n.txt\n\nx\n",
         b"\x02From a Tue Mar  5 10:00:00 2024\nSubject: x\n\nHi\n\nFrom b Tue\nTo: c\n\nx\n",
         b'\x03name,born\n"Kim, L",1950\n',
         b'\x04{"a": {"b": [1, null]}}\n',
