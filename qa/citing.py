@@ -109,13 +109,20 @@ def open_source(corpus: Corpus, row: DocumentRow, extract: str | None) -> Source
             text = decode_as(raw, row.encoding)
         except (LookupError, ValueError):  # nor such an encoding
             return None
-    elif extract is None:
+    elif extract is None or _is_text(row, raw):  # the text of a text file is the file
         return None
     else:
         text, raw = extract, b""
     return Source(
         row.path, row.file, row.format, raw, text, row.encoding, row.sha256, LineIndex(text)
     )
+
+
+def _is_text(row: DocumentRow, raw: bytes) -> bool:
+    from qa.reading.formats import TEXT
+    from qa.reading.sniffing import sniff
+
+    return row.path == row.file and (sniff(raw, row.file) or "plain") in TEXT
 
 
 def excerpt(corpus: Corpus, citation: str, *, context: int) -> Excerpt:

@@ -108,6 +108,7 @@ def _run(
     """Give a function that runs a command in an empty folder: (status, stdout, stderr)."""
     monkeypatch.setenv("QA_CACHE", str(cache))
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    monkeypatch.delenv("QA_FORMATS", raising=False)
     monkeypatch.chdir(tmp_path)
 
     from qa.cli import main

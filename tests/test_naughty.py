@@ -7,6 +7,7 @@ holds it.
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -77,6 +78,7 @@ def test_nor_does_it_from_a_shell(naughty: Path, tmp_path: Path, strings: list[s
             [sys.executable, "-m", "qa", "ask", "--corpus", str(naughty / "one.txt"),
              "--index", str(tmp_path / "small"), "--", text],
             capture_output=True, text=True, check=False, cwd=tmp_path,
+            env={key: value for key, value in os.environ.items() if key != "QA_FORMATS"},
         )  # fmt: skip
         assert done.returncode in {0, 1, 2}, done.stderr
         assert "Traceback" not in done.stderr

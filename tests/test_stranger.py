@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import random
@@ -18,11 +19,14 @@ import pytest
 
 from forging import forge
 from qa.assistant import Assistant
+from qa.citing import open_source
 from qa.errors import ForeignIndexError, ModelError
+from qa.reading.corpus import FolderCorpus
 from qa.reading.formats import read_text
 from qa.splitting.passages import split
 from qa.store.faiss_header import check_header
 from qa.store.hardening import check_files
+from qa.store.rows import DocumentRow
 from qa.store.vectors import Sealed, VectorIndex, VectorsDamagedError, build
 
 if TYPE_CHECKING:
@@ -221,7 +225,7 @@ def test_so_does_any_value_in_any_column(
         sql = f"UPDATE OR IGNORE {table} SET {column} = {chance.choice(VALUES)}{where}"
         try:
             folders.append(forged(made, tmp_path / str(n), sql))
-        except sqlite3.IntegrityError:  # NULL, where there may be none
+        except (sqlite3.IntegrityError, TypeError):  # NULL, where there may be none; a sealed blob
             continue
     assert len(asked(made, cache, folders, **options)) == len(folders) > 40
 
@@ -400,6 +404,17 @@ def test_an_index_does_not_decide_which_folder_serves_as_a_model(
             pytest.raises(ModelError, match="not used here before"),
         ):
             one.ask(QUESTION, refresh=False)
+
+
+def test_a_catalog_puts_no_words_of_its_own_into_a_text_file(tmp_path: Path) -> None:
+    raw = b"What the file says."
+    (tmp_path / "a.txt").write_bytes(raw)
+    (tmp_path / "a.csv").write_bytes(b"name,age\nAnn,3\n")
+    corpus = FolderCorpus(tmp_path, max_file_size=999)
+    for name, cited in (("a.txt", False), ("a.csv", True)):
+        sha256 = hashlib.sha256((tmp_path / name).read_bytes()).hexdigest()
+        row = DocumentRow(1, name, "table", "", name, sha256, {})
+        assert bool(open_source(corpus, row, "What the catalog says.")) == cited
 
 
 def test_a_heading_without_end_does_not_take_the_square_of_its_length(
