@@ -71,3 +71,15 @@ def test_the_first_question_reaches_for_no_network_even_where_the_hub_is_not_tol
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
     assert Path(os.environ["NETWORK_ATTEMPTS"]).read_text() == ""
+
+
+def test_the_runtime_notes_no_device_and_keeps_no_reports(cache: Path, tmp_path: Path) -> None:
+    program = (
+        "import sys; from qa import Assistant\n"
+        "with Assistant(documents=[('a', 'Whales eat krill.')], cache=sys.argv[1]) as assistant:\n"
+        "    assert assistant.ask('What do whales eat?').answered\n"
+    )
+    environment = {name: one for name, one in os.environ.items() if name != "CI"}
+    environment |= {"HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path)}
+    subprocess.run([sys.executable, "-c", program, str(cache)], env=environment, check=True)
+    assert not list(tmp_path.iterdir())

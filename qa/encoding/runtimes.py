@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 from collections import deque
@@ -36,14 +37,27 @@ _COMPILED = "compiled"
 _WARM = 8
 
 
+def _onnxruntime() -> Any:  # noqa: ANN401 - it is untyped
+    """Import ONNX Runtime without its telemetry.
+
+    Since 1.29 its official builds note a device id in the user's cache and report to their makers,
+    unless the environment says otherwise before they are loaded.
+    """
+    os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+    import onnxruntime
+
+    if sys.platform == "win32":  # there it is the system that reports
+        onnxruntime.disable_telemetry_events()
+    return onnxruntime
+
+
 def optimise_graph(raw: Path, folder: Path) -> None:
     """Write the graph with its nodes fused, and its weights in a file of their own.
 
     The weights are then mapped into memory: opening takes 10 ms instead of 170 (MiniLM), and
     only the pages that a question touches are read.
     """
-    import onnxruntime
-
+    onnxruntime = _onnxruntime()
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
     # Not further: beyond, the graph would be made for this machine's processor.
@@ -123,8 +137,7 @@ class OnnxRuntime:
 
 def open_graph(folder: Path, *, packed: bool = True) -> Any:  # noqa: ANN401 - onnxruntime is untyped
     """Open what `optimise_graph` wrote, for one thread; packing is for many passes."""
-    import onnxruntime
-
+    onnxruntime = _onnxruntime()
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1

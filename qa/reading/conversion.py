@@ -28,6 +28,12 @@ __all__ = ["Converter"]
 COMMAND = (sys.executable, "-P", "-m", "qa.reading.worker")
 NEEDS_OFFICE = "it needs more to be installed: pip install 'retrieval-qa[office]'"
 WALL_SECONDS = 600  # of one file; its time on the processor is limited by the worker itself
+# No pools of threads that spin, and no reports to anybody by libraries that a parser brings along.
+_ENVIRONMENT = {
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "ORT_DISABLE_TELEMETRY": "1",
+}
 _LARGEST_REPLY = 1024**3  # bytes
 
 
@@ -125,7 +131,7 @@ class Converter:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
-                env=os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
+                env=os.environ | _ENVIRONMENT,
             )
         return self._worker
 
