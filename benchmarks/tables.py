@@ -1,4 +1,4 @@
-"""Write the tables of README.md and docs/performance.md from the JSON beside this file.
+"""Write the tables of README.md and of docs/ from the JSON beside this file.
 
 Usage: python benchmarks/tables.py. The tables stand between `<!-- NAME -->` and `<!-- end -->`.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -132,6 +133,33 @@ def calibration(found: dict[str, Any]) -> str:
     return "\n".join(rows)
 
 
+def extraction(found: dict[str, Any]) -> str:
+    """Make the table of what became of files, by suffix."""
+    rows = [
+        "| suffix | files | gave text | reported | MB/s of CPU |",
+        "|---|---|---|---|---|",
+    ]
+    for name, figures in found["formats"].items():
+        one = figures["ours"]
+        reasons = ", ".join(f"{count} {reason}" for reason, count in one["reported"].items())
+        speed = f"{one['MB a CPU s']}"
+        if "pages a CPU s" in one:
+            speed += f" ({one['pages a CPU s']:.0f} pages/s)"
+        rows.append(f"| {name} | {one['files']} | {one['gave text']} | {reasons} | {speed} |")
+    return "\n".join(rows)
+
+
+def expected(found: dict[str, Any]) -> str:
+    """Make the table of how much of the expected text was found."""
+    pdf = found["formats"]["pdf"]
+    rows = ["| | words found | in order | PDFs that gave text | CPU s |", "|---|---|---|---|---|"]
+    for name in ("ours", "markitdown"):
+        one, mean = pdf[name], pdf[name]["expected, mean"]
+        row = (mean["words found"], mean["in order"], one["gave text"], one["CPU s"])
+        rows.append(f"| {name} | " + " | ".join(map(str, row)) + " |")
+    return "\n".join(rows)
+
+
 EXCERPTS = "chroma-chunking-eval"
 PEERS = {
     "handwritten": "sentence-transformers + FAISS by hand",
@@ -142,6 +170,10 @@ PEERS = {
 }
 
 
+def _between(marks: re.Match[str], table: str) -> str:
+    return f"{marks[1]}\n{table}\n\n{marks[2]}"
+
+
 def main() -> None:
     """Write all tables."""
     found = json.loads((HERE / "speed.json").read_text())
@@ -150,12 +182,16 @@ def main() -> None:
     measured = json.loads((HERE / "quality.json").read_text())
     tables |= {"quality": quality(measured), "all quality": all_quality(measured)}
     tables["calibration"] = calibration(json.loads((HERE / "calibration.json").read_text()))
+    read = json.loads((HERE / "extraction.json").read_text())
+    tables |= {"extraction": extraction(read), "expected": expected(read)}
     docs = HERE.parent / "docs"
-    for path in (HERE.parent / "README.md", docs / "performance.md", docs / "quality.md"):
+    pages = [docs / f"{name}.md" for name in ("performance", "quality", "formats")]
+    for path in (HERE.parent / "README.md", *pages):
         text = path.read_text("utf-8")
         for name, table in tables.items():
             pattern = rf"(<!-- {name} -->\n).*?(<!-- end -->)"
-            text = re.sub(pattern, rf"\1\n{table}\n\n\2", text, flags=re.DOTALL)
+            made = partial(_between, table=table)
+            text = re.sub(pattern, made, text, flags=re.DOTALL)
         path.write_text(text, "utf-8")
 
 

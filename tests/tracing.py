@@ -76,12 +76,16 @@ def trace(command: Sequence[str], log: Path, environment: Mapping[str, str]) -> 
 
 def _parse(lines: list[str]) -> Iterator[Call]:
     begun: dict[str, str] = {}
+    last = ""
     for line in lines:
         if (match := _BEGUN.fullmatch(line)) is not None:
-            begun[match[1]] = match[2]
+            last = match[1]
+            begun[last] = match[2]
             continue
         whole = line
-        if (match := _ENDED.fullmatch(line)) is not None:
+        if line.startswith(")"):  # strace was interrupted by the end of a thread, and says no more
+            whole = f"{last} {begun.pop(last)}{line}"
+        elif (match := _ENDED.fullmatch(line)) is not None:
             start = begun.pop(match[1])
             comma = "" if match[2].startswith(")") or start.endswith("(") else ", "
             whole = f"{match[1]} {start}{comma}{match[2]}"
