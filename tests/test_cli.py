@@ -265,3 +265,102 @@ def test_model_shows_what_is_ready_and_prepare_readies_it(
     assert str(cache) in run("model")[1]
     monkeypatch.setenv("QA_CACHE", str(tmp_path / "none"))
     assert "qa model prepare" in run("model")[1]
+
+
+def test_verify_tells_of_each_quote_and_leaves_with_1_once_one_has_drifted(
+    run: Run, article_corpus: Path
+) -> None:
+    _, answer, _ = run("ask", QUESTION, "--format", "json", "-k", 1)
+    saved = article_corpus.parent / "answer.json"
+    saved.write_text(answer, "utf-8")
+    status, out, err = run("verify", saved)
+    assert status == 0
+    assert out.splitlines()[-1] == "2 verified"
+    assert str(article_corpus) in err  # which corpus it is checked against
+    file = article_corpus / ARTICLE.name
+    file.write_text(file.read_text("utf-8").replace("medical supplies", "medical staff"), "utf-8")
+    status, out, _ = run("verify", saved)
+    assert status == 1
+    assert "[-supplies.-] {+staff.+}" in " ".join(out.split())
+    status, out, _ = run("verify", saved, "--format", "json", "--corpus", article_corpus)
+    assert status == 1
+    assert {one["verdict"] for one in json.loads(out)["quotes"]} == {"drifted"}
+
+
+@pytest.mark.parametrize("saved", ["{", "[]", "{}", '"text"'])
+def test_what_is_no_saved_answer_is_refused_with_what_to_do(
+    run: Run, article_corpus: Path, saved: str
+) -> None:
+    (article_corpus.parent / "answer.json").write_text(saved)
+    status, _, err = run("verify", "answer.json")
+    assert status == 2
+    assert "--format json" in err
+
+
+def test_a_question_can_be_asked_of_some_documents_only(run: Run, corpus: Path) -> None:
+    status, out, _ = run("ask", "What is large?", "--always", "--in", "deep/**", "--corpus", corpus)
+    assert status == 0
+    assert [line for line in out.splitlines() if line[:1].isdigit()] == ["1. deep/whales.txt:1"]
+    status, out, _ = run("ask", "What is large?", "--where", "author=x", "--corpus", corpus)
+    assert status == 1
+    assert "No document passes the filter" in out
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [(["--where", "author"], "author=Adams"), (["--since", "soon"], "2024-01-31")],
+)
+def test_a_filter_that_is_none_is_refused_with_what_to_do(
+    run: Run, corpus: Path, wrong: list[str], told: str
+) -> None:
+    status, _, err = run("ask", "What?", "--corpus", corpus, *wrong)
+    assert status == 2
+    assert told in err
+
+
+def test_status_names_what_can_not_be_read_and_why(run: Run, corpus: Path) -> None:
+    (corpus / "broken.pdf").write_bytes(b"%PDF-1.7 no more")
+    run("index", "--corpus", corpus)
+    _, out, _ = run("status", "--corpus", corpus, "--problems")
+    assert out == "broken.pdf: it is damaged, or not a PDF\n"
+    (corpus / "broken.pdf").unlink()
+    run("index", "--corpus", corpus)
+    _, out, _ = run("status", "--corpus", corpus, "--problems")
+    assert out == "Every document could be read.\n"
+
+
+def test_the_version_is_told(run: Run) -> None:
+    from qa import __version__
+
+    assert run("--version")[1] == f"qa {__version__}\n"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a terminal of POSIX")
+def test_on_a_terminal_the_evidence_is_highlighted_and_the_citation_is_a_link(
+    corpus: Path, tmp_path: Path, cache: Path
+) -> None:
+    import os
+    import pty
+
+    leader, follower = pty.openpty()
+    command = [sys.executable, "-m", "qa", "ask", "Who set foot on the Moon?", "-k", "1"]
+    environment = os.environ | {"TERM": "xterm-256color", "COLUMNS": "80", "QA_CACHE": str(cache)}
+    environment |= {"QA_CORPUS": str(corpus), "QA_INDEX": str(tmp_path / "index")}
+    environment.pop("NO_COLOR", None)
+    with subprocess.Popen(
+        command, stdin=follower, stdout=follower, stderr=follower, env=environment
+    ) as asked:
+        os.close(follower)
+        shown = b""
+        while True:
+            try:
+                shown += os.read(leader, 65536)
+            except OSError:  # the other end is closed
+                break
+        assert asked.wait() == 0
+    os.close(leader)
+    text = shown.decode()
+    assert f"{corpus.as_uri()}/moon.md" in text  # an OSC 8 link
+    assert "\x1b[1;33m" in text  # bold yellow
+    assert "Indexing" in text  # progress, while the index was made
+    assert "Neil Armstrong" in re.sub(r"\x1b\[[0-9;]*m", "", text)

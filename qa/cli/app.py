@@ -23,7 +23,7 @@ for module in (ask, index, status, show, verify, eval, calibrate, doctor):
 app.add_typer(model.app, name="model")
 
 
-def _version(*, wanted: bool) -> None:
+def _version(wanted: bool) -> None:  # noqa: FBT001 - as typer calls it
     if wanted:
         from qa import __version__
         from qa.cli.output import Output
@@ -48,11 +48,13 @@ def _root(
             "--log-text", envvar="QA_LOG_TEXT", help="Log questions and evidence as well."
         ),
     ] = False,
-    version: Annotated[
-        bool, typer.Option("--version", help="Show the version and leave.", is_eager=True)
+    version: Annotated[  # noqa: ARG001 - its callback shows it
+        bool,
+        typer.Option(
+            "--version", callback=_version, is_eager=True, help="Show the version and leave."
+        ),
     ] = False,
 ) -> None:
-    _version(wanted=version)
     if log_file is not None:
         from qa import __version__, logs
 
