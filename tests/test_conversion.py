@@ -40,7 +40,7 @@ def read(raw):
         while True: pass
     if order == "balloon":
         held = []
-        while True: held.append(bytearray(1 << 24))
+        while True: held.append(bytearray(1 << 26))
     if order == "stumble":
         raise KeyError("x")
     if order == "nest":
@@ -55,8 +55,8 @@ def read(raw):
     composer.add(order)
     return composer.finish()
 
-worker.MEMORY = 1 << 30
-worker.CPU_SECONDS = 1
+worker.MEMORY = 768 << 20
+worker.CPU_SECONDS = 3
 CONVERTED["pdf"] = ("__main__", "read")
 worker.main()
 """
