@@ -72,8 +72,10 @@ def _record_text(event: str, **facts: object) -> None:
 
 
 def _listening(name: str) -> logging.Logger | None:
+    """Give the logger, where somebody hears it: without handlers, Python writes to stderr."""
     module = sys.modules.get("logging")
-    return module.getLogger(name) if module is not None else None
+    logger = module.getLogger(name) if module is not None else None
+    return logger if logger is not None and logger.hasHandlers() else None
 
 
 def _line(event: str, facts: dict[str, object]) -> str:

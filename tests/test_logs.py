@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import re
 import subprocess
 import sys
@@ -112,3 +113,19 @@ def test_logging_is_not_imported_for_nobody() -> None:
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == "False"
+
+
+def test_where_nobody_listens_nothing_is_written(corpus: Path, tmp_path: Path, cache: Path) -> None:
+    (corpus / "broken.pdf").write_bytes(b"%PDF-1.7 no more")
+    environment = os.environ | {"QA_CACHE": str(cache), "QA_INDEX": str(tmp_path / "index")}
+    program = (
+        "import logging, sys; from qa.cli import main; sys.argv = ['qa', *sys.argv[1:]]; main()"
+    )
+    for command, status in ((["index"], 0), (["ask", " "], 2)):
+        done = subprocess.run(
+            [sys.executable, "-c", program, *command, "--corpus", corpus],
+            env=environment, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert done.returncode == status
+        assert "not read" not in done.stderr
+        assert "failed" not in done.stderr
