@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from qa.reading.extracted import Composer
 from qa.reading.formats import read_text
 from qa.splitting.passages import embedded_text, split
-from qa.splitting.sentences import sentences_of
-from qa.types import Block, BlockKind, Document, PlaceKind
+from qa.splitting.sentences import sentences_of, trimmed
+from qa.types import Block, BlockKind, Document, PlaceKind, Span
 from strategies import TEXTS
 
 if TYPE_CHECKING:
@@ -264,3 +264,34 @@ def test_a_piece_of_a_word_that_has_more_tokens_by_itself_is_halved(
     assert max(found) <= 12
     passages = split(document_of(text), encoder.tokens, 12)
     assert covered([(p.start, p.end) for p in passages]) == list(range(len(text)))
+
+
+@pytest.mark.parametrize(
+    "expected",
+    [
+        ["One is done.", "2. Two is begun."],
+        ["He left.", "She stayed at home for a week."],
+        ["1234567890. With its space it is as long as a mark may be."],
+        ["12345678901.", "That was no mark."],
+        ["Sentence number one is of the sea and of ships that sail upon it."] * 99,
+    ],
+)
+def test_marks_go_with_what_follows_them_and_short_or_very_many_sentences_stay_apart(
+    expected: list[str],
+) -> None:
+    text = " ".join(expected)
+    spans = sentences_of(text, Block(0, len(text), BlockKind.PROSE))
+    assert [text[start:end] for start, end in spans] == expected
+
+
+def test_text_without_an_end_of_a_sentence_is_cut_all_the_same() -> None:
+    text = "word " * 1000
+    spans = sentences_of(text, Block(0, len(text), BlockKind.PROSE))
+    assert len(spans) > 2
+    assert max(end - start for start, end in spans) <= 2000
+
+
+def test_nothing_but_white_space_is_no_span() -> None:
+    assert trimmed("a \n b", Span(1, 4)) is None
+    assert trimmed("ab", Span(1, 1)) is None
+    assert trimmed(" ab ", Span(0, 4)) == Span(1, 3)
