@@ -188,3 +188,24 @@ def test_what_is_shown_beside_a_drifted_quote_is_the_most_alike_of_twenty_equal_
         checked = check("king Olaf", "y " + "king x y " * before + "king Olav")
         assert checked.now is not None
         assert checked.now.quote == nearest
+
+
+def test_a_difference_keeps_the_common_words_and_marks_each_change() -> None:
+    now = "one 2 three four five six extra seven"
+    shown = check("one two three four gone five six seven", now).difference
+    assert shown == "one [-two-] {+2+} three four [-gone-] five six {+extra+} seven"
+    assert check("gone words", "other").difference == "[-gone words-]"
+
+
+def test_an_answer_with_a_quote_that_moved_and_one_that_did_not_holds() -> None:
+    first, second = (
+        {"document": "a", "file": "a", "quote": quote, "start": 0, "start_line": 1}
+        for quote in ("one two", "three")
+    )
+    passage = {"citation": first, "evidence": {"citation": second}}
+    saved = {"schema": "qa.answer/1", "question": "?", "passages": [passage] * 2, "nearest": []}
+    found = verify(saved, PairCorpus([("a", "one two three")])).to_dict()
+    assert (found["schema"], found["question"], found["holds"]) == ("qa.verification/1", "?", True)
+    assert [one["verdict"] for one in found["quotes"]] == ["verified", "moved"]
+    assert [(one["difference"], one["reason"]) for one in found["quotes"]] == [("", "")] * 2
+    assert not verify(saved | {"question": "?"}, PairCorpus([("a", "other")])).holds
