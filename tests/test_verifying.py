@@ -208,4 +208,7 @@ def test_an_answer_with_a_quote_that_moved_and_one_that_did_not_holds() -> None:
     assert (found["schema"], found["question"], found["holds"]) == ("qa.verification/1", "?", True)
     assert [one["verdict"] for one in found["quotes"]] == ["verified", "moved"]
     assert [(one["difference"], one["reason"]) for one in found["quotes"]] == [("", "")] * 2
-    assert not verify(saved | {"question": "?"}, PairCorpus([("a", "other")])).holds
+    assert not verify(saved, PairCorpus([("a", "other")])).holds
+    for times in (1, 3):  # a quote that is given more than once is checked once
+        repeated = saved | {"passages": [passage] * times}
+        assert len(verify(repeated, PairCorpus([("a", "one two three")])).quotes) == 2
