@@ -20,6 +20,10 @@ BODY = (
     "# Überschrift\r\n\r\nDie Straße heißt „Grüner Weg“ – seit 1912.\rZweite Zeile.\r\n\r\n"
     "Ende, schön.\r\n"
 )
+PAGE = (
+    "<html><body><h2 id='one'>One</h2><p>First text.</p><p>More of it.</p>"
+    "<h2 id='two'>Two</h2><p>Second text.</p></body></html>"
+)
 
 
 @pytest.mark.parametrize("encoding", ENCODINGS)
@@ -86,9 +90,17 @@ def test_the_citation_of_an_answer_can_be_shown(assistant: Assistant) -> None:
         "moon.md#char=5,99999",
         "../x:1",
         "moon.md:99999999999999999999999999",
+        f"moon.md:{'9' * 5000}",
+        f"moon.md:1-{'9' * 5000}",
+        f"moon.md#char=1,{'9' * 5000}",
+        "page.html#three",
+        "page.html#page=1",
     ],
 )
-def test_a_citation_that_names_nothing_is_refused(assistant: Assistant, citation: str) -> None:
+def test_a_citation_that_names_nothing_is_refused(
+    assistant: Assistant, corpus: Path, citation: str
+) -> None:
+    (corpus / "page.html").write_text(PAGE)
     with pytest.raises(CitationError):
         assistant.show(citation)
 
@@ -97,3 +109,33 @@ def test_a_colon_in_a_file_name_is_no_line_number(assistant: Assistant, corpus: 
     (corpus / "a:7").write_text("Only one line.")
     assert assistant.show("a:7").citation.quote == "Only one line."
     assert assistant.show("a:7:1").citation.quote == "Only one line."
+
+
+def test_cited_lines_are_shown_whole_and_no_others(assistant: Assistant, corpus: Path) -> None:
+    (corpus / "lines.txt").write_text("one\ntwo\nthree\nfour\nfive\nsix\n")
+    shown = assistant.show("lines.txt:3-4", context=1)
+    assert (shown.before, shown.citation.quote, shown.after) == ("two\n", "three\nfour", "\nfive\n")
+    assert (shown.citation.start_line, shown.citation.end_line) == (3, 4)
+    assert (shown.citation.label, shown.citation.anchor, shown.citation.page) == ("", "", None)
+
+
+def test_an_anchor_ends_where_the_next_begins(assistant: Assistant, corpus: Path) -> None:
+    (corpus / "page.html").write_text(PAGE)
+    first = assistant.show("page.html#one").citation
+    assert first.quote.split() == "One First text. More of it.".split()
+    assert (first.anchor, first.start_byte, first.encoding) == ("one", None, "")
+    second = assistant.show("page.html#two").citation
+    assert second.quote.split() == "Two Second text.".split()
+
+
+def test_headings_hold_for_all_paragraphs_of_their_section_and_not_behind_it(
+    assistant: Assistant, corpus: Path
+) -> None:
+    (corpus / "two.md").write_text("# A\n\nOne.\n\nTwo.\n\n# B\n\nThree.\n")
+
+    def headings(position: int) -> tuple[str, ...]:
+        place = f"two.md#char={position},{position}"
+        return assistant.show(place).citation.heading_path
+
+    first, end = 5, 15
+    assert [headings(at) for at in (first, end - 1, end)] == [("A",), ("A",), ()]

@@ -179,6 +179,18 @@ def test_the_places_of_a_span_say_where_each_of_its_characters_stands(
         assert all(place.start < end for place in held)
 
 
+def test_the_place_that_holds_is_the_last_of_its_kind_and_no_former_one_is_given() -> None:
+    row, first, second = (
+        Place(0, PlaceKind.ROW, "7"),
+        Place(0, PlaceKind.PAGE, "1"),
+        Place(5, PlaceKind.PAGE, "2"),
+    )
+    places = [row, first, second]
+    assert places_at(places, 4) == {PlaceKind.ROW: "7", PlaceKind.PAGE: "1"}
+    assert places_at(places, 5) == {PlaceKind.ROW: "7", PlaceKind.PAGE: "2"}
+    assert list(places_of(places, [(0, 5), (5, 9)])) == [(row, first), (row, second)]
+
+
 def test_a_heading_without_text_below_it_is_kept_as_text() -> None:
     composer = Composer()
     composer.heading("Alone", level=1)

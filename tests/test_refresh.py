@@ -330,3 +330,17 @@ def test_a_small_change_keeps_most_files_of_the_lexical_index(
         index = now._store.lexical(now.catalog)
         assert index is not None
         assert len(index) == now.catalog.number("passages")
+
+
+def test_the_counts_of_an_index_follow_what_is_changed_and_deleted(
+    assistant: Assistant, corpus: Path, tmp_path: Path
+) -> None:
+    from qa.store.health import check_integrity
+
+    assistant.refresh()
+    (corpus / "moon.md").write_text("# The Moon\n\nThe Moon and the Earth, said twice: the Moon.\n")
+    (corpus / "bread.txt").unlink()
+    (corpus / "fox.txt").write_text(SENTENCES[2])
+    assistant.refresh()
+    assistant.close()
+    assert check_integrity(tmp_path / "index") == []

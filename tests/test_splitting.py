@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from qa.reading.extracted import Composer
 from qa.reading.formats import read_text
 from qa.splitting.passages import embedded_text, split
-from qa.splitting.sentences import sentences_of
-from qa.types import Block, BlockKind, Document, PlaceKind
+from qa.splitting.sentences import sentences_of, trimmed
+from qa.types import Block, BlockKind, Document, PlaceKind, Span
 from strategies import TEXTS
 
 if TYPE_CHECKING:
@@ -158,3 +158,140 @@ def test_no_passage_joins_the_blocks_of_two_pages(
     assert [found.text[one.start : one.end].split("\n\n") for one in passages] == [
         blocks for blocks in pages if blocks
     ]
+
+
+def words(tokens: int) -> str:
+    """Give text of so many tokens that is one sentence."""
+    return " ".join(["word"] * tokens)
+
+
+def sentences(number: int, *, tokens: int) -> str:
+    """Give a paragraph of sentences that have so many tokens each."""
+    return " ".join([f"Word {words(tokens - 2)}."] * number)
+
+
+def sizes(text: str, encoder: Encoder[Runtime], *, budget: int = 254) -> list[int]:
+    """Cut a text; how many tokens each passage has without its context."""
+    passages = split(document_of(text), encoder.tokens, budget)
+    return [encoder.tokens.count([text[p.start : p.end]])[0] for p in passages]
+
+
+@pytest.mark.parametrize(
+    ("paragraphs", "expected"),
+    [
+        ([47, 47], [94]),
+        ([48, 24], [48, 24]),
+        ([48, 23], [71]),
+        ([48, 23, 48], [71, 48]),
+        ([48, 48, 24], [48, 48, 24]),
+    ],
+)
+def test_neighbours_are_joined_while_one_of_them_is_short(
+    encoder: Encoder[Runtime], paragraphs: list[int], expected: list[int]
+) -> None:
+    assert sizes("\n\n".join(map(words, paragraphs)), encoder) == expected
+
+
+@pytest.mark.parametrize("heading", ["", "# Two\n\n"])
+def test_neighbours_are_joined_only_where_both_fit_together_with_their_context(
+    encoder: Encoder[Runtime], heading: str
+) -> None:
+    text = f"{heading}{words(47)}\n\n{sentences(3, tokens=20)}"
+    enough = 107 + (1 if heading else 0)
+    assert sizes(text, encoder, budget=enough) == [107]
+    assert sizes(text, encoder, budget=enough - 1) == [47, 60]
+
+
+def test_a_paragraph_over_the_budget_is_cut_into_runs_of_about_equal_size(
+    encoder: Encoder[Runtime],
+) -> None:
+    assert sizes(sentences(30, tokens=10), encoder) == [150, 150]
+    assert sizes(sentences(9, tokens=40), encoder) == [200, 160]
+    assert sizes(sentences(4, tokens=50), encoder, budget=100) == [100, 100]
+
+
+def test_no_run_of_sentences_is_over_the_budget(encoder: Encoder[Runtime]) -> None:
+    text = " ".join(sentences(1, tokens=tokens) for tokens in (50, 51, 49, 50))
+    assert sizes(text, encoder, budget=100) == [50, 100, 50]
+
+
+def test_what_is_few_tokens_but_very_many_characters_is_halved(encoder: Encoder[Runtime]) -> None:
+    def lengths(text: str) -> list[int]:
+        passages = split(document_of(text, "a.txt"), encoder.tokens, encoder.budget)
+        return [p.end - p.start for p in passages]
+
+    assert lengths("x" * 8000) == [8000]
+    assert lengths("x" * 8001) == [4000, 4001]
+    assert lengths(" ".join(["X" + "x" * 1498 + "."] * 6)) == [4502, 4502]
+
+
+@pytest.mark.parametrize(
+    ("outer", "inner", "expected"),
+    [
+        ("One", "Two", "One > Two"),
+        (words(61), "Two", f"{words(61)} > Two"),
+        (words(62), "Two", "Two"),
+        ("One", words(63), words(63)),
+        ("One", words(64), ""),
+    ],
+)
+def test_outer_headings_are_left_out_of_a_context_over_a_quarter_of_the_budget(
+    encoder: Encoder[Runtime], outer: str, inner: str, expected: str
+) -> None:
+    document = document_of(f"# {outer}\n\n## {inner}\n\nText.\n")
+    (passage,) = split(document, encoder.tokens, 254)
+    assert passage.context == expected
+    assert passage.heading_path == (outer, inner)
+    lead = f"{expected}\n" if expected else ""
+    assert embedded_text(document.text, passage) == (f"{lead}Text.", len(lead))
+
+
+def test_a_heading_without_end_is_kept_by_its_passages_in_part(encoder: Encoder[Runtime]) -> None:
+    for inner in ("", "## Two\n\n"):
+        document = document_of(f"# {'x' * 1001}\n\n{inner}Text.\n")
+        (passage,) = split(document, encoder.tokens, encoder.budget)
+        assert passage.heading_path == ("x" * 1000, *(["Two"] if inner else []))
+
+
+def test_a_piece_of_a_word_that_has_more_tokens_by_itself_is_halved(
+    encoder: Encoder[Runtime],
+) -> None:
+    """Its end is no longer read as the end of a word that the tokenizer knows."""
+    text = (
+        "sisaseueueitedocccibditdoectsceuuocsaosdtaatouoiuisouutudisbdceotcoueaetasuiesbtucsbsbaedd"
+    )
+    found = sizes(text, encoder, budget=12)
+    assert max(found) <= 12
+    passages = split(document_of(text), encoder.tokens, 12)
+    assert covered([(p.start, p.end) for p in passages]) == list(range(len(text)))
+
+
+@pytest.mark.parametrize(
+    "expected",
+    [
+        ["One is done.", "2. Two is begun."],
+        ["He left.", "She stayed at home for a week."],
+        ["1234567890. With its space it is as long as a mark may be."],
+        ["12345678901.", "That was no mark."],
+        ["Sentence number one is of the sea and of ships that sail upon it."] * 99,
+    ],
+)
+def test_marks_go_with_what_follows_them_and_short_or_very_many_sentences_stay_apart(
+    expected: list[str],
+) -> None:
+    text = " ".join(expected)
+    spans = sentences_of(text, Block(0, len(text), BlockKind.PROSE))
+    assert [text[start:end] for start, end in spans] == expected
+
+
+def test_text_without_an_end_of_a_sentence_is_cut_all_the_same() -> None:
+    text = "word " * 1000
+    spans = sentences_of(text, Block(0, len(text), BlockKind.PROSE))
+    assert len(spans) > 2
+    assert max(end - start for start, end in spans) <= 2000
+
+
+def test_nothing_but_white_space_is_no_span() -> None:
+    assert trimmed("a \n b", Span(1, 4)) is None
+    assert trimmed("ab", Span(1, 1)) is None
+    assert trimmed(" ab ", Span(0, 4)) == Span(1, 3)

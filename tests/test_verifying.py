@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from qa.errors import CitationError
 from qa.reading.corpus import PairCorpus
-from qa.verifying import Verdict, verify
+from qa.verifying import Checked, Verdict, verify
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -141,3 +141,74 @@ def test_a_quote_is_verified_or_moved_exactly_where_its_words_still_stand(
     if checked.verdict is Verdict.MOVED:
         assert checked.now is not None
         assert checked.now.quote.split() == quote
+
+
+def check(quote: str, text: str, *, start: int = 0) -> Checked:
+    """Check one quote against a text."""
+    citation = {"document": "a", "file": "a", "quote": quote, "start": start, "start_line": 1}
+    passage = {"citation": citation, "evidence": {"citation": citation}}
+    saved = {"schema": "qa.answer/1", "question": "?", "passages": [passage], "nearest": []}
+    (checked,) = verify(saved, PairCorpus([("a", text)])).quotes
+    return checked
+
+
+@pytest.mark.parametrize(("start", "expected"), [(9, 5), (14, 16), (2, 0), (99, 16)])
+def test_words_at_several_places_have_moved_to_the_one_next_to_the_old(
+    start: int, expected: int
+) -> None:
+    now = check("a b", "a b, a b, xx yy a b", start=start).now
+    assert now is not None
+    assert now.start == expected
+
+
+@pytest.mark.parametrize(
+    ("quote", "text", "nearest"),
+    [
+        ("one two three", "zero one two 3 four", "one two 3"),
+        ("one two three", "one one one one two 3", "one two 3"),
+        ("a a b", "a x a a c b", "a a c"),
+        ("one two three", "3 two", "3 two"),
+        ("a b c d e f g h i j", "a b c x", "a b c x"),
+        ("a b c d e f g h i j", "a b x y", None),
+        ("one three", "three x three y one thre", "one thre"),
+        ("one three", "x y", None),
+        ("one three", "", None),
+    ],
+)
+def test_a_drifted_quote_is_shown_beside_the_run_of_words_that_shares_most_with_it(
+    quote: str, text: str, nearest: str | None
+) -> None:
+    checked = check(quote, text)
+    assert checked.verdict is Verdict.DRIFTED
+    assert (checked.now.quote if checked.now else None) == nearest
+
+
+def test_what_is_shown_beside_a_drifted_quote_is_the_most_alike_of_twenty_equal_runs() -> None:
+    for before, nearest in ((9, "king Olav"), (10, "king x")):  # two runs share "king" with each
+        checked = check("king Olaf", "y " + "king x y " * before + "king Olav")
+        assert checked.now is not None
+        assert checked.now.quote == nearest
+
+
+def test_a_difference_keeps_the_common_words_and_marks_each_change() -> None:
+    now = "one 2 three four five six extra seven"
+    shown = check("one two three four gone five six seven", now).difference
+    assert shown == "one [-two-] {+2+} three four [-gone-] five six {+extra+} seven"
+    assert check("gone words", "other").difference == "[-gone words-]"
+
+
+def test_an_answer_with_a_quote_that_moved_and_one_that_did_not_holds() -> None:
+    first, second = (
+        {"document": "a", "file": "a", "quote": quote, "start": 0, "start_line": 1}
+        for quote in ("one two", "three")
+    )
+    passage = {"citation": first, "evidence": {"citation": second}}
+    saved = {"schema": "qa.answer/1", "question": "?", "passages": [passage] * 2, "nearest": []}
+    found = verify(saved, PairCorpus([("a", "one two three")])).to_dict()
+    assert (found["schema"], found["question"], found["holds"]) == ("qa.verification/1", "?", True)
+    assert [one["verdict"] for one in found["quotes"]] == ["verified", "moved"]
+    assert [(one["difference"], one["reason"]) for one in found["quotes"]] == [("", "")] * 2
+    assert not verify(saved, PairCorpus([("a", "other")])).holds
+    for times in (1, 3):  # a quote that is given more than once is checked once
+        repeated = saved | {"passages": [passage] * times}
+        assert len(verify(repeated, PairCorpus([("a", "one two three")])).quotes) == 2
