@@ -177,7 +177,9 @@ def _same_words(claim: _Claim, text: str) -> Span | None:
     words = _WORD.findall(claim.quote)
     if not words:
         return None
-    pattern = r"\s+".join(map(re.escape, words))
+    # No part of a longer word: "it." does not stand in "visit."
+    pattern = r"(?<!\w)" * words[0][0].isalnum() + r"\s+".join(map(re.escape, words))
+    pattern += r"(?!\w)" * words[-1][-1].isalnum()
     places = (Span(*match.span()) for match in re.finditer(pattern, text))
     return min(places, key=lambda span: abs(span.start - claim.start), default=None)
 

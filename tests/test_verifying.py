@@ -212,3 +212,11 @@ def test_an_answer_with_a_quote_that_moved_and_one_that_did_not_holds() -> None:
     for times in (1, 3):  # a quote that is given more than once is checked once
         repeated = saved | {"passages": [passage] * times}
         assert len(verify(repeated, PairCorpus([("a", "one two three")])).quotes) == 2
+
+
+def test_words_inside_other_words_are_not_the_quote() -> None:
+    citation = {"document": "a", "file": "a", "quote": "art one", "start": 0, "start_line": 1}
+    passage = {"citation": citation, "evidence": {"citation": citation}}
+    saved = {"schema": "qa.answer/1", "question": "?", "passages": [passage], "nearest": []}
+    (checked,) = verify(saved, PairCorpus([("a", "He starts. She may start ones.")])).quotes
+    assert checked.verdict is Verdict.DRIFTED

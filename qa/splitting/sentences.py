@@ -59,8 +59,11 @@ def _ends(body: str) -> Iterator[int]:
     while start < len(body):
         window = body[start : start + _WINDOW]
         ends = [start + one["end_index"] for one in get_sentence_boundaries("en", window)]
-        if start + len(window) < len(body) and len(ends) > 1:
-            ends.pop()  # it may go on behind the window
+        if start + len(window) < len(body):
+            last = ends.pop()  # it may go on behind the window
+            if not ends:  # it does, without end: it is cut between words, where there are some
+                word = window.rfind(" ") + 1
+                ends.append(start + word if word else last)
         yield from ends
         start = ends[-1] if ends else start + len(window)
 
