@@ -8,8 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from qa.errors import EmptyCorpusError, UnreadableDocumentError
-from qa.reading.decoding import BINARY
-from qa.reading.formats import UNREAD
+from qa.reading.decoding import BINARY, UNREAD
 from qa.types import Problem, Refresh, Status
 
 if TYPE_CHECKING:

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote as percent_encoded
 
 from qa.cli.output import Line, Segment, visible
-from qa.reading.dates import day
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -157,8 +156,11 @@ def _explained(one: CitedPassage) -> Iterator[str]:
 
 def _about(one: CitedPassage) -> str:
     """Say what a document tells of itself: page label, title, author, date."""
-    date = one.metadata.get("date", "")
-    about = [one.metadata.get(key, "") for key in ("title", "author")] + [day(date) or date]
+    about = [one.metadata.get(key, "") for key in ("title", "author")]
+    if date := one.metadata.get("date", ""):
+        from qa.reading.dates import day
+
+        about.append(day(date) or date)
     about = [text for text in about if text and text not in " ".join(one.citation.heading_path)]
     label = one.citation.label
     return " · ".join(([f"page {label}"] if label else []) + about)

@@ -13,16 +13,8 @@ from qa.types import BlockKind, Section
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["CODE", "read_code"]
+__all__ = ["read_code"]
 
-CODE = frozenset(
-    """
-    .bash .bat .c .cc .clj .cljs .cmake .coffee .cpp .cs .css .cxx .d .dart .el .elm .erl .ex .exs
-    .f .f90 .fish .fs .go .gradle .groovy .h .hh .hpp .hrl .hs .hxx .java .jl .js .jsx .kt .kts
-    .less .lisp .lua .m .mjs .ml .mli .mm .nim .pas .php .pl .pm .proto .ps1 .py .pyi .pyx .r .rb
-    .rs .scala .scm .scss .sh .sol .sql .swift .tcl .ts .tsx .v .vb .vhd .vue .zig .zsh
-    """.split()
-)
 _PYTHON = frozenset({".py", ".pyi", ".pyx"})
 _MODIFIERS = r"""(?:(?:public|private|protected|internal|fileprivate|static|final|abstract|async|
     export|default|pub(?:\(\w+\))?|unsafe|extern|virtual|override|inline|const|constexpr|sealed|

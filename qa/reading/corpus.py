@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from qa.errors import CorpusNotFoundError, SettingsError, UnreadableDocumentError
-from qa.reading.formats import UNREAD, read_file, read_text
+from qa.reading.decoding import UNREAD
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -167,6 +167,9 @@ class FolderCorpus:
 
     def read(self, file: str) -> Reading:
         """Read one file below the root, and the files inside it."""
+        # Imported here: where nothing has changed, nothing is read.
+        from qa.reading.formats import read_file
+
         return read_file(file, self.read_bytes(file), self._convert)
 
     def can_mend(self, reason: str) -> bool:
@@ -305,6 +308,8 @@ class PairCorpus:
 
     def read(self, file: str) -> Reading:
         """Read one pair as Markdown where its id says so, else as plain text."""
+        from qa.reading.formats import read_text
+
         return read_text(file, self.read_bytes(file))
 
     def can_mend(self, reason: str) -> bool:  # noqa: ARG002 - nothing is lacking

@@ -11,7 +11,15 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-__all__ = ["BINARY", "LineIndex", "UndecodableError", "byte_offsets", "decode", "decode_as"]
+__all__ = [
+    "BINARY",
+    "UNREAD",
+    "LineIndex",
+    "UndecodableError",
+    "byte_offsets",
+    "decode",
+    "decode_as",
+]
 
 # The longer mark first: UTF-32's begins with UTF-16's.
 _MARKS = (
@@ -25,7 +33,8 @@ _MARKS = (
 # text of an even length is Chinese in UTF-16.
 _TOLD_OTHERWISE = ["utf_16", "utf_16_be", "utf_16_le", "utf_32", "utf_32_be", "utf_32_le", "utf_7"]
 _NOT_OF_FILES = {"idna", "punycode", "raw-unicode-escape", "unicode-escape", "utf-7"}
-BINARY = "binary"  # the reason given where the bytes are not text at all
+# Reasons given for a file that is left out: the bytes are not text at all, or there is no reader.
+BINARY, UNREAD = "binary", "format not supported"
 _SAMPLE = 8192  # bytes that are looked at to tell text from binary
 _BINARY = re.compile("[\x00-\x08\x0e-\x1a\x1c-\x1f]")
 

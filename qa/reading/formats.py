@@ -9,7 +9,7 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from qa.errors import UnreadableDocumentError
-from qa.reading.decoding import UndecodableError, decode
+from qa.reading.decoding import UNREAD, UndecodableError, decode
 from qa.reading.extracted import UnreadableError
 from qa.reading.sniffing import ENCRYPTED, UNSUPPORTED, described, sniff
 from qa.types import Document
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     # Gives what a file of that format says; see `qa.reading.conversion`.
     Convert = Callable[[str, bytes], Extracted]
 
-__all__ = ["CONVERTED", "TEXT", "UNREAD", "Reading", "read_file", "read_text"]
+__all__ = ["CONVERTED", "TEXT", "Reading", "read_file", "read_text"]
 
 # Read as they stand: offsets are those of the file. Module and function of each reader; a corpus
 # of plain text does not pay for importing another.
@@ -50,7 +50,6 @@ CONVERTED = {
     **dict.fromkeys((".odt", ".ods", ".odp"), ("qa.reading.odf", "read_odf")),
 }
 OFFICE = ("qa.reading.office", "read_office")
-UNREAD = "format not supported"  # the reason given where there is no reader
 MOST_TEXT = 10_000_000  # characters of one document: days of reading, an hour of embedding
 _DEEPEST = 4  # files within files within files
 _MOST_MEMBERS = 20_000

@@ -6,8 +6,6 @@ import re
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from qa.reading.code import CODE
-
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -15,6 +13,14 @@ __all__ = ["ENCRYPTED", "UNSUPPORTED", "described", "sniff"]
 
 UNSUPPORTED = "unsupported"
 ENCRYPTED = "encrypted"
+_CODE = frozenset(
+    """
+    .bash .bat .c .cc .clj .cljs .cmake .coffee .cpp .cs .css .cxx .d .dart .el .elm .erl .ex .exs
+    .f .f90 .fish .fs .go .gradle .groovy .h .hh .hpp .hrl .hs .hxx .java .jl .js .jsx .kt .kts
+    .less .lisp .lua .m .mjs .ml .mli .mm .nim .pas .php .pl .pm .proto .ps1 .py .pyi .pyx .r .rb
+    .rs .scala .scm .scss .sh .sol .sql .swift .tcl .ts .tsx .v .vb .vhd .vue .zig .zsh
+    """.split()
+)
 _TEXT = {
     ".txt": "plain",
     ".text": "plain",
@@ -24,7 +30,7 @@ _TEXT = {
     ".adoc": "asciidoc",
     ".asciidoc": "asciidoc",
     ".asc": "asciidoc",
-    **dict.fromkeys(CODE, "code"),
+    **dict.fromkeys(_CODE, "code"),
 }
 _TABULAR = {
     ".csv": "table",
