@@ -14,7 +14,7 @@ from qa.reading.places import places_at
 from qa.types import Citation, PlaceKind, Span
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from qa.reading.corpus import Corpus
     from qa.store.rows import DocumentRow
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Excerpt", "Source", "excerpt", "headings_at", "open_source", "source_of"]
 
-_LINES = re.compile(r"(?P<document>.+?):(?P<first>\d+)(?:-(?P<last>\d+))?", re.DOTALL)
+_LINES = re.compile(r":\d+(?:-\d+)?")
 _CHARACTERS = re.compile(r"char=(?P<start>\d+),(?P<end>\d+)")
 _NUMBERED = frozenset({PlaceKind.PAGE, PlaceKind.PARAGRAPH, PlaceKind.CHAPTER, PlaceKind.ROW})
 
@@ -183,41 +183,33 @@ def headings_at(document: Document, position: int) -> tuple[str, ...]:
 
 
 def _named(corpus: Corpus, citation: str) -> tuple[Document, str]:
-    """Find the document that a citation begins with; the rest names the place in it."""
-    files = corpus.scan().stamps
-    candidates = [(citation, "")]  # a name may look like a citation
-    if match := _LINES.fullmatch(citation):
-        candidates.append((match["document"], citation[len(match["document"]) :]))
-    candidates += [(citation[:at], citation[at:]) for at in _positions(citation, "#")]
-    for name, place in candidates:
-        file = next((one for one in _above(name) if one in files), None)
-        if file is None:
-            continue
+    """Find the document that a citation begins with; the rest names the place in it.
+
+    Names may hold what parts them from places, so the longest that there is counts.
+    """
+    files = [file for file in corpus.scan().stamps if _rest(citation, file, "/") is not None]
+    for file in sorted(files, key=len, reverse=True):
         try:
             found = corpus.read(file)
         except UnreadableDocumentError as error:
             raise CitationError(str(error), hint="Is it still in the corpus?") from error
-        for document in found.documents:
-            if document.id == name:
+        for document in sorted(found.documents, key=lambda one: len(one.id), reverse=True):
+            place = _rest(citation, document.id)
+            if place is not None and (place[:1] != ":" or _LINES.fullmatch(place)):
                 return document, place
-        if name in found.problems:
-            reason = found.problems[name]
-            raise CitationError(f"{name} can't be read: {reason}", hint="Open it by itself.")
+        for name, reason in found.problems.items():
+            if _rest(citation, name) is not None:
+                raise CitationError(f"{name} can't be read: {reason}", hint="Open it by itself.")
     raise CitationError(
         f"{citation!r} names no document of the corpus",
         hint="Write it as `qa ask` prints it: path:line, path:first-last or path#page=3.",
     )
 
 
-def _positions(text: str, character: str) -> Iterator[int]:
-    return (match.start() for match in re.finditer(re.escape(character), text))
-
-
-def _above(name: str) -> Iterator[str]:
-    """Give the document itself and all that could be files which hold it, the longest first."""
-    yield name
-    for at in reversed(list(_positions(name, "/"))):
-        yield name[:at]
+def _rest(citation: str, name: str, more: str = "") -> str | None:
+    """Give what follows a name in a citation; None where it does not begin with it."""
+    rest = citation[len(name) :] if citation.startswith(name) else "-"
+    return rest if not rest or rest[0] in f":#{more}" else None
 
 
 def _span(source: Source, document: Document, citation: str, place: str) -> Span:
