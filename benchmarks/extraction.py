@@ -43,10 +43,10 @@ SUFFIXES = """
 
 def read(path: str) -> dict[str, Any]:
     """Read one file, in a worker process: as `qa` does, in one go."""
-    from qa.reading.conversion import NEEDS_OFFICE
     from qa.reading.extracted import UnreadableError
     from qa.reading.formats import CONVERTED, read_file
     from qa.reading.office import office_is_installed
+    from qa.reading.reasons import NEEDS_OFFICE
     from qa.reading.worker import reader_of
 
     def convert(kind: str, raw: bytes) -> Any:  # noqa: ANN401 - an Extracted, known there only

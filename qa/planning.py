@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from qa.errors import EmptyCorpusError, UnreadableDocumentError
-from qa.reading.decoding import BINARY, UNREAD
+from qa.reading.reasons import EXPECTED
 from qa.types import Problem, Refresh, Status
 
 if TYPE_CHECKING:
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from qa.store.catalog import Catalog
 
 __all__ = ["Plan", "check_not_empty", "make_plan", "report", "take_stock"]
-
-_EXPECTED = (BINARY, UNREAD)  # counted, not named: nothing is wrong with the file
 
 
 @dataclass(slots=True)
@@ -101,13 +99,13 @@ def _sha256(corpus: Corpus, path: str) -> str:
 def report(plan: Plan, *, passages: int = 0, encoded: int = 0) -> Refresh:
     """Say what a plan does, or did."""
     left_out = Counter(plan.scan.left_out)
-    left_out.update(reason for reason in plan.problems.values() if reason.startswith(_EXPECTED))
+    left_out.update(reason for reason in plan.problems.values() if reason.startswith(EXPECTED))
     unreadable = {
         **plan.scan.unreadable,
         **{
             path: reason
             for path, reason in plan.problems.items()
-            if not reason.startswith(_EXPECTED)
+            if not reason.startswith(EXPECTED)
         },
     }
     return Refresh(

@@ -10,10 +10,11 @@ import threading
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from qa.reading.extracted import SCAN, UnreadableError
+from qa.reading.extracted import UnreadableError
 from qa.reading.formats import CONVERTED
 from qa.reading.ocr import ocr_pdf
 from qa.reading.office import office_is_installed
+from qa.reading.reasons import NEEDS_OFFICE, SCAN
 from qa.reading.transport import OUT_OF_MEMORY, unpack
 
 if TYPE_CHECKING:
@@ -26,7 +27,6 @@ __all__ = ["Converter"]
 
 # -P: what lies in the working directory is no module of ours.
 COMMAND = (sys.executable, "-P", "-m", "qa.reading.worker")
-NEEDS_OFFICE = "it needs more to be installed: pip install 'retrieval-qa[office]'"
 WALL_SECONDS = 600  # of one file; its time on the processor is limited by the worker itself
 # No pools of threads that spin, and no reports to anybody by libraries that a parser brings along.
 _ENVIRONMENT = {

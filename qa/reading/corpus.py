@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from qa.errors import CorpusNotFoundError, SettingsError, UnreadableDocumentError
-from qa.reading.decoding import UNREAD
+from qa.reading.reasons import MENDABLE, UNREAD
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -174,7 +174,7 @@ class FolderCorpus:
 
     def can_mend(self, reason: str) -> bool:
         """Tell whether what the converter lacked is there now."""
-        return self._converter().can_mend(reason)
+        return reason in MENDABLE and self._converter().can_mend(reason)
 
     def close(self) -> None:
         """Let go of the converter's process, if one was needed."""

@@ -8,12 +8,12 @@ import re
 from bisect import bisect_right
 from typing import TYPE_CHECKING
 
+from qa.reading.reasons import BINARY
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 __all__ = [
-    "BINARY",
-    "UNREAD",
     "LineIndex",
     "UndecodableError",
     "byte_offsets",
@@ -33,8 +33,6 @@ _MARKS = (
 # text of an even length is Chinese in UTF-16.
 _TOLD_OTHERWISE = ["utf_16", "utf_16_be", "utf_16_le", "utf_32", "utf_32_be", "utf_32_le", "utf_7"]
 _NOT_OF_FILES = {"idna", "punycode", "raw-unicode-escape", "unicode-escape", "utf-7"}
-# Reasons given for a file that is left out: the bytes are not text at all, or there is no reader.
-BINARY, UNREAD = "binary", "format not supported"
 _SAMPLE = 8192  # bytes that are looked at to tell text from binary
 _BINARY = re.compile("[\x00-\x08\x0e-\x1a\x1c-\x1f]")
 

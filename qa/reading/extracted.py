@@ -11,10 +11,8 @@ from qa.types import Block, BlockKind, Place, PlaceKind, Section
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-__all__ = ["SCAN", "Composer", "Extracted", "Member", "UnreadableError"]
+__all__ = ["Composer", "Extracted", "Member", "UnreadableError"]
 
-# Why a PDF is unreadable until it is read by other means: see `qa.reading.conversion`.
-SCAN = "a scan without text; `--ocr` reads it where ocrmypdf is installed"
 # What no text should hold: NUL, other controls but tab and line feed, halves of surrogate pairs.
 _UNWANTED = re.compile("[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")
 _LINE_END = re.compile(r"\r\n?|[\x0b\x0c\x85\u2028\u2029]")

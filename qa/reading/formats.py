@@ -9,8 +9,9 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from qa.errors import UnreadableDocumentError
-from qa.reading.decoding import UNREAD, UndecodableError, decode
+from qa.reading.decoding import UndecodableError, decode
 from qa.reading.extracted import UnreadableError
+from qa.reading.reasons import UNREAD
 from qa.reading.sniffing import ENCRYPTED, UNSUPPORTED, described, sniff
 from qa.types import Document
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import pypdfium2
 import pypdfium2.raw as pdfium
 
-from qa.reading.extracted import SCAN, Composer, Extracted, UnreadableError
+from qa.reading.extracted import Composer, Extracted, UnreadableError
 from qa.reading.pdf.headings import outline_levels, with_headings
 from qa.reading.pdf.layout import (
     Group,
@@ -34,6 +34,7 @@ from qa.reading.pdf.notes import (
     read_wide,
 )
 from qa.reading.pdf.running import find_running
+from qa.reading.reasons import SCAN
 from qa.types import BlockKind, PlaceKind
 
 if TYPE_CHECKING:
