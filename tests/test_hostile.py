@@ -78,19 +78,21 @@ def test_an_empty_setting_is_refused(key: str) -> None:
         Settings(**{key: ""})
 
 
-@pytest.mark.parametrize("damage", ["zero", "garbage", "drop", "number"])
+@pytest.mark.parametrize("damage", ["zero", "garbage", "drop", "number", "blob"])
 def test_rebuilding_heals_any_damage_of_the_catalog(
     assistant: Assistant, tmp_path: Path, damage: str
 ) -> None:
     assistant.refresh()
     assistant.close()
     path = tmp_path / "index" / "catalog.sqlite"
-    if damage in {"drop", "number"}:
+    changes = {
+        "drop": "DROP TABLE passage",
+        "number": "UPDATE meta SET value = 'x' WHERE key = 'passages'",
+        "blob": "UPDATE meta SET value = x'ff' WHERE key = 'passages'",
+    }
+    if damage in changes:
         with sqlite3.connect(path) as db:
-            if damage == "drop":
-                db.execute("DROP TABLE passage")
-            else:
-                db.execute("UPDATE meta SET value = 'x' WHERE key = 'passages'")
+            db.execute(changes[damage])
         db.close()
         assert assistant.refresh(rebuild=True).added == 3
         return

@@ -27,7 +27,14 @@ def check(*values: bytes | str | int) -> int:
 
 
 def meta_check(values: Iterable[tuple[str, str]]) -> str:
-    """Give the check of all entries of the catalog's notes."""
+    """Give the check of all entries of the catalog's notes.
+
+    Raises:
+        TypeError: one is no text; no writer of ours wrote it.
+    """
+    values = list(values)
+    if not all(isinstance(one, str) for pair in values for one in pair):
+        raise TypeError("notes that are no text")
     return str(zlib.crc32(json.dumps(sorted(values)).encode("utf-8")))
 
 

@@ -53,10 +53,12 @@ def is_healthy(folder: Path) -> bool:
             return False
         raise
     known = meta.pop("check", None)
-    if (meta or known) and known != meta_check(meta.items()):
+    try:
+        sound = not (meta or known) or known == meta_check(meta.items())
+    except TypeError:
         return False
     numbers = all((meta.get(key) or "0").isdecimal() for key in _NUMBERS)
-    return checked == "ok" and numbers
+    return sound and checked == "ok" and numbers
 
 
 def check_integrity(folder: Path) -> list[str]:
