@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from qa.errors import CorpusNotFoundError, SettingsError, UnreadableDocumentError
-from qa.reading.reasons import MENDABLE, UNREAD
+from qa.reading.reasons import MENDABLE, OCR_READS, UNREAD
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -174,7 +174,8 @@ class FolderCorpus:
 
     def can_mend(self, reason: str) -> bool:
         """Tell whether what the converter lacked is there now."""
-        return reason in MENDABLE and self._converter().can_mend(reason)
+        is_mendable = reason in MENDABLE or OCR_READS in reason
+        return is_mendable and self._converter().can_mend(reason)
 
     def close(self) -> None:
         """Let go of the converter's process, if one was needed."""

@@ -14,6 +14,7 @@ import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from qa.reading.budget import cpu_seconds
 from qa.reading.extracted import UnreadableError
 from qa.reading.formats import CONVERTED, OFFICE
 from qa.reading.transport import OUT_OF_MEMORY, pack, pack_unreadable
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 __all__ = ["main", "reader_of"]
 
 MEMORY = 2 * 1024**3  # bytes of address space, Python and its libraries included
-CPU_SECONDS = 120  # of one file
 # What no parser has to do: reach the network, start programs, change files.
 _FORBIDDEN = ("socket.", "subprocess.", "os.exec", "os.fork", "os.posix_spawn", "os.spawn")
 _FORBIDDEN_CALLS = frozenset(
@@ -50,7 +50,7 @@ def main() -> None:
     while line := requests.readline():
         request = json.loads(line)
         raw = requests.read(request["size"])
-        _limit_time()
+        _limit_time(cpu_seconds(len(raw)))
         reply = _reply(request["format"], raw)
         replies.write(json.dumps({"size": len(reply)}).encode() + b"\n" + reply)
         replies.flush()
@@ -91,13 +91,13 @@ def _limit_memory() -> None:
     _lower(resource.RLIMIT_CORE, 0)
 
 
-def _limit_time() -> None:
+def _limit_time(seconds: int) -> None:
     try:
         import resource
     except ImportError:
         return
     used = resource.getrusage(resource.RUSAGE_SELF)
-    _lower(resource.RLIMIT_CPU, int(used.ru_utime + used.ru_stime) + CPU_SECONDS)
+    _lower(resource.RLIMIT_CPU, int(used.ru_utime + used.ru_stime) + seconds)
 
 
 def _lower(limit: int, value: int) -> None:

@@ -25,15 +25,19 @@ if TYPE_CHECKING:
 
     from pypdfium2 import PdfTextPage
 
-__all__ = ["HYPHEN", "Cell", "Line", "page_lines"]
+__all__ = ["HYPHEN", "UNKNOWN", "Cell", "Line", "page_lines"]
 
 HYPHEN = "\xad"
 """Ends a line whose last word may go on in the next: a soft hyphen, or any that ends a line."""
+
+UNKNOWN = "\ufffd"
+"""Stands for each letter of which the file does not say what it means."""
 
 # Words apart by more than this many font sizes stand in cells of their own.
 _CELL_GAP = 1.15
 # Text that is turned by less than this many degrees keeps to its line well enough.
 _UPRIGHT = 0.3
+_RUN = re.compile(r"\S+")
 _WORD = re.compile("[^\\s\x00\x02\ufffe]+[\x02\ufffe]?")
 _CHUNK = re.compile("[^\r\n\x02\ufffe]*[\x02\ufffe\r\n]?")
 _CUT = "\x02\ufffe"
@@ -86,6 +90,8 @@ class Line:
     def text(self) -> str:
         """Give the words, whatever the gaps between them."""
         text = " ".join(cell.text for cell in self.cells)
+        if HYPHEN not in text:
+            return text  # of a lone cell: the same string, held once
         return text[:-1].replace(HYPHEN, "-") + text[-1:]
 
 
@@ -135,8 +141,26 @@ def _characters(page: PdfTextPage) -> str:
         text = "".join(map(chr, buffer[:count]))
     else:
         codes = (pdfium.FPDFText_GetUnicode(page, index) for index in range(count))
-        text = "".join(chr(code) if code < 0x110000 else "\ufffd" for code in codes)
-    return _ligatures_ordered(page, text)
+        text = "".join(chr(code) if code < 0x110000 else UNKNOWN for code in codes)
+    return _ligatures_ordered(page, _without_guesses(page, text))
+
+
+def _without_guesses(page: PdfTextPage, text: str) -> str:
+    """Put UNKNOWN for letters that pdfium guesses: the number of a glyph, taken for a letter.
+
+    Only the ends of each word are asked for, unless one of them is a guess.
+    """
+
+    def is_guess(at: int) -> bool:
+        found: int = pdfium.FPDFText_HasUnicodeMapError(page, at)
+        return found == 1
+
+    spans = (word.span() for word in _RUN.finditer(text))
+    if not any(is_guess(start) or is_guess(end - 1) for start, end in spans):
+        return text
+    return "".join(
+        UNKNOWN if letter != " " and is_guess(at) else letter for at, letter in enumerate(text)
+    )
 
 
 def _ligatures_ordered(page: PdfTextPage, text: str) -> str:
