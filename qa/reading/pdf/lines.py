@@ -119,8 +119,10 @@ def page_lines(page: PdfTextPage) -> list[Line]:
             else _turned(page, text, span, angle, size)
             for span in spans
         ]
-        ends = zip(_style(page, spans[0][0]), _style(page, spans[-1][0]), strict=True)
-        bold, mono = (all(pair) for pair in ends)
+        bold, mono = _style(page, spans[0][0])
+        if len(spans) > 1 and (bold or mono):
+            ends = zip((bold, mono), _style(page, spans[-1][0]), strict=True)
+            bold, mono = (all(pair) for pair in ends)
         level = next(word.base for word, span in zip(words, spans, strict=True) if span[0] == start)
         for part in _split(words, size):
             base = level if any(word.base == level for word in part) else part[0].base
@@ -148,18 +150,14 @@ def _characters(page: PdfTextPage) -> str:
 def _without_guesses(page: PdfTextPage, text: str) -> str:
     """Put UNKNOWN for letters that pdfium guesses: the number of a glyph, taken for a letter.
 
-    Only the ends of each word are asked for, unless one of them is a guess.
+    Only the first letter of each word is asked for, unless one of them is a guess.
     """
-
-    def is_guess(at: int) -> bool:
-        found: int = pdfium.FPDFText_HasUnicodeMapError(page, at)
-        return found == 1
-
-    spans = (word.span() for word in _RUN.finditer(text))
-    if not any(is_guess(start) or is_guess(end - 1) for start, end in spans):
+    is_guess = pdfium.FPDFText_HasUnicodeMapError
+    if not any(is_guess(page, word.start()) == 1 for word in _RUN.finditer(text)):
         return text
     return "".join(
-        UNKNOWN if letter != " " and is_guess(at) else letter for at, letter in enumerate(text)
+        UNKNOWN if letter != " " and is_guess(page, at) == 1 else letter
+        for at, letter in enumerate(text)
     )
 
 

@@ -34,20 +34,17 @@ def legible(lines: Sequence[Line]) -> tuple[list[Line], bool]:
     Returns:
         The other lines, and whether words are missing, not only single signs.
     """
-    kept, letters, unknown = [], [], 0
+    text = "".join(line.text for line in lines)
+    if not _LETTER.search(text):
+        return list(lines), False
+    kept = []
     for line in lines:
         bare = line.text.replace(" ", "")
-        letters.append(bare)
-        count = len(_LETTER.findall(bare))
-        unknown += count
-        if not count:
-            kept.append(line)
-        elif count * 2 <= len(bare):
+        if len(_LETTER.findall(bare)) * 2 <= len(bare):
             cells = tuple(cell._replace(text=_GAP.sub(UNKNOWN, cell.text)) for cell in line.cells)
             kept.append(replace(line, cells=cells))
-    if not unknown:
-        return kept, False
-    text = "".join(letters)
+    text = text.replace(" ", "")
+    unknown = len(_LETTER.findall(text))
     return kept, unknown > _MOST_SIGNS * len(text) or _WORD.search(text) is not None
 
 
