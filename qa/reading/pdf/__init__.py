@@ -36,7 +36,9 @@ from qa.reading.pdf.notes import (
     read_wide,
 )
 from qa.reading.pdf.running import find_running
+from qa.reading.pdf.tables import row_cells
 from qa.reading.reasons import SCAN
+from qa.reading.tables import row_line
 from qa.types import BlockKind, PlaceKind
 
 if TYPE_CHECKING:
@@ -341,8 +343,9 @@ def _add(
 
 def _row_groups(lines: Sequence[Line]) -> Iterator[list[str]]:
     """Cut a long table, each part below the row of names, where its first row is one."""
-    rows = [" | ".join(c.text.replace(HYPHEN, "-") for c in line.cells) for line in lines]
-    counts = [len(line.cells) for line in lines]
+    cells = row_cells(lines)
+    rows = [row_line(texts).replace(HYPHEN, "-") for texts in cells]
+    counts = [sum(map(bool, texts)) for texts in cells]
     has_names = (
         len(rows) > _ROWS
         and counts[0] == max(counts)
