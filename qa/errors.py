@@ -2,7 +2,8 @@
 
 QaError
 ├── SettingsError (ValueError)          a setting that is unknown or makes no sense
-├── QuestionError (ValueError)          an empty question, or one longer than the encoder reads
+├── QuestionError (ValueError)          a question, or a part of one, that can't be asked
+│   └── FilterError                     a filter that can't be read, or that no document passes
 ├── CitationError (LookupError)         a citation that names nothing
 ├── QuestionsError (ValueError)         a file of questions that is not one
 ├── MissingExtraError (ImportError)     a command that needs more to be installed
@@ -32,6 +33,7 @@ __all__ = [
     "CorpusNotFoundError",
     "EmptyCorpusError",
     "EncoderMismatchError",
+    "FilterError",
     "ForeignIndexError",
     "IndexLockedError",
     "IndexMissingError",
@@ -61,7 +63,11 @@ class SettingsError(QaError, ValueError):
 
 
 class QuestionError(QaError, ValueError):
-    """The question is empty or longer than the encoder reads."""
+    """The question, or what is asked for with it, can't be asked."""
+
+
+class FilterError(QuestionError):
+    """A filter can't be read, or no indexed document passes it."""
 
 
 class QuestionsError(QaError, ValueError):

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-import json
+import difflib
 import re
+from collections import Counter
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
-from qa.errors import QuestionError
+from qa.errors import FilterError
 from qa.reading.dates import day
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-__all__ = ["Filter", "make_filter"]
+    from qa.store.local import Snapshot
+    from qa.store.rows import Described
+
+__all__ = ["Filter", "allowed_passages", "make_filter"]
 
 _PARTS = re.compile(r"[,;]")
+_NAMED = 8  # suffixes, keys or values that a message names
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,16 +45,16 @@ class Filter:
     def __bool__(self) -> bool:
         return bool(self.within or self.where or self.since or self.until)
 
-    def passing(self, documents: Iterable[tuple[int, str, str, str]]) -> list[int]:
-        """Give the ids of those documents that pass, of `(id, path, day, metadata as JSON)`."""
+    def passing(self, documents: Iterable[Described]) -> list[int]:
+        """Give the ids of those documents that pass."""
         lies_within = _matcher(self.within)
         return [
-            number
-            for number, path, of_day, metadata in documents
-            if (not self.since or of_day >= self.since)
-            and (not self.until or "" < of_day <= self.until)
-            and lies_within(path)
-            and (not self.where or self._fits(json.loads(metadata)))
+            one.id
+            for one in documents
+            if (not self.since or one.day >= self.since)
+            and (not self.until or "" < one.day <= self.until)
+            and lies_within(one.path)
+            and self._fits(one.metadata)
         ]
 
     def _fits(self, metadata: Mapping[str, str]) -> bool:
@@ -61,6 +66,21 @@ class Filter:
         return True
 
 
+def allowed_passages(chosen: Filter, snapshot: Snapshot) -> list[int]:
+    """Give the ids, ascending, of the passages of the documents that pass a filter.
+
+    Raises:
+        FilterError: documents are indexed, and none passes.
+    """
+    by_metadata = bool(chosen.where or chosen.since or chosen.until)
+    documents = snapshot.described(metadata=by_metadata)
+    passing = chosen.passing(documents)
+    if documents and not passing:
+        message, hint = next(_unmatched(chosen, documents), _NOT_TOGETHER)
+        raise FilterError(message, hint=hint)
+    return snapshot.passages_of(passing)
+
+
 def make_filter(
     within: str | Iterable[str],
     where: Mapping[str, str] | None,
@@ -70,17 +90,58 @@ def make_filter(
     """Check what a person gave; see `Filter`.
 
     Raises:
-        QuestionError: a day that is none, or a pattern that can't be read.
+        FilterError: a date or a pattern that can't be read.
     """
     days = {}
     for name, text in {"since": since, "until": until}.items():
         days[name] = day(text) if text else ""
         if text and not days[name]:
-            raise QuestionError(f"--{name} {text!r} is no day", hint="Write it like 2024-01-31.")
+            raise FilterError(f"{name}: {text!r} is not a date", hint="Write it like 2024-01-31.")
     patterns = (within,) if isinstance(within, str) else tuple(within)
     found = Filter(patterns, dict(where or {}), **days)
     _matcher(found.within)
     return found
+
+
+_NOT_TOGETHER = "No indexed document passes all filters at once", "Ask with fewer of them."
+
+
+def _unmatched(chosen: Filter, documents: Sequence[Described]) -> Iterator[tuple[str, str]]:
+    """Say of each part of a filter that no document passes it, and what there is instead."""
+    for pattern in chosen.within:
+        if not Filter(within=(pattern,)).passing(documents):
+            suffixes = Counter(_suffix(one.path) for one in documents)
+            shown = f"Names end in {_counted(suffixes)}."
+            yield f"No indexed document matches the pattern {pattern!r}", shown
+    for key, wanted in chosen.where.items():
+        values = Counter(
+            one.metadata[key.lower()] for one in documents if key.lower() in one.metadata
+        )
+        if not values:
+            keys = Counter(known for one in documents for known in one.metadata)
+            near = difflib.get_close_matches(key.lower(), keys, 1)
+            meant = f"Did you mean {near[0]!r}? " if near else ""
+            shown = f"The keys are {_counted(keys)}." if keys else "They have no metadata."
+            yield f"No indexed document has metadata {key!r}", meant + shown
+        elif not Filter(where={key: wanted}).passing(documents):
+            yield f"No indexed document has {key}={wanted}", f"Values: {_counted(values)}."
+    days = sorted(one.day for one in documents if one.day) or ["none", "none"]
+    for text, part in (
+        (f"{chosen.since} or later", Filter(since=chosen.since)),
+        (f"{chosen.until} or earlier", Filter(until=chosen.until)),
+    ):
+        if part and not part.passing(documents):
+            yield f"No indexed document is of {text}", f"Their dates: {days[0]} to {days[-1]}."
+
+
+def _suffix(path: str) -> str:
+    name = path.rpartition("/")[2]
+    return name[name.rfind(".") :] if "." in name[1:] else "no suffix"
+
+
+def _counted(found: Counter[str]) -> str:
+    named = [f"{name} ({count:,})" for name, count in found.most_common(_NAMED)]
+    return ", ".join([*named, "…"] if len(found) > _NAMED else named)
 
 
 def _matcher(patterns: tuple[str, ...]) -> Callable[[str], bool]:
@@ -91,7 +152,7 @@ def _matcher(patterns: tuple[str, ...]) -> Callable[[str], bool]:
     try:
         spec = GitIgnoreSpec.from_lines(patterns)
     except ValueError as error:
-        raise QuestionError(
-            f"--in: {error}", hint='Write it like "reports/**" or "*.pdf".'
+        raise FilterError(
+            f"path pattern: {error}", hint='Write it like "reports/**" or "*.pdf".'
         ) from error
     return lambda path: bool(spec.match_file(path))

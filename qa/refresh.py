@@ -77,10 +77,10 @@ def apply(
                 plan.scan.stamps[one.file],
                 now_ns,
                 documents=((cut.document, cut.rows(found)) for cut in one.documents),
-                problems=one.problems,
+                problems={**one.problems, **one.warnings},
             )
             passages += one.size
-            plan.settle(one.file, one.problems)
+            plan.settle(one.file, one.problems, one.warnings)
             done += 1
             progress(done, len(todo), one.file)
     for path in plan.removed:
@@ -130,12 +130,13 @@ class _Cut:
 
 @dataclass(frozen=True, slots=True)
 class _Prepared:
-    """A file read, with its documents cut, and why others in it can't be read."""
+    """A file read, with its documents cut, why others can't be read, and what of those cut."""
 
     file: str
     sha256: str
     documents: tuple[_Cut, ...]
     problems: Mapping[str, str]
+    warnings: Mapping[str, str]
 
     @property
     def size(self) -> int:
@@ -151,10 +152,10 @@ def _prepared(
         try:
             reading = corpus.read(path)
         except UnreadableDocumentError as error:
-            yield _Prepared(path, "", (), {path: error.reason})
+            yield _Prepared(path, "", (), {path: error.reason}, {})
             continue
         cut = tuple(_cut(document, encoder()) for document in reading.documents)
-        yield _Prepared(path, reading.sha256, cut, reading.problems)
+        yield _Prepared(path, reading.sha256, cut, reading.problems, reading.warnings)
 
 
 def _cut(document: Document, encoder: Encoder[Runtime]) -> _Cut:
@@ -185,7 +186,8 @@ def _encoded(
         for passage, digest in zip(cut.passages, cut.digests, strict=True):
             if digest in known or digest in inputs:
                 continue
-            if (encoded := catalog.encoded(digest)) is not None:
+            body = cut.document.text[passage.start : passage.end]
+            if (encoded := catalog.encoded(digest, passage.context, body)) is not None:
                 known[digest] = encoded
             else:
                 inputs[digest] = _input(cut.document.text, passage)

@@ -70,6 +70,8 @@ class Catalog(DocumentTables):
         with self.sense():
             if (self._meta or known) and known != meta_check(self._meta.items()):
                 raise ValueError("its notes are not what was written")
+            if not self._meta and self._db.execute("SELECT 1 FROM file LIMIT 1").fetchone():
+                raise ValueError("it lacks its notes")
 
     def commit(self) -> None:
         """End the transaction and keep what it did."""
@@ -106,6 +108,37 @@ class Catalog(DocumentTables):
         first = self.number("next_id") or 1
         self.set_meta(next_id=first + ID_BLOCK)
         return range(first, first + ID_BLOCK)
+
+    def note_counts(self) -> None:
+        """Note how many files, documents and problems there are, for `check_counts`."""
+        self.set_meta(**{key: self._count(table) for key, table in _NOTED.items()})
+
+    def check_counts(self) -> None:
+        """Refuse a catalog that has lost rows which nothing else need refer to.
+
+        Raises:
+            CatalogDamagedError: it has.
+        """
+        with self.sense():
+            for key, table in _TABLES.items():
+                # Catalogs of earlier versions have no such notes.
+                if key in self._meta and self._count(table) != self.number(key):
+                    raise ValueError(f"it lacks {key} that were indexed")
+
+    def check_passages(self) -> None:
+        """Refuse a catalog with passages that would be missed where one asks by documents.
+
+        Raises:
+            CatalogDamagedError: there are some.
+        """
+        self.check_counts()
+        query = "SELECT id FROM passage WHERE document NOT IN (SELECT id FROM document) LIMIT 1"
+        with self.sense():
+            if (row := self._db.execute(query).fetchone()) is not None:
+                raise ValueError(f"it lacks the document of passage {row[0]}")
+
+    def _count(self, table: str) -> int:
+        return int(self._db.execute(f"SELECT count(*) FROM {table}").fetchone()[0])
 
     def clear(self) -> None:
         """Delete all documents and passages, whatever state their rows are in."""
@@ -172,12 +205,16 @@ class Catalog(DocumentTables):
             rows.sort(key=itemgetter(0, 1))
             return unpack_candidates([row[:9] for row in rows], dimension)
 
-    def encoded(self, digest: bytes) -> EncodedPassage | None:
-        """Give what encoding a passage of that digest gave, if there is one."""
+    def encoded(self, digest: bytes, context: str, text: str) -> EncodedPassage | None:
+        """Give what encoding a passage of that digest gave, if there is one.
+
+        A digest is found by an index of SQLite's, which may be damaged and lead to another row:
+        only one of the same context and text will do.
+        """
         from qa.store.packing import unpack_encoded
 
-        query = _SCORED + " WHERE digest = ? LIMIT 1"
-        row = self._db.execute(query, (digest,)).fetchone()
+        query = _SCORED + " WHERE digest = ? AND context = ? AND text = ? LIMIT 1"
+        row = self._db.execute(query, (digest, context, text)).fetchone()
         with self.sense():
             return unpack_encoded(*_checked_scored(row)) if row else None
 
@@ -303,6 +340,8 @@ class Catalog(DocumentTables):
 _CHECK = "check"
 _MOST = 2**62  # what any number in the notes may reach: ids of passages have 63 bits
 _COUNTED = ("term", "token")
+_NOTED = {"files": "file", "documents": "document", "problems": "problem"}
+_TABLES = _NOTED | {"passages": "passage"}  # whose number the writer keeps
 _PASSAGE = (
     "SELECT id, document, start, end, headings, places, context, text, spans, cited_sum"
     " FROM passage"

@@ -143,6 +143,7 @@ class Writing:
             self.catalog.clear()
         else:
             check_encoder(self.catalog, identity.fingerprint, identity.model)
+            self.catalog.check_counts()
         ids = self.catalog.take_ids()
         self._ids, self._first = iter(ids), ids.start
         self._begun = True
@@ -207,6 +208,7 @@ class Writing:
             **{key: catalog.number(key) + more for key, more in self._totals.items()},
             changes=catalog.number("changes") + 1,
         )
+        catalog.note_counts()
         self._bring_lexical()
         self._bring_vectors()
         sync_folder(self._folder)
