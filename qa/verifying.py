@@ -169,7 +169,7 @@ def _checked(claim: _Claim, document: Document, source: Source) -> Checked:
 
 
 def _cite(document: Document, source: Source, span: Span) -> Citation:
-    return source.cite(span, headings_at(document, span.start), document.places)
+    return source.cite(span, headings_at(document.sections, span.start), document.places)
 
 
 def _same_words(claim: _Claim, text: str) -> Span | None:
