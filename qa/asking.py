@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from qa.errors import QuestionError
 
-__all__ = ["check_question"]
+__all__ = ["LONGEST_QUESTION", "check_question"]
 
-LONGEST_QUESTION = 10_000  # characters; the encoder's own limit, in tokens, is checked as well
+LONGEST_QUESTION = 10_000  # characters; of a longer one, the beginning is asked
 
 
 def check_question(question: str, k: int, threshold: float) -> None:
     """Refuse what can't be asked, before anything is loaded for it.
 
     Args:
-        question: not empty, not too long, and text that can be written as UTF-8.
+        question: not empty, and text that can be written as UTF-8.
         k: how many passages are wanted, at least 1.
         threshold: a probability, from 0 to 1.
 
@@ -28,8 +28,3 @@ def check_question(question: str, k: int, threshold: float) -> None:
         raise QuestionError("The question is not UTF-8", hint="Check the terminal's encoding.")
     if not question.strip():
         raise QuestionError("The question is empty", hint='Ask like this: qa ask "Who …?"')
-    if len(question) > LONGEST_QUESTION:
-        raise QuestionError(
-            f"The question has {len(question):,} characters; at most {LONGEST_QUESTION:,} are read",
-            hint="Ask a shorter question.",
-        )

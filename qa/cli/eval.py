@@ -98,6 +98,11 @@ def command(
         )
     found = report(outcomes)
     _write(output, found, output_format)
+    if truncated := sum(one.truncated for one in outcomes):
+        output.note(
+            f"{truncated:,} of {len(outcomes):,} questions are longer than the model reads: "
+            "only their beginnings were embedded."
+        )
     if is_all_zero(found):
         output.note("Nothing was found for any question: do the questions belong to this corpus?")
     if per_question is not None:

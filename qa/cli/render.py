@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from qa.diagnosis import Diagnosis
     from qa.encoding.load import CachedModel
     from qa.evaluation.evaluate import Report
-    from qa.types import Answer, CitedPassage, Refresh, Status
+    from qa.types import Answer, CitedPassage, Problem, Refresh, Status
     from qa.verifying import Verification
 
 __all__ = [
@@ -39,7 +39,7 @@ __all__ = [
 
 _NUMBER, _PLACE, _HEADINGS, _QUIET = "bold", "bold cyan", "dim", "dim"
 _EVIDENCE, _MARK = "bold yellow", "bold yellow underline"
-NOT_ANSWERED = "Not in these documents, as far as can be told."
+NOT_ANSWERED = "Probably not in these documents."
 _NEAREST_SHOWN = 2
 _PROBLEMS_SHOWN = 10
 _INDENT = 3
@@ -49,15 +49,23 @@ _OWN_LINE = re.compile(r"[ ]{4}|\t|\s*(?:[-*+•]\s|[|>#`~]|\d{1,3}[.)]\s)")
 _BREAK = re.compile(r"\r\n?|\n")
 
 
-def answer(one: Answer, root: Path | None, *, width: int) -> Iterator[Line]:
-    """Lay out an answer: the best passage first, its evidence highlighted."""
-    if not one.answered:
-        for line in textwrap.wrap(f"{NOT_ANSWERED} {one.reason}", width):
-            yield (Segment(line, _NUMBER),)
-        if one.nearest:
+def answer(one: Answer, root: Path | None, *, width: int, always: bool = False) -> Iterator[Line]:
+    """Lay out an answer: the best passage first, its evidence highlighted.
+
+    Args:
+        one: the answer, or an abstention.
+        root: what links to files begin with; None where there are no files.
+        width: in columns.
+        always: lay out all the closest passages of an abstention, not the first few alone.
+    """
+    reason, nearest = _abstention(one, always=always)
+    for line in textwrap.wrap(reason, width):
+        yield (Segment(line, _NUMBER),)
+    if nearest:
+        if reason:
             yield ()
-            yield (Segment("What came nearest, which is not an answer:", _QUIET),)
-    for number, passage in enumerate(one.passages or one.nearest[:_NEAREST_SHOWN], 1):
+        yield (Segment(nearest, _QUIET),)
+    for number, passage in enumerate(_shown(one, always=always), 1):
         if number > 1 or not one.answered:
             yield ()
         yield from _passage(number, passage, root, width=width)
@@ -67,6 +75,23 @@ def answer(one: Answer, root: Path | None, *, width: int) -> Iterator[Line]:
     if any(passage.explanation for passage in one.passages or one.nearest):
         yield ()
         yield (Segment(f"Probability that the documents answer: {one.probability:.3f}", _QUIET),)
+
+
+def _abstention(one: Answer, *, always: bool) -> tuple[str, str]:
+    """Give the lines above an abstention and above the closest passages; "" where none is due."""
+    if one.answered:
+        return "", ""
+    reason = one.reason if one.complete is False else f"{NOT_ANSWERED} {one.reason}"
+    if not one.nearest:
+        return reason, ""
+    if always:
+        below = f"Below the threshold ({one.probability:.3f}); closest passages:"
+        return reason if one.complete is False else "", below
+    return reason, "Closest passages (not answers):"
+
+
+def _shown(one: Answer, *, always: bool) -> Sequence[CitedPassage]:
+    return one.passages or (one.nearest if always else one.nearest[:_NEAREST_SHOWN])
 
 
 def _passage(number: int, one: CitedPassage, root: Path | None, *, width: int) -> Iterator[Line]:
@@ -176,14 +201,11 @@ def _link(one: CitedPassage, root: Path | None) -> str:
     return (root / place.file).as_uri() + (percent_encoded(place.fragment, "#=") if known else "")
 
 
-def markdown(one: Answer) -> str:
+def markdown(one: Answer, *, always: bool = False) -> str:
     """Write an answer as Markdown: quotes as block quotes, with their citations."""
     blocks = [f"**{one.question.strip()}**"]
-    if not one.answered:
-        blocks.append(f"{NOT_ANSWERED} {one.reason}")
-        if one.nearest:
-            blocks.append("What came nearest, which is not an answer:")
-    for number, passage in enumerate(one.passages or one.nearest[:_NEAREST_SHOWN], 1):
+    blocks += [text for text in _abstention(one, always=always) if text]
+    for number, passage in enumerate(_shown(one, always=always), 1):
         path = " › ".join(passage.citation.heading_path)
         head = f"{number}. {_code(str(passage.citation))}" + (f" — {path}" if path else "")
         lines = _BREAK.split(passage.citation.quote)
@@ -220,15 +242,20 @@ def _left_out(one: Refresh | Status) -> Iterator[Line]:
         reasons = ", ".join(f"{count} {reason}" for reason, count in one.left_out.items())
         yield (Segment(f"Left out: {reasons}."),)
     for problem in one.problems[:_PROBLEMS_SHOWN]:
-        yield (Segment(f"Can't read {problem.document}: {problem.reason}"),)
+        yield (Segment(f"{_unread(problem)} {problem.document}: {problem.reason}"),)
     if (more := len(one.problems) - _PROBLEMS_SHOWN) > 0:
         yield (Segment(f"… and {more} more: `qa status --problems` names them."),)
 
 
+def _unread(problem: Problem) -> str:
+    return "Read only in part:" if problem.indexed else "Can't read"
+
+
 def problems(one: Status) -> Iterator[Line]:
-    """Name every document that can't be read, and why."""
+    """Name every document that can't be read, or only in part, and why."""
     for problem in one.problems:
-        yield Segment(problem.document, _PLACE), Segment(f": {problem.reason}")
+        why = f": indexed, but {problem.reason}" if problem.indexed else f": {problem.reason}"
+        yield Segment(problem.document, _PLACE), Segment(why)
     if not one.problems:
         yield (Segment("Every document could be read."),)
 

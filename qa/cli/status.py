@@ -24,7 +24,8 @@ def command(
     corpus: options.Corpus = None,
     index: options.Index = None,
     problems: Annotated[
-        bool, typer.Option("--problems", help="Name every document that can't be read, and why.")
+        bool,
+        typer.Option("--problems", help="Name every document that can't be read whole, and why."),
     ] = False,
     output_format: Annotated[
         Format, typer.Option("--format", help="How to write it.")
