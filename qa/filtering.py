@@ -84,14 +84,26 @@ def make_filter(
 
 
 def _matcher(patterns: tuple[str, ...]) -> Callable[[str], bool]:
+    """Make the test of `within`; what fits a path goes before what fits a folder above it."""
     if not patterns:
         return lambda _: True
-    from pathspec import GitIgnoreSpec
+    from qa.reading.ignoring import Pattern, parse, verdict
 
-    try:
-        spec = GitIgnoreSpec.from_lines(patterns)
-    except ValueError as error:
-        raise QuestionError(
-            f"--in: {error}", hint='Write it like "reports/**" or "*.pdf".'
-        ) from error
-    return lambda path: bool(spec.match_file(path))
+    parsed: list[Pattern] = []
+    for line in patterns:
+        pattern = parse(line)
+        if pattern is None:
+            raise QuestionError(
+                f"--in {line!r} is not a pattern", hint='Write it like "reports/**" or "*.pdf".'
+            )
+        parsed.append(pattern)
+
+    def lies_within(path: str) -> bool:
+        path = path.removeprefix("./").removeprefix("/")  # as ids of pairs may begin
+        chosen = verdict(parsed, path, is_folder=False)
+        while chosen is None and "/" in path:
+            path = path.rpartition("/")[0]
+            chosen = verdict(parsed, path, is_folder=True)
+        return bool(chosen)
+
+    return lies_within
