@@ -109,7 +109,7 @@ _NOT_TOGETHER = "No indexed document passes all filters at once", "Ask with fewe
 def _unmatched(chosen: Filter, documents: Sequence[Described]) -> Iterator[tuple[str, str]]:
     """Say of each part of a filter that no document passes it, and what there is instead."""
     for pattern in chosen.within:
-        if not Filter(within=(pattern,)).passing(documents):
+        if not pattern.startswith("!") and not Filter(within=(pattern,)).passing(documents):
             suffixes = Counter(_suffix(one.path) for one in documents)
             shown = f"Names end in {_counted(suffixes)}."
             yield f"No indexed document matches the pattern {pattern!r}", shown
@@ -145,14 +145,26 @@ def _counted(found: Counter[str]) -> str:
 
 
 def _matcher(patterns: tuple[str, ...]) -> Callable[[str], bool]:
+    """Make the test of `within`; what fits a path goes before what fits a folder above it."""
     if not patterns:
         return lambda _: True
-    from pathspec import GitIgnoreSpec
+    from qa.reading.ignoring import Pattern, parse, verdict
 
-    try:
-        spec = GitIgnoreSpec.from_lines(patterns)
-    except ValueError as error:
-        raise FilterError(
-            f"path pattern: {error}", hint='Write it like "reports/**" or "*.pdf".'
-        ) from error
-    return lambda path: bool(spec.match_file(path))
+    parsed: list[Pattern] = []
+    for line in patterns:
+        pattern = parse(line)
+        if pattern is None:
+            raise FilterError(
+                f"{line!r} is not a path pattern", hint='Write it like "reports/**" or "*.pdf".'
+            )
+        parsed.append(pattern)
+
+    def lies_within(path: str) -> bool:
+        path = path.removeprefix("./").removeprefix("/")  # as ids of pairs may begin
+        chosen = verdict(parsed, path, is_folder=False)
+        while chosen is None and "/" in path:
+            path = path.rpartition("/")[0]
+            chosen = verdict(parsed, path, is_folder=True)
+        return bool(chosen)
+
+    return lies_within

@@ -89,7 +89,7 @@ class Settings:
 
         from platformdirs import user_data_path
 
-        corpus = Path(self.corpus).resolve()
+        corpus = Path(os.path.realpath(self.corpus))
         digest = hashlib.sha256(str(corpus).encode("utf-8", "surrogateescape")).hexdigest()
         return user_data_path("retrieval-qa") / "indexes" / f"{corpus.name}-{digest[:12]}"
 

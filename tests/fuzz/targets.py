@@ -26,10 +26,12 @@ from qa.errors import (
     SettingsError,
 )
 from qa.evaluation.questions import load_questions
+from qa.filtering import make_filter
 from qa.reading.corpus import FolderCorpus, PairCorpus
 from qa.reading.decoding import UndecodableError, byte_offsets, decode
 from qa.reading.extracted import Extracted
 from qa.reading.formats import read_file
+from qa.reading.ignoring import parse, verdict
 from qa.reading.transport import pack, unpack
 from qa.reading.worker import reader_of
 from qa.retrieval.calibration import read_calibration
@@ -230,6 +232,34 @@ def ignore_files(raw: bytes) -> None:
             made.unlink()
 
 
+def ignore_patterns(raw: bytes) -> None:
+    """Lines of an ignore file, and after a NUL a path."""
+    lines, _, path = (one.decode("utf-8", "surrogateescape") for one in raw.partition(b"\0"))
+    patterns = [one for one in map(parse, lines.split("\n")) if one]
+    for is_folder in (False, True):
+        told = [verdict([one], path, is_folder=is_folder) for one in patterns]
+        spoken = [one for one in told if one is not None]
+        last = spoken[-1] if spoken else None
+        require(verdict(patterns, path, is_folder=is_folder) == last, "the last that fits decides")
+    own = path.strip("/")
+    escaped = parse("/" + re.sub(r"([*?\[\\ ])", r"\\\1", own))
+    fits_itself = escaped is not None and verdict([escaped], own, is_folder=False)
+    require(not own or fits_itself, "a path fits itself, escaped")
+
+
+def within(raw: bytes) -> None:
+    """Patterns as after `--in`, and after a NUL a path."""
+    lines, _, path = (one.decode("utf-8", "surrogateescape") for one in raw.partition(b"\0"))
+    rows = [(1, path, "", "{}"), (2, f"{path}/below", "", "{}")]
+    try:
+        passing = make_filter(lines.split("\n"), None, None, None).passing(rows)
+    except QuestionError as error:
+        visible(f"{error} {error.hint}").encode()
+        return
+    if "!" not in lines and 1 in passing:
+        require(2 in passing, "what lies in a folder that fits passes with it")
+
+
 def questions(raw: bytes) -> None:
     """A file of questions."""
     path = _folder() / "questions.jsonl"
@@ -272,6 +302,8 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
         environment,
         question,
         ignore_files,
+        ignore_patterns,
+        within,
         questions,
         output,
         notes_of_the_catalog,
@@ -367,6 +399,11 @@ _SEEDS: dict[str, Sequence[bytes]] = {
     "environment": [b"K=3\nTHRESHOLD=nan\nCORPUS=/tmp/x\nMAX_FILE_SIZE=1_0", b"LOCK_TIMEOUT=inf"],
     "question": [b"How many people signed it in 1969?", "Wer hat’s unterschrieben?".encode()],
     "ignore_files": [b"*.log\n!keep.log\n/deep/**\n\0a.log", b"[a-z]*\n\\!x\n#c\na\\ \n\0name"],
+    "ignore_patterns": [
+        b"*.log\n!keep.log\n/deep/**\n**/a/**/b\n\0deep/a.log",
+        b"[!a-c[:digit:]]x?\\*\n*a*b*c/\0x/abc",
+    ],
+    "within": [b"reports/**\n!reports/old\0reports/old/a.md", b"*.p[ad-]f\0a/b.pdf"],
     "questions": [
         b'{"question": "Who?", "documents": {"a": 1}, "answer": ["x"], "id": 3}\n{"text": "Why?"}',
         b'{"question": "Who?", "unanswerable": true, "documents": "a.md"}',
