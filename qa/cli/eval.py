@@ -156,8 +156,8 @@ def _line(one: Outcome) -> str:
         "probability": round(one.probability, 4),
         "relevant": list(one.question.relevant),
         "documents": documents,
-        "rank of the answer": one.hit,
-        "evidence holds it": one.evidence,
+        "answer_rank": one.hit,
+        "evidence_contains_answer": one.evidence,
         "seconds": round(one.seconds, 5),
     }
     return json.dumps(row, ensure_ascii=False) + "\n"

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from qa.encoding.load import CachedModel
     from qa.evaluation.evaluate import Report
     from qa.types import Answer, CitedPassage, Problem, Refresh, Status
-    from qa.verifying import Verification
+    from qa.verifying import Checked, Verification
 
 __all__ = [
     "answer",
@@ -42,6 +42,7 @@ _EVIDENCE, _MARK = "bold yellow", "bold yellow underline"
 NOT_ANSWERED = "Probably not in these documents."
 _NEAREST_SHOWN = 2
 _PROBLEMS_SHOWN = 10
+_DIFFERENCE_SHOWN = 2000  # characters
 _INDENT = 3
 _CHECK = 23  # columns before what a check found
 # A line that begins like this is a line of its own; others continue the one before.
@@ -324,17 +325,33 @@ def verification(one: Verification, *, width: int) -> Iterator[Line]:
     """Say what became of each quote; what drifted is shown word by word."""
     for checked in one.quotes:
         style = "" if checked.verdict in {"verified", "moved"} else "bold red"
-        moved = f" to {checked.now}" if checked.verdict == "moved" else ""
-        why = f": {checked.reason}" if checked.reason else ""
         yield (
-            Segment(f"{checked.verdict:12}", style),
+            Segment(f"{checked.verdict:14}", style),
             Segment(checked.citation, _PLACE),
-            Segment(f"{moved}{why}"),
+            Segment(_became(checked)),
         )
-        for line in textwrap.wrap(checked.difference, width - _INDENT):
+        shown = checked.difference[:_DIFFERENCE_SHOWN]
+        for line in textwrap.wrap(shown + " …" * (shown < checked.difference), width - _INDENT):
             yield (Segment(" " * _INDENT + line, _QUIET),)
     counts = Counter(checked.verdict for checked in one.quotes)
-    yield (Segment(", ".join(f"{count} {name}" for name, count in counts.items()) or "No quotes"),)
+    said = ", ".join(f"{count} {name}" for name, count in counts.items())
+    yield (Segment(said or "There are no quotes to check."),)
+
+
+def _became(one: Checked) -> str:
+    """Say where the words of a quote stand now, or why that can't be told."""
+    if one.verdict == "verified":
+        return ""
+    if one.now is None:
+        return f": {one.reason or 'nothing like it is left in the document'}"
+    elsewhere = str(one.now) != one.citation
+    if one.verdict == "drifted":
+        return f"; closest words at {one.now}" * elsewhere
+    if elsewhere:
+        return f" to {one.now}"
+    reflowed = one.now.quote != one.quote
+    what = "line breaks or spaces differ" if reflowed else "the position in it differs"
+    return f" (only {what})"
 
 
 def excerpt(one: Excerpt) -> Iterator[Line]:

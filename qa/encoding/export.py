@@ -26,7 +26,15 @@ if TYPE_CHECKING:
     from qa.encoding.encoder import Runtime
     from qa.encoding.reference import TorchRuntime
 
-__all__ = ["ExportError", "export", "folder_of", "load_exported", "read_spec", "write_graph"]
+__all__ = [
+    "ExportError",
+    "export",
+    "first_line",
+    "folder_of",
+    "load_exported",
+    "read_spec",
+    "write_graph",
+]
 
 EXPORT_VERSION = 2
 _TOKENIZER, _SPEC = "tokenizer.json", "encoder.json"
@@ -36,6 +44,11 @@ _LEAST_COSINE = 0.99999
 
 class ExportError(Exception):
     """The model can't be exported, or not there."""
+
+
+def first_line(error: Exception) -> str:
+    """Give what an error of another library says, as far as one line goes."""
+    return next(iter(str(error).strip().splitlines()), "no reason was given")
 
 
 def folder_of(cache: Path, fingerprint: str) -> Path:
@@ -89,7 +102,7 @@ def export(reference: Encoder[TorchRuntime], folder: Path) -> None:
         beside.replace(folder)
     except Exception as error:
         if not (folder / GRAPH).is_file():  # else another process was first
-            raise ExportError(f"{type(error).__name__}: {error}".splitlines()[0]) from error
+            raise ExportError(first_line(error)) from error
     finally:
         shutil.rmtree(beside, ignore_errors=True)
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from qa.encoding.export import ExportError
+from qa.encoding.export import ExportError, first_line
 from qa.encoding.model import locate
 from qa.encoding.runtimes import open_graph, optimise_graph
 from qa.errors import ModelError
@@ -46,7 +46,7 @@ def load_reranker(
     Raises:
         ModelError: there is no such model, or it is of another kind.
     """
-    files = locate(name, cache=cache)
+    files = locate(name, cache=cache, setting="rerank")
     folder = cache / "rerankers" / f"{files.fingerprint[:32]}-{EXPORT_VERSION}"
     if not (folder / _SPEC).is_file():
         tell(f"Preparing {files.name}: once per model, some seconds …")
@@ -120,13 +120,14 @@ def _load_torch(files: ModelFiles) -> Any:  # noqa: ANN401 - sentence-transforme
         )
     except Exception as error:
         raise ModelError(
-            f"{files.name} can't be loaded as a cross-encoder: {error}",
-            hint="Name a model for --rerank that sentence-transformers' CrossEncoder can load.",
+            f"{files.name} can't be loaded as a cross-encoder: {first_line(error)}",
+            hint="Set `rerank` (--rerank) to a model that sentence-transformers can load as one.",
         ) from error
     if model.model.config.num_labels != 1:
         raise ModelError(
-            f"{files.name} has {model.model.config.num_labels} outputs",
-            hint="Name a cross-encoder with a single score, such as the ms-marco ones.",
+            f"{files.name} gives {model.model.config.num_labels} scores, where one is needed",
+            hint="Set `rerank` (--rerank) to a cross-encoder with a single score, such as the "
+            "ms-marco ones.",
         )
     return model
 
@@ -153,7 +154,7 @@ def _export(model: Any, folder: Path) -> None:  # noqa: ANN401 - sentence-transf
         beside.replace(folder)
     except Exception as error:
         if not (folder / _SPEC).is_file():  # else another process was first
-            raise ExportError(f"{type(error).__name__}: {error}".splitlines()[0]) from error
+            raise ExportError(first_line(error)) from error
     finally:
         shutil.rmtree(beside, ignore_errors=True)
 

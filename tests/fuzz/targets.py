@@ -110,9 +110,7 @@ def saved_answer(raw: bytes) -> None:
         saved = json.loads(raw)
     except (ValueError, RecursionError):
         quote = raw.decode("utf-8", "replace")
-        place = {"document": "a.md", "file": "a.md", "quote": quote, "start": len(raw)}
-        passage = {"citation": place | {"start_line": 1}, "evidence": {"citation": place}}
-        saved = {"schema": "qa.answer/1", "passages": [passage], "nearest": []}
+        saved = _saved("moon.md", quote, len(raw))
     try:
         found = verify(saved if isinstance(saved, dict) else {}, _pairs())
     except CitationError as error:
@@ -121,6 +119,31 @@ def saved_answer(raw: bytes) -> None:
     for one in found.quotes:
         require(one.now is None or one.verdict != "moved" or one.now.quote, "it moved somewhere")
     json.dumps(found.to_dict(), allow_nan=False)
+
+
+def quoting(raw: bytes) -> None:
+    """A quote, and after a NUL the text it is looked for in; the first byte is where it stood."""
+    given, _, rest = raw[1:].partition(b"\0")
+    quote, text = (one.decode("utf-8", "ignore")[:300] for one in (given, rest))
+    start = raw[0] if raw else 0
+    (found,) = verify(_saved("a", quote, start), PairCorpus([("a", text)])).quotes
+    stands = text[start : start + len(quote)] == quote
+    require(stands == (found.verdict == "verified"), "verified is what stands where it stood")
+    elsewhere = {} if stands else _places(quote, text)
+    require(bool(elsewhere) == (found.verdict == "moved"), "moved is what stands elsewhere")
+    if found.now is not None:
+        now = found.now
+        require(text[now.start : now.end] == now.quote, "what is shown beside a quote is a quote")
+        if elsewhere:
+            require(elsewhere.get(now.start) == now.end, "it moved to where its words stand")
+            closest = min(abs(at - start) for at in elsewhere)
+            require(abs(now.start - start) == closest, "of several places, the closest")
+    if found.verdict == "drifted" and not set("[-]{+}") & set(quote + text):
+        gone = re.sub(r"\{\+.*?\+\}", "", found.difference, flags=re.DOTALL)
+        new = re.sub(r"\[-.*?-\]", "", found.difference, flags=re.DOTALL)
+        require(re.sub(r"\[-|-\]", "", gone).split() == quote.split(), "a difference has the old")
+        after = found.now.quote if found.now else ""
+        require(re.sub(r"\{\+|\+\}", "", new).split() == after.split(), "a difference has the new")
 
 
 def front_matter(raw: bytes) -> None:
@@ -296,6 +319,7 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
         text_formats,
         converted_formats,
         saved_answer,
+        quoting,
         splitting,
         citation,
         settings_file,
@@ -336,6 +360,25 @@ def _read(name: str, raw: bytes) -> Document | None:
             require(document.text[block.start : block.end].strip(), "no block is blank")
             at = block.end
     return document
+
+
+def _saved(document: str, quote: str, start: int) -> dict[str, object]:
+    place = {"document": document, "file": document, "quote": quote, "start": start}
+    place |= {"start_line": 1}
+    passage = {"citation": place, "evidence": {"citation": place}}
+    return {"schema": "qa.answer/1", "passages": [passage], "nearest": []}
+
+
+def _places(quote: str, text: str) -> dict[int, int]:
+    """Find where the words of a quote stand, the slow way: its starts and ends."""
+    words = quote.split()
+    if not words:
+        return {}
+    first = r"(?<!\w)" if re.match(r"\w", words[0]) else ""
+    last = r"(?!\w)" if re.search(r"\w$", words[-1]) else ""
+    pattern = re.compile(first + r"\s+".join(map(re.escape, words)) + last)
+    found = (pattern.match(text, at) for at in range(len(text)))
+    return {one.start(): one.end() for one in found if one}
 
 
 def _extracted(document: Document) -> Extracted:
@@ -391,6 +434,11 @@ _SEEDS: dict[str, Sequence[bytes]] = {
         b'\x04{"a": {"b": [1, null]}}\n',
     ],
     "saved_answer": [b"The Moon", b'{"schema": "qa.answer/1", "passages": [], "nearest": []}'],
+    "quoting": [
+        b"\x05art one\0He starts. An art\n one, art  one.",
+        b"\x00one two three\0zero one two 3 four",
+        "\x07a b a\0a b a b a\u2028b a_ naïve a\tb a".encode(),
+    ],
     "decoding": ["naïve".encode(x) for x in ("utf-8", "utf-16", "utf-32", "cp1252", "utf-16-le")]
     + ["日本語のテキスト。".encode(x) for x in ("shift_jis", "euc_jp", "iso2022_jp")],
     "front_matter": [b"-title: x\ntags: [a, b]\nd: 2020-01-01", b"+title = 'x'\nn = 3\nt = [1, 2]"],
