@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from qa.reading.decoding import UndecodableError, decode
 from qa.reading.extracted import Composer, Extracted, UnreadableError
+from qa.reading.reasons import NO_TEXT
 from qa.types import BlockKind, PlaceKind
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ def read_table(raw: bytes) -> Extracted:
         _add(composer, number, _named(row, names), joined="; " if names else " | ")
     extracted = composer.finish()
     if not extracted.sections:
-        raise UnreadableError("there is no text in it")
+        raise UnreadableError(NO_TEXT)
     return extracted
 
 
@@ -87,7 +88,7 @@ def read_records(raw: bytes) -> Extracted:
         _add(composer, number, [("", line)] if record is None else record)
     extracted = composer.finish()
     if not extracted.sections:
-        raise UnreadableError("there is no text in it")
+        raise UnreadableError(NO_TEXT)
     if not parsed:
         raise UnreadableError("no line of it is JSON")
     return extracted
@@ -100,7 +101,7 @@ def _text(raw: bytes) -> str:
         try:
             return decode(raw.replace(b"\0", b""))[0]  # padding that some programs write
         except UndecodableError as error:
-            raise UnreadableError(f"it is no text ({error})") from error
+            raise UnreadableError(str(error)) from error
 
 
 def _delimiter(text: str) -> str:
