@@ -10,6 +10,7 @@ __all__ = [
     "MENDABLE",
     "NEEDS_OFFICE",
     "NESTED",
+    "NO_ENCODING",
     "NO_TEXT",
     "SCAN",
     "UNREAD",
@@ -21,6 +22,7 @@ UNREAD = "format not supported"  # there is no reader
 DAMAGED = "it is damaged, or written in an unusual way; open it and save it again"
 ENCRYPTED = "it is encrypted: a password is needed"
 NESTED = "it is nested too deeply"
+NO_ENCODING = "its bytes are not text in any encoding known"
 NO_TEXT = "no text in it"
 EXPECTED = (BINARY, UNREAD)  # counted, not named: nothing is wrong with the file
 SCAN = "a scan without text; `--ocr` reads it where ocrmypdf is installed"

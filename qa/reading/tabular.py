@@ -10,7 +10,7 @@ from collections import Counter
 from itertools import chain, islice, pairwise
 from typing import TYPE_CHECKING
 
-from qa.reading.decoding import UndecodableError, decode
+from qa.reading.decoding import UndecodableError, decode_padded
 from qa.reading.extracted import Composer, Extracted, UnreadableError
 from qa.reading.reasons import NO_TEXT
 from qa.types import BlockKind, PlaceKind
@@ -96,12 +96,9 @@ def read_records(raw: bytes) -> Extracted:
 
 def _text(raw: bytes) -> str:
     try:
-        return decode(raw)[0]
-    except UndecodableError:
-        try:
-            return decode(raw.replace(b"\0", b""))[0]  # padding that some programs write
-        except UndecodableError as error:
-            raise UnreadableError(str(error)) from error
+        return decode_padded(raw)
+    except UndecodableError as error:
+        raise UnreadableError(str(error)) from error
 
 
 def _delimiter(text: str) -> str:
@@ -177,7 +174,8 @@ def _has_header(sample: Sequence[Sequence[str]]) -> bool:
         return False
     names = [cell.strip() for cell in rows[0]]
     filled = [name for name in names if name]
-    if len(filled) * 2 < len(names) or len(set(filled)) < len(filled):
+    used = {at for row in rows for at, cell in enumerate(row[: len(names)]) if cell.strip()}
+    if len(filled) * 2 < len(used) or len(set(filled)) < len(filled):
         return False
     if any(len(name) > _LONGEST_NAME for name in filled):
         return False
