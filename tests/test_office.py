@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from qa.reading.extracted import UnreadableError
 from qa.reading.office import OFFICE_SUFFIXES, office_is_installed, read_office
@@ -495,12 +497,35 @@ BINARY = bytes(range(256)) + rb"{{}{{ \par \bin5 }}"
         rb"{\pict\bin-5 " + HEXADECIMAL + b"}",
         rb"{\object{\*\objdata \bin%d " % len(BINARY) + BINARY + b"}{\\result }}",
         rb"\binfsxn15 ",
+        rb"{\pictures\binsxn7\b\bin3 }}}}",
     ],
 )
 def test_rich_text_is_read_around_its_pictures_and_data(picture: bytes) -> None:
     raw = rb"{\rtf1\ansi Before \{1\}.\par " + picture + rb"\par See C:\\pictures\\bin.\par}"
     extracted = read_office(raw, suffix=".rtf")
     assert blocks(extracted) == ["Before {1}.", "See C:\\pictures\\bin."]
+
+
+_PIECES = st.sampled_from(
+    [
+        b"{",
+        b"}",
+        b"\\",
+        b"\\\\",
+        b"\\pict",
+        b"\\bin3 ",
+        b"\\bin",
+        b"abc",
+        b"\\*",
+        b"\\'5c",
+        b"\\u99999999 ",
+    ]
+)
+
+
+@given(st.lists(_PIECES, max_size=30).map(b"".join))
+def test_no_rich_text_makes_its_library_stumble(written: bytes) -> None:
+    assert read_office(rb"{\rtf1 Begun. " + written, suffix=".rtf").text.startswith("Begun.")
 
 
 def test_rich_text_that_ends_within_a_picture_keeps_what_stands_before() -> None:

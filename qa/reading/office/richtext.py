@@ -16,6 +16,7 @@ _STRAY_STAR = re.compile(r"(?<![{\\\s])\\\*")
 # Fonts' charsets of the Macintosh that Python has no codec for, and what Windows has for them.
 _CHARSETS = {78: 128, 79: 136, 80: 129, 82: 177, 85: 134, 86: 238, 87: 204, 88: 222, 89: 238}
 _LATIN = 1252
+_NOTHING = b"{}"  # parts what stands before it from what follows
 _UNKNOWN = 0xFFFD
 
 
@@ -66,7 +67,7 @@ def _readable(raw: bytes) -> bytes:
         elif word == b"bin" and position + argument <= len(raw):
             position += max(0, argument)
             if picture is None:
-                kept.append(raw[start : token.start()])
+                kept += raw[start : token.start()], _NOTHING
                 start = position
         elif picture is not None:
             continue
@@ -81,18 +82,21 @@ def _readable(raw: bytes) -> bytes:
 
 def _reworded(token: re.Match[bytes], argument: int) -> bytes | None:
     """Give what striprtf reads instead of a word; None where it reads the word itself."""
-    word = token[1]
+    word = token[1] or b""
+    other = None
     if token[0] == b"\\\\":  # with what follows, it looks like a word to striprtf
-        return rb"\'5c"
-    if word == b"u" and not -0x10000 <= argument <= 0x10FFFF:
-        return rb"\u%d " % _UNKNOWN
-    if word == b"uc" and token[2] is None:
-        return rb"\uc1 "
-    if word == b"fcharset" and argument in _CHARSETS:
-        return rb"\fcharset%d " % _CHARSETS[argument]
-    if word == b"ansicpg" and not _is_code_page(token[2] or b""):
-        return rb"\ansicpg%d " % _LATIN
-    return None
+        other = rb"\'5c"
+    elif word.startswith(b"bin"):  # trays of a printer; striprtf takes it for data
+        other = _NOTHING
+    elif word == b"u" and not -0x10000 <= argument <= 0x10FFFF:
+        other = rb"\u%d " % _UNKNOWN
+    elif word == b"uc" and token[2] is None:
+        other = rb"\uc1 "
+    elif word == b"fcharset" and argument in _CHARSETS:
+        other = rb"\fcharset%d " % _CHARSETS[argument]
+    elif word == b"ansicpg" and not _is_code_page(token[2] or b""):
+        other = rb"\ansicpg%d " % _LATIN
+    return other
 
 
 def _is_code_page(number: bytes) -> bool:
