@@ -9,9 +9,9 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from qa.errors import UnreadableDocumentError
+from qa.reading import reasons
 from qa.reading.decoding import UndecodableError, decode
 from qa.reading.extracted import UnreadableError
-from qa.reading.reasons import UNREAD
 from qa.reading.sniffing import ENCRYPTED, UNSUPPORTED, described, sniff
 from qa.types import Document
 
@@ -97,9 +97,9 @@ def _read(
             members: tuple[Member, ...] = ()
         elif kind == UNSUPPORTED:
             what = described(raw, document)
-            raise UnreadableError(f"{UNREAD} ({what})" if what else UNREAD)
+            raise UnreadableError(f"{reasons.UNREAD} ({what})" if what else reasons.UNREAD)
         elif kind == ENCRYPTED:
-            raise UnreadableError("it is encrypted: a password is needed")
+            raise UnreadableError(reasons.ENCRYPTED)
         else:
             extracted = convert(kind, raw)
             members = extracted.members

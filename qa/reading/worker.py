@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from qa.reading.budget import cpu_seconds
 from qa.reading.extracted import UnreadableError
 from qa.reading.formats import CONVERTED, OFFICE
+from qa.reading.reasons import NESTED
 from qa.reading.transport import OUT_OF_MEMORY, pack, pack_unreadable
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ def _reply(kind: str, raw: bytes) -> bytes:
     except MemoryError:
         reason = OUT_OF_MEMORY
     except RecursionError:
-        reason = "it is nested too deeply"
+        reason = NESTED
     except ImportError as error:
         reason = f"its reader could not be loaded ({error.name})"
     except Exception as error:  # noqa: BLE001 - a parser that stumbles costs this file alone
