@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from qa.reading.extracted import Composer
 
-__all__ = ["add_table", "by_column"]
+__all__ = ["add_table", "by_column", "row_line"]
 
 # Characters: about what one passage holds. Names longer than a third of it are not repeated.
 _LONGEST_BLOCK = 800
@@ -42,7 +42,8 @@ def add_table(
         paragraphs: the number of each row's paragraph.
     """
     used = sorted({column for row in rows for column, text in row.items() if text.strip()})
-    found = [(at, line) for at, row in enumerate(rows) if (line := _line(row, used))]
+    told = (row_line(row.get(column, "") for column in used) for row in rows)
+    found = [(at, line) for at, line in enumerate(told) if line]
     lines = [line for _, line in found]
     named = next((at for at, line in enumerate(lines[:_LAST_NAMES]) if " | " in line.strip()), 0)
     for first, last in _blocks(lines):
@@ -59,10 +60,12 @@ def add_table(
         composer.add("\n".join(text), kind=BlockKind.LINES, inside=inside)
 
 
-def _line(row: Mapping[int, str], used: Sequence[int]) -> str:
+def row_line(cells: Iterable[str]) -> str:
     """Give a row as one line, its cells parted by ` | `; "" where all are empty."""
-    last = max((column for column, text in row.items() if text.strip()), default=-1)
-    return " | ".join(" ".join(row.get(one, "").split()) for one in used if one <= last)
+    texts = [" ".join(cell.split()) for cell in cells]
+    while texts and not texts[-1]:
+        texts.pop()
+    return " | ".join(texts)
 
 
 def _blocks(lines: Sequence[str]) -> Iterator[tuple[int, int]]:
