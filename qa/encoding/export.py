@@ -26,7 +26,15 @@ if TYPE_CHECKING:
     from qa.encoding.encoder import Runtime
     from qa.encoding.reference import TorchRuntime
 
-__all__ = ["ExportError", "export", "folder_of", "load_exported", "read_spec", "write_graph"]
+__all__ = [
+    "ExportError",
+    "export",
+    "folder_of",
+    "load_exported",
+    "make_beside",
+    "read_spec",
+    "write_graph",
+]
 
 EXPORT_VERSION = 2
 _TOKENIZER, _SPEC = "tokenizer.json", "encoder.json"
@@ -72,11 +80,7 @@ def export(reference: Encoder[TorchRuntime], folder: Path) -> None:
         ExportError: torch can't export the model, the folder can't be written, or the exported
             graph gives other vectors.
     """
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        beside = Path(tempfile.mkdtemp(prefix=f"{folder.name}.", dir=folder.parent))
-    except OSError as error:
-        raise ExportError(f"{folder.parent} can't be written ({error.strerror})") from error
+    beside = make_beside(folder)
     try:
         raw = beside / "raw.onnx"
         write_graph(reference.runtime.transformer, raw)
@@ -92,6 +96,22 @@ def export(reference: Encoder[TorchRuntime], folder: Path) -> None:
             raise ExportError(f"{type(error).__name__}: {error}".splitlines()[0]) from error
     finally:
         shutil.rmtree(beside, ignore_errors=True)
+
+
+def make_beside(folder: Path) -> Path:
+    """Make an empty folder beside one, to be renamed to it once it is whole.
+
+    Raises:
+        ExportError: it can't be made.
+    """
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        beside = Path(tempfile.mkdtemp(prefix=f"{folder.name}.", dir=folder.parent))
+        # It was made for this account alone, but a cache may be shared.
+        beside.chmod(folder.parent.stat().st_mode & 0o777)
+    except OSError as error:
+        raise ExportError(f"{folder.parent} can't be written ({error.strerror})") from error
+    return beside
 
 
 def _check(reference: Encoder[TorchRuntime], folder: Path) -> None:
