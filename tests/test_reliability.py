@@ -17,12 +17,10 @@ from qa.errors import (
     IndexLockedError,
     IndexMissingError,
     QaError,
-    ReadOnlyIndexError,
     StorageError,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
 QUESTION = "Who set foot on the Moon?"
@@ -82,22 +80,6 @@ def test_a_missing_index_is_named_where_it_may_not_be_made(assistant: Assistant)
         assistant.ask(QUESTION, refresh=False)
     with pytest.raises(IndexMissingError):
         assistant.status()
-
-
-@posix
-def test_a_read_only_index_answers_and_says_why_it_is_not_refreshed(
-    assistant: Assistant, corpus: Path, tmp_path: Path, cache: Path, as_user: Callable[[Path], None]
-) -> None:
-    assistant.ask(QUESTION)
-    assistant.close()
-    (corpus / "new.txt").write_text("Penguins live in the south.")
-    as_user(tmp_path / "index")
-    with Assistant(corpus, tmp_path / "index", cache=str(cache)) as reader:
-        answer = reader.ask(QUESTION)
-        assert answer.passages[0].citation.document == "moon.md"
-        assert any("can't be written" in note for note in answer.notes)
-        with pytest.raises(ReadOnlyIndexError):
-            reader.refresh()
 
 
 @posix
