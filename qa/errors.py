@@ -1,8 +1,9 @@
-"""Everything that can go wrong and is a person's to mend; nothing else is raised on purpose.
+"""Everything that can go wrong and is a person's to fix; nothing else is raised on purpose.
 
 QaError
 ├── SettingsError (ValueError)          a setting that is unknown or makes no sense
-├── QuestionError (ValueError)          an empty question, or one longer than the encoder reads
+├── ClosedError (ValueError)            an assistant that was closed
+├── QuestionError (ValueError)          an empty question, or an argument that makes no sense
 ├── CitationError (LookupError)         a citation that names nothing
 ├── QuestionsError (ValueError)         a file of questions that is not one
 ├── MissingExtraError (ImportError)     a command that needs more to be installed
@@ -28,6 +29,7 @@ from __future__ import annotations
 __all__ = [
     "CatalogDamagedError",
     "CitationError",
+    "ClosedError",
     "CorpusError",
     "CorpusNotFoundError",
     "EmptyCorpusError",
@@ -60,8 +62,12 @@ class SettingsError(QaError, ValueError):
     """A setting is unknown or its value makes no sense."""
 
 
+class ClosedError(QaError, ValueError):
+    """The assistant was closed: nothing can be asked of it any more."""
+
+
 class QuestionError(QaError, ValueError):
-    """The question is empty or longer than the encoder reads."""
+    """The question is empty, or an argument given with it makes no sense."""
 
 
 class QuestionsError(QaError, ValueError):

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
@@ -12,7 +14,7 @@ from qa.errors import QuestionError
 from qa.reading.dates import day
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable
 
 __all__ = ["Filter", "make_filter"]
 
@@ -64,23 +66,51 @@ class Filter:
 def make_filter(
     within: str | Iterable[str],
     where: Mapping[str, str] | None,
-    since: str | None,
-    until: str | None,
+    since: str | date | None,
+    until: str | date | None,
 ) -> Filter:
     """Check what a person gave; see `Filter`.
 
     Raises:
-        QuestionError: a day that is none, or a pattern that can't be read.
+        QuestionError: a day, pattern or condition that can't be read as one.
     """
-    days = {}
-    for name, text in {"since": since, "until": until}.items():
-        days[name] = day(text) if text else ""
-        if text and not days[name]:
-            raise QuestionError(f"--{name} {text!r} is no day", hint="Write it like 2024-01-31.")
-    patterns = (within,) if isinstance(within, str) else tuple(within)
-    found = Filter(patterns, dict(where or {}), **days)
+    days = {name: _day(name, one) for name, one in (("since", since), ("until", until))}
+    found = Filter(_patterns(within), _conditions(where), **days)
     _matcher(found.within)
     return found
+
+
+def _day(name: str, given: str | date | None) -> str:
+    if not given:
+        return ""
+    text = given.isoformat()[:10] if isinstance(given, date) else given
+    if not isinstance(text, str) or not (found := day(text)):
+        raise QuestionError(f"{name} is {given!r:.80}", hint="Write a day like 2024-01-31.")
+    return found
+
+
+def _patterns(within: str | Iterable[str]) -> tuple[str, ...]:
+    if isinstance(within, str):
+        return (within,)
+    patterns = tuple(within) if isinstance(within, Iterable) else (within,)
+    for one in patterns:
+        if not isinstance(one, str):
+            raise QuestionError(
+                f"within has {one!r:.80}", hint='Give patterns as text, like "reports/**".'
+            )
+    return patterns
+
+
+def _conditions(where: Mapping[str, str] | None) -> dict[str, str]:
+    if not isinstance(where or {}, Mapping):
+        raise QuestionError(
+            f"where is {where!r:.80}", hint='Give a mapping, like {"author": "A. Adams"}.'
+        )
+    conditions = dict(where or {})
+    for key, value in conditions.items():
+        if not (isinstance(key, str) and isinstance(value, str)):
+            raise QuestionError(f"where has {key!r:.80}: {value!r:.80}", hint="Give both as text.")
+    return conditions
 
 
 def _matcher(patterns: tuple[str, ...]) -> Callable[[str], bool]:

@@ -7,6 +7,7 @@ import os
 import re
 import stat
 from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol
@@ -15,7 +16,7 @@ from qa.errors import CorpusNotFoundError, SettingsError, UnreadableDocumentErro
 from qa.reading.reasons import MENDABLE, UNREAD
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
     from pathspec import GitIgnoreSpec
 
@@ -266,11 +267,14 @@ class FolderCorpus:
 
 
 class PairCorpus:
-    """Documents given as `(id, text)` pairs, without files."""
+    """Documents given as `(id, text)` pairs, or as a mapping of ids to texts, without files."""
 
-    def __init__(self, pairs: Iterable[tuple[str, str]]) -> None:
+    def __init__(self, pairs: Mapping[str, str] | Iterable[tuple[str, str]]) -> None:
+        if not isinstance(pairs, Iterable):
+            raise SettingsError(f"documents is of type {type(pairs).__name__}", hint=_PAIRS)
         self._raw: dict[str, bytes] = {}
-        for document, text in pairs:
+        for pair in pairs.items() if isinstance(pairs, Mapping) else pairs:
+            document, text = _pair(pair)
             if not document or document in self._raw:
                 raise SettingsError(
                     f"document id {document!r} is {'given twice' if document else 'empty'}",
@@ -318,6 +322,20 @@ class PairCorpus:
 
     def close(self) -> None:
         """There is nothing to let go of."""
+
+
+_PAIRS = "Give (id, text) pairs, both of them text (str), or a mapping of ids to texts."
+
+
+def _pair(given: object) -> tuple[str, str]:
+    match given:
+        case (str(document), str(text)):
+            return document, text
+        case (str(document), other):
+            kind = f"the text of document {document!r} is of type {type(other).__name__}"
+        case _:
+            kind = f"documents has an item of type {type(given).__name__}"
+    raise SettingsError(kind, hint=_PAIRS)
 
 
 def _suffix(document: str) -> str:
