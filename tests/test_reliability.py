@@ -19,6 +19,7 @@ from qa.errors import (
     QaError,
     StorageError,
 )
+from releasing import release
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,7 +32,7 @@ def test_a_damaged_catalog_is_reported_and_can_be_rebuilt(
     assistant: Assistant, tmp_path: Path
 ) -> None:
     assistant.ask(QUESTION)
-    assistant.close()
+    release(assistant)
     catalog = tmp_path / "index" / "catalog.sqlite"
     size = catalog.stat().st_size
     catalog.write_bytes(catalog.read_bytes()[:100] + b"\xee" * (size - 100))
@@ -66,7 +67,7 @@ def test_an_index_of_another_format_version_is_named_and_rebuilt_on_request(
     assistant: Assistant, tmp_path: Path
 ) -> None:
     assistant.refresh()
-    assistant.close()
+    release(assistant)
     with sqlite3.connect(tmp_path / "index" / "catalog.sqlite") as db:
         db.execute("PRAGMA user_version = 999")
     db.close()
