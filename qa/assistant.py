@@ -4,18 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
-import tempfile
-import threading
 import time
-from contextlib import ExitStack, closing, suppress
+from contextlib import closing, suppress
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qa.asking import LONGEST_QUESTION, check_question
-from qa.binding import Binding
-from qa.citing import Headings
 from qa.errors import (
     CatalogDamagedError,
     IndexLockedError,
@@ -23,7 +17,8 @@ from qa.errors import (
     ReadOnlyIndexError,
     StorageError,
 )
-from qa.logs import answers, refreshes, telling
+from qa.lifetime import Lifetime
+from qa.logs import answers, refreshes
 from qa.planning import (
     check_not_empty,
     coverage,
@@ -32,26 +27,23 @@ from qa.planning import (
     report,
     take_stock,
 )
-from qa.reading.corpus import FolderCorpus, PairCorpus
 from qa.retrieval.calibration import DEFAULT
-from qa.settings import Settings
 from qa.store.catalog import Catalog
 from qa.store.failures import storage_failures
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
-    from typing import Self
+    from collections.abc import Iterable, Mapping, Sequence
+    from datetime import date
+    from typing import Unpack
 
     from qa.answering import Found
+    from qa.asking import AskArguments
     from qa.citing import Excerpt
     from qa.encoding.encoder import EncodedQuestion, Encoder, Runtime
     from qa.evaluation.questions import Question
     from qa.filtering import Filter
     from qa.planning import Plan
-    from qa.reading.corpus import Corpus
-    from qa.refresh import Progress
     from qa.retrieval.calibration import Calibration
-    from qa.store.local import LocalStore
     from qa.types import Answer, Refresh, Status
     from qa.verifying import Verification
 
@@ -61,7 +53,7 @@ __all__ = ["Assistant"]
 _TRIES = 3
 
 
-class Assistant:
+class Assistant(Lifetime):
     """Answers questions from a corpus, with an index that follows it.
 
     >>> with Assistant("corpus", "index") as assistant:
@@ -71,71 +63,15 @@ class Assistant:
         corpus: a folder, or one file.
         index: the folder of the index; see `Settings.index` for the default. With `documents`
             and no index, a temporary one.
-        documents: `(id, text)` pairs to answer from, instead of a corpus on disk.
+        documents: `(id, text)` pairs, or a mapping, to answer from instead of a corpus on disk.
         settings: everything else; `corpus`, `index` and the keyword arguments go before it.
         tell: is told, in a sentence, of what takes long or went wrong without harm.
         progress: is told of each document indexed.
         **more: any field of `Settings`.
+
+    Raises:
+        SettingsError: an argument is unknown, of the wrong type or out of range.
     """
-
-    def __init__(
-        self,
-        corpus: str | os.PathLike[str] | None = None,
-        index: str | os.PathLike[str] | None = None,
-        *,
-        documents: PairCorpus | Iterable[tuple[str, str]] | None = None,
-        settings: Settings | None = None,
-        tell: Callable[[str], None] = lambda _: None,
-        progress: Progress | None = None,
-        **more: Any,  # noqa: ANN401 - checked by Settings
-    ) -> None:
-        given = {"corpus": corpus, "index": index}
-        more |= {key: os.fspath(value) for key, value in given.items() if value is not None}
-        self.settings = dataclasses.replace(settings or Settings(), **more)
-        self._tell = telling(tell)
-        self._progress = progress or (lambda *_: None)
-        self._held = ExitStack()
-        self._store: LocalStore | None = None
-        self._lock = threading.RLock()
-        self._folder = self.settings.index_path().absolute()
-        self._corpus: Corpus
-        if documents is not None:
-            pairs = documents if isinstance(documents, PairCorpus) else PairCorpus(documents)
-            self._corpus = pairs
-            if self.settings.index is None:
-                folder = tempfile.TemporaryDirectory(prefix="qa-", ignore_cleanup_errors=True)
-                index = self._held.enter_context(folder)
-                self.settings = dataclasses.replace(self.settings, index=index)
-                self._folder = Path(index)
-        else:
-            self._corpus = FolderCorpus(
-                Path(self.settings.corpus),
-                max_file_size=self.settings.max_file_size,
-                ocr=self.settings.ocr,
-                exclude=self._folder,
-            )
-        self._binding = Binding(self.settings, self._corpus, self._folder, self._tell)
-        self._headings = Headings(self._corpus)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Let go of all files; a temporary index is deleted."""
-        with self._lock:
-            self._corpus.close()
-            if self._store is not None:
-                self._store.close()
-            self._store = None
-            self._held.close()
-
-    @property
-    def root(self) -> Path | None:
-        """The folder that document ids are relative to; None where there are no files."""
-        return self._corpus.root
 
     def refresh(self, *, rebuild: bool = False) -> Refresh:
         """Bring the index in line with the corpus; only what changed is embedded.
@@ -164,8 +100,8 @@ class Assistant:
         explain: bool = False,
         within: str | Iterable[str] = (),
         where: Mapping[str, str] | None = None,
-        since: str | None = None,
-        until: str | None = None,
+        since: str | date | None = None,
+        until: str | date | None = None,
     ) -> Answer:
         """Answer a question with at most `k` cited passages, best first, or abstain.
 
@@ -189,7 +125,7 @@ class Assistant:
         """
         k = self.settings.k if k is None else k
         threshold = self.settings.threshold if threshold is None else threshold
-        check_question(question, k, threshold)
+        check_question(question, k, threshold, refresh=refresh, explain=explain)
         chosen = None
         if within or where or since or until:
             from qa.filtering import make_filter
@@ -229,8 +165,13 @@ class Assistant:
             truncated=encoded.characters < len(question),
         )
 
-    async def ask_async(self, question: str, k: int | None = None, **options: Any) -> Answer:  # noqa: ANN401 - those of `ask`
-        """Do what `ask` does without holding up the event loop; may be awaited many at once."""
+    async def ask_async(
+        self, question: str, k: int | None = None, **options: Unpack[AskArguments]
+    ) -> Answer:
+        """Do what `ask` does without holding up the event loop; may be awaited many at once.
+
+        Where the task is cancelled, the answer is still made, in its thread, and then dropped.
+        """
         import asyncio
 
         return await asyncio.to_thread(self.ask, question, k, **options)
@@ -264,6 +205,7 @@ class Assistant:
             IndexMissingError: there is no index.
             CorpusNotFoundError: there is no corpus.
         """
+        self._require_open()
         with storage_failures(self._folder), closing(Catalog.open(self._folder)) as catalog:
             catalog.begin(write=False)
             self._binding.check_corpus(catalog)
@@ -277,6 +219,7 @@ class Assistant:
         """
         from qa.citing import excerpt
 
+        self._require_open()
         with closing(self._corpus):
             return excerpt(self._corpus, citation, context=context)
 
@@ -287,10 +230,11 @@ class Assistant:
             answer: just given, or its `to_dict()` as it was saved.
 
         Raises:
-            CitationError: it is no answer.
+            CitationError: it is not an answer.
         """
         from qa.verifying import verify
 
+        self._require_open()
         with closing(self._corpus):
             return verify(answer, self._corpus)
 
@@ -396,14 +340,6 @@ class Assistant:
         with store.snapshot() as snapshot:
             plan = self._plan(snapshot.catalog, time.time_ns())
         return coverage(plan, is_written=store.is_written())
-
-    def _opened(self) -> LocalStore:
-        if self._store is None:
-            from qa.store.local import LocalStore
-
-            timeout = self.settings.lock_timeout
-            self._store = LocalStore(self._folder, lock_timeout=timeout, tell=self._tell)
-        return self._store
 
     def _plan(self, catalog: Catalog | None, now_ns: int) -> Plan:
         """Compare the corpus with the catalog; refuse a corpus without documents."""

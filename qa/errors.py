@@ -1,7 +1,8 @@
-"""Everything that can go wrong and is a person's to mend; nothing else is raised on purpose.
+"""Everything that can go wrong and is a person's to fix; nothing else is raised on purpose.
 
 QaError
 ├── SettingsError (ValueError)          a setting that is unknown or makes no sense
+├── ClosedError (ValueError)            an assistant that was closed
 ├── QuestionError (ValueError)          a question, or a part of one, that can't be asked
 │   └── FilterError                     a filter that can't be read, or that no document passes
 ├── CitationError (LookupError)         a citation that names nothing
@@ -29,6 +30,7 @@ from __future__ import annotations
 __all__ = [
     "CatalogDamagedError",
     "CitationError",
+    "ClosedError",
     "CorpusError",
     "CorpusNotFoundError",
     "EmptyCorpusError",
@@ -60,6 +62,10 @@ class QaError(Exception):
 
 class SettingsError(QaError, ValueError):
     """A setting is unknown or its value makes no sense."""
+
+
+class ClosedError(QaError, ValueError):
+    """The assistant was closed: nothing can be asked of it any more."""
 
 
 class QuestionError(QaError, ValueError):

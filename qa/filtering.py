@@ -5,7 +5,9 @@ from __future__ import annotations
 import difflib
 import re
 from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
@@ -13,7 +15,7 @@ from qa.errors import FilterError
 from qa.reading.dates import day
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from qa.store.local import Snapshot
     from qa.store.rows import Described
@@ -84,21 +86,16 @@ def allowed_passages(chosen: Filter, snapshot: Snapshot) -> list[int]:
 def make_filter(
     within: str | Iterable[str],
     where: Mapping[str, str] | None,
-    since: str | None,
-    until: str | None,
+    since: str | date | None,
+    until: str | date | None,
 ) -> Filter:
     """Check what a person gave; see `Filter`.
 
     Raises:
-        FilterError: a date or a pattern that can't be read.
+        FilterError: a day, pattern or condition that can't be read as one.
     """
-    days = {}
-    for name, text in {"since": since, "until": until}.items():
-        days[name] = day(text) if text else ""
-        if text and not days[name]:
-            raise FilterError(f"{name}: {text!r} is not a date", hint="Write it like 2024-01-31.")
-    patterns = (within,) if isinstance(within, str) else tuple(within)
-    found = Filter(patterns, dict(where or {}), **days)
+    days = {name: _day(name, one) for name, one in (("since", since), ("until", until))}
+    found = Filter(_patterns(within), _conditions(where), **days)
     _matcher(found.within)
     return found
 
@@ -142,6 +139,39 @@ def _suffix(path: str) -> str:
 def _counted(found: Counter[str]) -> str:
     named = [f"{name} ({count:,})" for name, count in found.most_common(_NAMED)]
     return ", ".join([*named, "…"] if len(found) > _NAMED else named)
+
+
+def _day(name: str, given: str | date | None) -> str:
+    if not given:
+        return ""
+    text = given.isoformat()[:10] if isinstance(given, date) else given
+    if not isinstance(text, str) or not (found := day(text)):
+        raise FilterError(f"{name}: {given!r:.80} is not a date", hint="Write it like 2024-01-31.")
+    return found
+
+
+def _patterns(within: str | Iterable[str]) -> tuple[str, ...]:
+    if isinstance(within, str):
+        return (within,)
+    patterns = tuple(within) if isinstance(within, Iterable) else (within,)
+    for one in patterns:
+        if not isinstance(one, str):
+            raise FilterError(
+                f"within has {one!r:.80}", hint='Give patterns as text, like "reports/**".'
+            )
+    return patterns
+
+
+def _conditions(where: Mapping[str, str] | None) -> dict[str, str]:
+    if not isinstance(where or {}, Mapping):
+        raise FilterError(
+            f"where is {where!r:.80}", hint='Give a mapping, like {"author": "A. Adams"}.'
+        )
+    conditions = dict(where or {})
+    for key, value in conditions.items():
+        if not (isinstance(key, str) and isinstance(value, str)):
+            raise FilterError(f"where has {key!r:.80}: {value!r:.80}", hint="Give both as text.")
+    return conditions
 
 
 def _matcher(patterns: tuple[str, ...]) -> Callable[[str], bool]:

@@ -268,6 +268,12 @@ class Answer:
     complete: bool | None = True
     truncated: bool = False
 
+    def __str__(self) -> str:
+        """Give the answer as `qa ask` writes it to a pipe: plain text, at most 80 columns wide."""
+        from qa.cli.render import plain
+
+        return plain(self)
+
     def to_dict(self) -> dict[str, Any]:
         """Give the JSON form described in docs/json.md."""
         return {"schema": ANSWER_SCHEMA, **asdict(self)}

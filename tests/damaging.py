@@ -14,6 +14,7 @@ from pathlib import Path
 
 from qa.assistant import Assistant
 from qa.errors import IndexUnusableError
+from releasing import release
 
 __all__ = ["damage_index"]
 
@@ -87,7 +88,7 @@ def check_damages(corpus: str, folder: str, cache: str, times: str, seed: str) -
         expected = _answers(assistant, refresh=False)
         for number in range(2 * int(times)):
             name = Path("catalog.sqlite") if number % 2 else others[number // 2 % len(others)]
-            assistant.close()
+            release(assistant)
             shutil.rmtree(index, ignore_errors=True)
             shutil.copytree(sound, index, dirs_exist_ok=True)
             what = _damage(index / name, chance)

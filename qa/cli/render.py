@@ -31,6 +31,7 @@ __all__ = [
     "excerpt",
     "markdown",
     "models",
+    "plain",
     "problems",
     "refresh",
     "status",
@@ -44,6 +45,7 @@ _NEAREST_SHOWN = 2
 _PROBLEMS_SHOWN = 10
 _DIFFERENCE_SHOWN = 2000  # characters
 _INDENT = 3
+_WIDTH = 80  # columns of plain text
 _CHECK = 23  # columns before what a check found
 # A line that begins like this is a line of its own; others continue the one before.
 _OWN_LINE = re.compile(r"[ ]{4}|\t|\s*(?:[-*+•]\s|[|>#`~]|\d{1,3}[.)]\s)")
@@ -200,6 +202,12 @@ def _link(one: CitedPassage, root: Path | None) -> str:
     # Within a book the anchor begins with the file of the chapter: no viewer takes that.
     known = place.format in {"html", "pdf"} and place.document == place.file
     return (root / place.file).as_uri() + (percent_encoded(place.fragment, "#=") if known else "")
+
+
+def plain(one: Answer) -> str:
+    """Write an answer as plain text, as a pipe gets it."""
+    lines = answer(one, None, width=_WIDTH)
+    return "\n".join("".join(visible(part.text) for part in line).rstrip() for line in lines)
 
 
 def markdown(one: Answer, *, always: bool = False) -> str:

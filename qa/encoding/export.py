@@ -32,6 +32,7 @@ __all__ = [
     "first_line",
     "folder_of",
     "load_exported",
+    "make_beside",
     "read_spec",
     "write_graph",
 ]
@@ -85,11 +86,7 @@ def export(reference: Encoder[TorchRuntime], folder: Path) -> None:
         ExportError: torch can't export the model, the folder can't be written, or the exported
             graph gives other vectors.
     """
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        beside = Path(tempfile.mkdtemp(prefix=f"{folder.name}.", dir=folder.parent))
-    except OSError as error:
-        raise ExportError(f"{folder.parent} can't be written ({error.strerror})") from error
+    beside = make_beside(folder)
     try:
         raw = beside / "raw.onnx"
         write_graph(reference.runtime.transformer, raw)
@@ -105,6 +102,22 @@ def export(reference: Encoder[TorchRuntime], folder: Path) -> None:
             raise ExportError(first_line(error)) from error
     finally:
         shutil.rmtree(beside, ignore_errors=True)
+
+
+def make_beside(folder: Path) -> Path:
+    """Make an empty folder beside one, to be renamed to it once it is whole.
+
+    Raises:
+        ExportError: it can't be made.
+    """
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        beside = Path(tempfile.mkdtemp(prefix=f"{folder.name}.", dir=folder.parent))
+        # It was made for this account alone, but a cache may be shared.
+        beside.chmod(folder.parent.stat().st_mode & 0o777)
+    except OSError as error:
+        raise ExportError(f"{folder.parent} can't be written ({error.strerror})") from error
+    return beside
 
 
 def _check(reference: Encoder[TorchRuntime], folder: Path) -> None:

@@ -5,20 +5,19 @@ from __future__ import annotations
 import json
 import logging
 import shutil
-import tempfile
 import warnings
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from qa.encoding.export import ExportError, first_line
+from qa.encoding.export import ExportError, first_line, make_beside
 from qa.encoding.model import locate
 from qa.encoding.runtimes import open_graph, optimise_graph
 from qa.errors import ModelError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from pathlib import Path
 
     from qa.encoding.model import ModelFiles
 
@@ -133,11 +132,7 @@ def _load_torch(files: ModelFiles) -> Any:  # noqa: ANN401 - sentence-transforme
 
 
 def _export(model: Any, folder: Path) -> None:  # noqa: ANN401 - sentence-transformers is untyped
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        beside = Path(tempfile.mkdtemp(prefix=f"{folder.name}.", dir=folder.parent))
-    except OSError as error:
-        raise ExportError(f"{folder.parent} can't be written ({error.strerror})") from error
+    beside = make_beside(folder)
     try:
         known = ("input_ids", "attention_mask", "token_type_ids")
         inputs = [one for one in known if one in model.tokenizer.model_input_names]

@@ -6,6 +6,7 @@ import errno
 import hashlib
 import os
 import stat
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -15,8 +16,6 @@ from qa.reading.regular import read_regular
 from qa.reading.walking import Scan, Stamp, is_below, look_at_file, walk, why
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from qa.reading.conversion import Converter
     from qa.reading.extracted import Extracted
     from qa.reading.formats import Reading
@@ -162,11 +161,14 @@ class FolderCorpus:
 
 
 class PairCorpus:
-    """Documents given as `(id, text)` pairs, without files."""
+    """Documents given as `(id, text)` pairs, or as a mapping of ids to texts, without files."""
 
-    def __init__(self, pairs: Iterable[tuple[str, str]]) -> None:
+    def __init__(self, pairs: Mapping[str, str] | Iterable[tuple[str, str]]) -> None:
+        if not isinstance(pairs, Iterable):
+            raise SettingsError(f"documents is of type {type(pairs).__name__}", hint=_PAIRS)
         self._raw: dict[str, bytes] = {}
-        for document, text in pairs:
+        for pair in pairs.items() if isinstance(pairs, Mapping) else pairs:
+            document, text = _pair(pair)
             if not document or document in self._raw:
                 raise SettingsError(
                     f"document id {document!r} is {'given twice' if document else 'empty'}",
@@ -230,6 +232,20 @@ def _is_inside(root: str, document: str) -> bool:
     except OSError:
         return False
     return is_below(real, os.path.realpath(root))
+
+
+_PAIRS = "Give (id, text) pairs, both of them text (str), or a mapping of ids to texts."
+
+
+def _pair(given: object) -> tuple[str, str]:
+    match given:
+        case (str(document), str(text)):
+            return document, text
+        case (str(document), other):
+            kind = f"the text of document {document!r} is of type {type(other).__name__}"
+        case _:
+            kind = f"documents has an item of type {type(given).__name__}"
+    raise SettingsError(kind, hint=_PAIRS)
 
 
 def _content_stamp(raw: bytes) -> Stamp:

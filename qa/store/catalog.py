@@ -6,6 +6,7 @@ What is read for an answer is checked: rows carry sums, and all that refers to a
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -18,7 +19,7 @@ from qa.types import Place, PlaceKind
 if TYPE_CHECKING:
     import sqlite3
     from collections import Counter
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
     import numpy as np
@@ -37,10 +38,15 @@ ID_BLOCK = 2**32
 class Catalog(DocumentTables):
     """One connection to the catalog of an index folder."""
 
-    def __init__(self, folder: Path, connection: sqlite3.Connection) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        connection: sqlite3.Connection,
+        seen: Sequence[tuple[int, int, int, int]] = (),
+    ) -> None:
         super().__init__(folder, connection)
         self._meta: dict[str, str] = {}
-        self._file = _file_id(folder / CATALOG)
+        self._seen = seen
 
     @classmethod
     def create(cls, folder: Path) -> Catalog:
@@ -50,15 +56,19 @@ class Catalog(DocumentTables):
     @classmethod
     def open(cls, folder: Path) -> Catalog:
         """Open for reading; see `connect_to_read`."""
-        return cls(folder, connect_to_read(folder))
+        seen = _look(folder)
+        return cls(folder, connect_to_read(folder), seen)
 
     def close(self) -> None:
         """Close the connection; an open transaction is rolled back."""
         self._db.close()
 
     def is_current(self) -> bool:
-        """Tell whether the file that is open is still the one of that name."""
-        return self._file == _file_id(self.folder / CATALOG)
+        """Tell whether the file is as it was when it was opened for reading.
+
+        Where the folder can't be written, SQLite itself may not notice that it was changed.
+        """
+        return self._seen == _look(self.folder)
 
     # --- transactions -------------------------------------------------------------------
 
@@ -352,12 +362,15 @@ _SCORED = (
 )
 
 
-def _file_id(path: Path) -> tuple[int, int]:
-    try:
-        status = path.stat()
-    except OSError:
-        return 0, 0
-    return status.st_dev, status.st_ino
+def _look(folder: Path) -> list[tuple[int, int, int, int]]:
+    """Give what shows that the catalog or its log was replaced or written."""
+    found = []
+    for name in (CATALOG, f"{CATALOG}-wal"):
+        with suppress(OSError):
+            one = (folder / name).stat()
+            if one.st_size:  # SQLite makes an empty log itself, to read
+                found.append((one.st_dev, one.st_ino, one.st_size, one.st_mtime_ns))
+    return found
 
 
 def _passage(one: int, row: tuple[Any, ...] | None) -> PassageRow:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
@@ -134,17 +135,23 @@ class LocalStore:
 
         A help, not a duty: where it can't be done now, it is left undone.
         """
-        with suppress(IndexUnusableError), self._in_use, storage_failures(self.folder):
+        if not os.access(self.folder, os.W_OK):
+            return
+        with (
+            suppress(IndexUnusableError),
+            self._in_use,
+            storage_failures(self.folder),
+            self._lock(timeout=0),
+        ):
             self.close()
-            with self._lock(timeout=0):
-                catalog = Catalog.create(self.folder)
-                try:
-                    catalog.begin(write=True)
-                    catalog.touch_files(stamps, seen_ns)
-                    catalog.commit()
-                    sweep(self.folder, catalog)
-                finally:
-                    catalog.close()
+            catalog = Catalog.create(self.folder)
+            try:
+                catalog.begin(write=True)
+                catalog.touch_files(stamps, seen_ns)
+                catalog.commit()
+                sweep(self.folder, catalog)
+            finally:
+                catalog.close()
 
     def is_written(self) -> bool:
         """Tell whether another process writes the index at this moment."""
@@ -228,7 +235,9 @@ class LocalStore:
         """Make the lexical index anew, for this process only."""
         key, index = str(catalog.number("changes")), self._lexical_in_memory[1]
         if index is None or self._lexical_in_memory[0] != key:
-            self._tell(f"The lexical index in {self.folder} is damaged; working from the catalog.")
+            self._tell(
+                f"The lexical index in {self.folder} can't be used; working from the catalog."
+            )
             index = LexicalIndex(None)
             index.write(add=lexical_texts(catalog))
             self._lexical_in_memory = (key, index)
