@@ -23,7 +23,7 @@ from qa.errors import (
     ReadOnlyIndexError,
     StorageError,
 )
-from qa.logs import answers, refreshes, telling
+from qa.logs import answers, indexing, refreshes, telling
 from qa.planning import check_not_empty, make_plan, report, take_stock
 from qa.reading.corpus import FolderCorpus, PairCorpus
 from qa.retrieval.calibration import DEFAULT, read_calibration
@@ -87,7 +87,7 @@ class Assistant:
         more |= {key: os.fspath(value) for key, value in given.items() if value is not None}
         self.settings = dataclasses.replace(settings or Settings(), **more)
         self._tell = telling(tell)
-        self._progress = progress or (lambda *_: None)
+        self._progress = indexing(progress or (lambda *_: None))
         self._held = ExitStack()
         self._store: LocalStore | None = None
         self._lock = threading.RLock()

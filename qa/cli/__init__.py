@@ -6,7 +6,7 @@ __all__ = ["main"]
 
 
 def main() -> None:
-    """Run the command `qa`; leaves with status 0, 1 (nothing found) or 2 (an error)."""
+    """Run the command `qa`; leaves with 0, 1 (nothing found), 2 (an error) or 130 (Ctrl-C)."""
     import os
 
     # numpy's and faiss's pools of threads spin while they wait; one question needs none of them.
@@ -14,8 +14,9 @@ def main() -> None:
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-    from qa.cli.app import app
     from qa.cli.errors import report_errors
 
     with report_errors():
+        from qa.cli.app import app
+
         app(prog_name="qa")

@@ -111,7 +111,7 @@ def command(
         if output_format is Format.MARKDOWN:
             output.data(render.markdown(answer))
         else:
-            output.lines(render.answer(answer, root, width=output.width))
+            output.lines(render.answer(answer, root, width=output.width, room=output.room))
     for note in answer.notes:
         output.note(note)
     if not answer.answered:
