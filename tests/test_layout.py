@@ -192,7 +192,7 @@ def test_no_line_is_wider_than_the_width_and_no_word_is_lost(
     evidence = text[start : data.draw(st.integers(start, len(text)))].strip()
     lines = shown(text, kind, width=width, evidence=evidence)
     for line in lines:
-        assert columns(line) <= width or (" " not in line.strip() and line.isascii())
+        assert columns(line) <= width
         assert line == visible(line)
     if not any(line.endswith("…") for line in lines):
         expected = visible(re.sub(r"[ \t\r\n]+", " ", text))
@@ -271,3 +271,9 @@ def test_in_a_pipe_a_line_of_a_file_or_of_a_report_stays_a_line(run: Run, tmp_pa
     assert f"   {line}\n" in run("ask", "What is the sum of terms?", "--always")[1]
     assert run("show", "a.py:1")[1] == f"    1 {line}\n"
     assert len(run("status", "--problems")[1].splitlines()) == 1
+
+
+def test_an_address_is_never_cut() -> None:
+    address = "https://example.org/" + "a" * 90
+    assert shown(f"See {address} there.") == ["   See", f"   {address}", "   there."]
+    assert len(shown("See " + "a" * 110 + " there.")) == 3

@@ -55,7 +55,7 @@ def _signals() -> Iterator[None]:
         nonlocal stopping
         if stopping:
             with suppress(OSError):
-                os.write(2, f"\n{_what_is_kept()}\n".encode())
+                os.write(2, "\nqa: {}\n    {}\n".format(*_what_is_kept()).encode())
             os._exit(_SIGNALLED + number)
         stopping = True
         raise _Stopped(number)
@@ -73,21 +73,21 @@ def _signals() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _what_is_kept() -> str:
-    """Say what a command that was stopped leaves behind: a refresh is kept whole or not at all."""
+def _what_is_kept() -> tuple[str, str]:
+    """Say what a stopped command leaves behind, and what to do: a refresh is kept whole or not."""
     from qa.cli.output import Output
 
     if Output.indexing is None:
-        return "Stopped."
+        return "Stopped.", ""
     done, total = Output.indexing
     if done < total:
         return (
-            f"Stopped after {done:,} of {total:,} documents. The index is as it was before; "
-            "run the same command to start again."
+            f"Stopped after {done:,} of {total:,} documents. The index is as it was before.",
+            "Run the same command to start again.",
         )
     return (
-        "Stopped. The index is complete, either as it was before or up to date; "
-        "run the same command to make sure."
+        "Stopped. The index is whole: as it was before, or up to date.",
+        "Run the same command to make sure.",
     )
 
 
@@ -104,7 +104,7 @@ def report_errors() -> Iterator[None]:
     except _Stopped as stopped:
         from qa.cli.output import Output
 
-        Output().note(_what_is_kept())
+        Output().error(*_what_is_kept())
         sys.exit(_SIGNALLED + stopped.number)
     except Exception as error:
         from qa.cli.output import Output

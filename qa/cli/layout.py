@@ -10,7 +10,7 @@ from functools import lru_cache
 from itertools import groupby
 from typing import TYPE_CHECKING, NamedTuple
 
-from qa.cli.visible import visible
+from qa.cli.visible import JOINERS, visible
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -75,7 +75,7 @@ def _columns(character: str) -> int:
 
     if character == "\ufe0f":  # asks for the wide form of an emoji, which some terminals draw
         return 1
-    if category(character) in {"Mn", "Me", "Cf"}:
+    if category(character) in {"Mn", "Me"} or character in JOINERS:
         return 0
     return 2 if east_asian_width(character) in "WF" else 1
 
@@ -163,7 +163,7 @@ def kept(text: str, start: int, end: int, width: int) -> Iterator[Row]:
 def filled(text: str, start: int, end: int, width: int, *, first: int = 0) -> Iterator[Row]:
     """Fill lines with the words of `text[start:end]`, which keep its indentation.
 
-    A word that is wider than a line is cut, unless it is ASCII: an address is of use whole only.
+    A word that is wider than a line is cut, unless it is an address: of use whole only.
 
     Args:
         text: holds them.
@@ -172,11 +172,13 @@ def filled(text: str, start: int, end: int, width: int, *, first: int = 0) -> It
         width: columns.
         first: columns by which the first line may be longer.
     """
-    units = list(_units(text, start, end, width))
+    body = text[start:end].lstrip(" \t\r\n")
+    lead = text[start : end - len(body)].expandtabs(TAB)
+    indent = min(len(lead), width // 2)
+    units = list(_units(text, start, end, width - indent))
     if not units:
         yield Row(start, start)
         return
-    indent = min(len(text[start : units[0][0]].expandtabs(TAB)), width // 3)
     begin = last = units[0][0]
     used = indent - first
     for one, after, size in units:
@@ -206,7 +208,7 @@ def _units(text: str, start: int, end: int, width: int) -> Iterator[tuple[int, i
     """Give what lines are filled with, and its columns: words, and parts of wide or long ones."""
     for match in _WORD.finditer(text, start, end):
         word = match[0]
-        if word.isascii() and word.isprintable():
+        if word.isascii() and word.isprintable() and (len(word) <= width or "://" in word):
             yield *match.span(), len(word)
         elif (size := columns(shown := visible(word))) <= width and size == len(shown):
             yield *match.span(), size

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["escaped", "visible"]
+__all__ = ["JOINERS", "escaped", "visible"]
 
 _UNUSUAL = re.compile(r"[^ -~]+")
 _UNUSUAL_IN_JSON = re.compile(r"[^\n -~]+")
@@ -26,7 +26,7 @@ _IGNORABLE = re.compile(
     f"[\u034f\u115f\u1160\u17b4\u17b5\u2065\u3164\uffa0\ufff0-\ufff8\U000e0000-\U000e0fff{_SELECTORS}]"
 )
 _NONCHARACTERS = 0xFFFE  # and 0xFFFF, of each plane
-_JOINERS = frozenset("\u200b\u200c\u200d")  # zero width space, non-joiner, joiner
+JOINERS = frozenset("\u200b\u200c\u200d")  # zero width space, non-joiner, joiner
 _JOINER = "\u200d"
 _SYMBOLS = frozenset({"So", "Sk", "Sm"})
 _KEYCAP, _KEYS = "\u20e3", frozenset("0123456789#*")
@@ -86,7 +86,7 @@ def _may_pass(text: str, at: int) -> bool:
             return False
         case "Cf":
             # The signs above or around Arabic numbers are drawn.
-            return bidirectional(one) == "AN" or (one in _JOINERS and _joins(text, at))
+            return bidirectional(one) == "AN" or (one in JOINERS and _joins(text, at))
         case "Cn":
             return ord(one) & _NONCHARACTERS != _NONCHARACTERS and not 0xFDD0 <= ord(one) < 0xFDF0
         case _:
