@@ -8,6 +8,7 @@ __all__ = ["main"]
 def main() -> None:
     """Run the command `qa`; leaves with 0, 1 (nothing found), 2 (an error) or 130 (Ctrl-C)."""
     import os
+    import sys
 
     # numpy's and faiss's pools of threads spin while they wait; one question needs none of them.
     # (Indexing has threads of its own.) Read when they are imported, so set first.
@@ -19,4 +20,4 @@ def main() -> None:
     with report_errors():
         from qa.cli.app import app
 
-        app(prog_name="qa")
+        sys.exit(app(prog_name="qa", standalone_mode=False))

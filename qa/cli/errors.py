@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import sys
@@ -96,7 +97,7 @@ def report_errors() -> Iterator[None]:
     """Turn expected failures into a message, a hint and exit status 2, without a traceback.
 
     A signal that ends the command is one: its status is 128 and the signal's number. Mistakes in
-    how a command is typed are typer's to report, with status 2 too.
+    how a command is typed are put in typer's words, with status 2 too.
     """
     try:
         with _signals(), _logged():
@@ -106,12 +107,21 @@ def report_errors() -> Iterator[None]:
 
         Output().error(*_what_is_kept())
         sys.exit(_SIGNALLED + stopped.number)
+    except BrokenPipeError:  # the reader of a help text has gone
+        from qa.cli.output import let_go
+
+        let_go(sys.stdout)
+        sys.exit(0)
     except Exception as error:
         from qa.cli.output import Output
         from qa.errors import QaError
 
         output = Output()
-        if isinstance(error, QaError):
+        if (show := getattr(error, "show", None)) is not None:  # typer's, of a command's words
+            said = io.StringIO()
+            show(file=said)
+            output.refuse(said.getvalue())
+        elif isinstance(error, QaError):
             output.error(str(error), error.hint)
         elif isinstance(error, OSError):
             output.error(f"Operating-system error: {error}", "")

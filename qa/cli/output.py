@@ -16,7 +16,7 @@ from qa.logs import Pace
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-__all__ = ["Line", "Output", "Segment", "visible"]
+__all__ = ["Line", "Output", "Segment", "let_go", "visible"]
 
 _WIDEST = 100  # columns; longer lines are hard to read
 _REDRAWN = 0.1  # seconds between two drawings of the progress
@@ -97,6 +97,11 @@ class Output:
         if hint:
             _write(sys.stderr, f"    {visible(hint)}")
 
+    def refuse(self, text: str) -> None:
+        """Write lines about how a command was typed; even when quiet."""
+        for line in text.rstrip("\n").split("\n"):
+            _write(sys.stderr, visible(line))
+
     def progress(self, done: int, total: int, document: str) -> None:
         """Show how far indexing is."""
         Output.indexing = done, total
@@ -158,6 +163,11 @@ class Output:
             console.print(text)
 
 
+def let_go(stream: TextIO) -> None:
+    """Write no more to a stream that failed, nor what is in its buffer when Python ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
 def _is_terminal(stream: TextIO | None) -> bool:
     return stream is not None and stream.isatty()
 
@@ -170,8 +180,7 @@ def _write(stream: TextIO | None, text: str, *, end: str = "\n") -> None:
         stream.write(f"{text}{end}".encode(encoding, "replace").decode(encoding))
         stream.flush()
     except OSError as error:
-        # What is left in the buffer must not fail again when Python ends.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+        let_go(stream)
         if stream is sys.stderr:
             return  # nobody hears; the work goes on
         if isinstance(error, BrokenPipeError):
