@@ -140,11 +140,7 @@ class Pace:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self.restart()
-
-    def restart(self) -> None:
-        """Begin now, with nothing done."""
-        self._last, self._done = self._clock(), 0
+        self._last, self._done = clock(), 0
 
     def is_due(self, done: int, total: int) -> bool:
         """Tell whether to report now; then this counts as reported."""
@@ -160,8 +156,9 @@ def indexing(progress: Progress, clock: Callable[[], float] = time.monotonic) ->
     pace = Pace(clock)
 
     def told(done: int, total: int, document: str) -> None:
+        nonlocal pace
         if not done:
-            pace.restart()
+            pace = Pace(clock)
         elif pace.is_due(done, total):
             record("indexing", done=done, total=total)
         progress(done, total, document)

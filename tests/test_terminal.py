@@ -456,10 +456,3 @@ def test_a_bug_is_called_one_and_says_how_to_report_it(
     assert err.startswith("qa: Internal error (a bug in qa): ZeroDivisionError")
     assert "Traceback" not in err
     assert "RETRIEVAL_QA_TRACEBACK=1" in err
-
-
-@posix
-def test_a_help_text_whose_reader_has_gone_says_nothing_more() -> None:
-    shell = f'"{sys.executable}" -m qa ask --help | true; exit "${{PIPESTATUS[0]}}"'
-    done = subprocess.run(["bash", "-c", shell], capture_output=True, check=False)  # noqa: S607
-    assert (done.returncode, done.stderr) == (0, b"")

@@ -107,11 +107,6 @@ def report_errors() -> Iterator[None]:
 
         Output().error(*_what_is_kept())
         sys.exit(_SIGNALLED + stopped.number)
-    except BrokenPipeError:  # the reader of a help text has gone
-        from qa.cli.output import let_go
-
-        let_go(sys.stdout)
-        sys.exit(0)
     except Exception as error:
         from qa.cli.output import Output
         from qa.errors import QaError

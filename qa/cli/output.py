@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, TextIO
 
 from qa.cli.visible import escaped, visible
-from qa.logs import Pace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-__all__ = ["Line", "Output", "Segment", "let_go", "visible"]
+    from qa.logs import Pace
+
+__all__ = ["Line", "Output", "Segment", "visible"]
 
 _WIDEST = 100  # columns; longer lines are hard to read
 _REDRAWN = 0.1  # seconds between two drawings of the progress
@@ -47,7 +48,7 @@ class Output:
     def __init__(self, *, quiet: bool = False, clock: Callable[[], float] = time.monotonic) -> None:
         self._quiet = quiet
         self._clock = clock
-        self._pace = Pace(clock)
+        self._pace: Pace | None = None
         self._doing = ""
         self._begun = self._redrawn = clock()
 
@@ -112,10 +113,12 @@ class Output:
 
         The cursor is neither moved up nor hidden, so however this ends, there is nothing to undo.
         """
-        if not done or doing != self._doing:
+        if not done or doing != self._doing or self._pace is None:
+            from qa.logs import Pace
+
+            self._pace = Pace(self._clock)
             self._doing = doing
             self._begun = self._redrawn = self._clock()
-            self._pace.restart()
         if self._quiet:
             return
         said = f"{done:,} of {total:,} {things} ({100 * done // max(total, 1)} %)"
@@ -163,11 +166,6 @@ class Output:
             console.print(text)
 
 
-def let_go(stream: TextIO) -> None:
-    """Write no more to a stream that failed, nor what is in its buffer when Python ends."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
-
-
 def _is_terminal(stream: TextIO | None) -> bool:
     return stream is not None and stream.isatty()
 
@@ -180,7 +178,8 @@ def _write(stream: TextIO | None, text: str, *, end: str = "\n") -> None:
         stream.write(f"{text}{end}".encode(encoding, "replace").decode(encoding))
         stream.flush()
     except OSError as error:
-        let_go(stream)
+        # What is left in the buffer must not fail again when Python ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
         if stream is sys.stderr:
             return  # nobody hears; the work goes on
         if isinstance(error, BrokenPipeError):
