@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from qa.binding import Binding
 from qa.citing import Headings
 from qa.errors import ClosedError, SettingsError
-from qa.logs import telling
+from qa.logs import indexing, telling
 from qa.reading.corpus import FolderCorpus, PairCorpus
 from qa.settings import Settings, override
 
@@ -47,7 +47,7 @@ class Lifetime:
         given = {key: value for key, value in given.items() if value is not None}
         self.settings = override(Settings() if settings is None else settings, {**more, **given})
         self._tell = telling(tell)
-        self._progress = progress or (lambda *_: None)
+        self._progress = indexing(progress or (lambda *_: None))
         self._held = ExitStack()
         self._store: LocalStore | None = None
         self._is_closed = False

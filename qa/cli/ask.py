@@ -114,7 +114,7 @@ def command(
         if output_format is Format.MARKDOWN:
             output.data(render.markdown(answer, always=always))
         else:
-            lines = render.answer(answer, root, width=output.width, always=always)
+            lines = render.answer(answer, root, width=output.width, room=output.room, always=always)
             output.lines(lines)
     for note in answer.notes:
         output.note(note)

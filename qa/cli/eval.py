@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from functools import partial
 from pathlib import Path  # noqa: TC003 - typer reads annotations at run time
 from typing import TYPE_CHECKING, Annotated
 
@@ -94,7 +95,7 @@ def command(
     ) as assistant:
         assistant.refresh()
         outcomes = evaluate(
-            assistant, asked, progress=lambda done, total: output.progress(done, total, "")
+            assistant, asked, progress=partial(output.far, doing="Evaluating", things="questions")
         )
     found = report(outcomes)
     _write(output, found, output_format)

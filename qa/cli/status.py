@@ -38,4 +38,5 @@ def command(
     if output_format is Format.JSON:
         output.json(status.to_dict())
     else:
-        output.lines(render.problems(status) if problems else render.status(status))
+        laid_out = render.problems if problems else render.status
+        output.lines(laid_out(status, width=output.room))
