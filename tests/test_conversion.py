@@ -149,6 +149,19 @@ def test_what_no_reader_packs_is_refused(packed: bytes) -> None:
         unpack(packed)
 
 
+@given(st.lists(TEXT))
+def test_warnings_survive_the_way_between_processes(warnings: list[str]) -> None:
+    extracted = Composer().finish(warnings=warnings)
+    assert unpack(pack(extracted)) == extracted
+    assert [" ".join(warning.split()) for warning in extracted.warnings] == [*extracted.warnings]
+
+
+def test_a_warning_that_cannot_be_kept_is_refused() -> None:
+    forged = pack(Composer().finish(warnings=["mark"])).replace(b"mark", b"\\ud800")
+    with pytest.raises(ValueError, match="surrogates"):
+        unpack(forged)
+
+
 def test_a_reason_survives_the_way() -> None:
     assert unpack(pack_unreadable("a reason")) == "a reason"
 

@@ -16,6 +16,8 @@ import pytest
 from fpdf import FPDF
 
 from qa.assistant import Assistant
+from qa.reading.extracted import Composer, Extracted, Member
+from qa.reading.formats import read_file
 from qa.types import PlaceKind
 
 if TYPE_CHECKING:
@@ -254,6 +256,20 @@ def test_a_bad_file_is_named_and_costs_no_other(corpus: Path, tmp_path: Path, ca
         mended = assistant.refresh()
         assert {one.document for one in mended.problems} == named - {"broken.pdf"}
         assert "oak" in assistant.ask("What is the keel made of?").passages[0].citation.quote
+
+
+def test_what_is_missing_from_a_document_is_told_of_the_document_it_is_missing_from() -> None:
+    def convert(kind: str, raw: bytes) -> Extracted:
+        composer = Composer()
+        composer.add(f"What {kind} says.")
+        if kind == "mail":
+            return composer.finish(members=[Member("scan.pdf", raw=b"%PDF-1.7")])
+        return composer.finish(warnings=["1 of 2 pages is a scan", "the rest is too long"])
+
+    reading = read_file("post.eml", b"From: Ida\nSubject: Maps\n\nSee below.\n", convert)
+    assert [document.id for document in reading.documents] == ["post.eml", "post.eml/scan.pdf"]
+    assert reading.warnings == {"post.eml/scan.pdf": "1 of 2 pages is a scan; the rest is too long"}
+    assert not reading.problems
 
 
 def test_a_removed_mail_takes_its_attachments_with_it(

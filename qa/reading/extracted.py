@@ -35,7 +35,8 @@ class Extracted:
     """What a file says, in reading order; every span and place refers to `text`.
 
     `metadata` has, where the file tells them, `title`, `author`, `date` and `language`, and
-    whatever else of it a person may want to filter by; keys are in lower case.
+    whatever else of it a person may want to filter by; keys are in lower case. `warnings` say
+    what of the file is not in `text`, though the rest is: short sentences without a full stop.
     """
 
     text: str
@@ -43,6 +44,7 @@ class Extracted:
     places: tuple[Place, ...] = ()
     metadata: Mapping[str, str] = field(default_factory=dict)
     members: tuple[Member, ...] = ()
+    warnings: tuple[str, ...] = ()
 
 
 class Composer:
@@ -111,7 +113,10 @@ class Composer:
         self._lone = None
 
     def finish(
-        self, metadata: Mapping[str, str] | None = None, members: Iterable[Member] = ()
+        self,
+        metadata: Mapping[str, str] | None = None,
+        members: Iterable[Member] = (),
+        warnings: Iterable[str] = (),
     ) -> Extracted:
         """Give what was built; metadata without a value is left out."""
         if self._lone:
@@ -127,6 +132,7 @@ class Composer:
             places=tuple(self._places),
             metadata={key: value for key, value in cleaned.items() if value},
             members=tuple(members),
+            warnings=tuple(" ".join(_clean(warning).split()) for warning in warnings),
         )
 
     def _append(self, text: str) -> tuple[int, int]:

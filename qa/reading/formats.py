@@ -58,11 +58,15 @@ _MOST_MEMBERS = 20_000
 
 @dataclass(slots=True)
 class Reading:
-    """What reading a file gave: its documents, and why others in it can't be read, by id."""
+    """What reading a file gave: its documents, and why others in it can't be read, by id.
+
+    `warnings` say, by id as well, what of a document is missing from its text.
+    """
 
     sha256: str
     documents: list[Document] = field(default_factory=list)
     problems: dict[str, str] = field(default_factory=dict)
+    warnings: dict[str, str] = field(default_factory=dict)
 
 
 def read_file(file: str, raw: bytes, convert: Convert) -> Reading:
@@ -100,6 +104,8 @@ def _read(
             extracted = convert(kind, raw)
             members = extracted.members
             found = _converted_document(file, document, kind, reading.sha256, extracted)
+            if extracted.warnings:
+                reading.warnings[document] = "; ".join(extracted.warnings)
         if found.sections or not members:  # a mailbox says nothing itself
             reading.documents.append(found)
     except UnreadableDocumentError as error:

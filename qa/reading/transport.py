@@ -26,6 +26,7 @@ def pack(extracted: Extracted) -> bytes:
             "places": extracted.places,
             "metadata": dict(extracted.metadata),
             "members": [[one.name, b64encode(one.raw).decode()] for one in extracted.members],
+            "warnings": extracted.warnings,
         },
         ensure_ascii=False,
     ).encode("utf-8", "surrogatepass")
@@ -63,7 +64,9 @@ def unpack(packed: bytes) -> Extracted | str:
     _check(text, sections, places)
     metadata = {str(key): str(one) for key, one in value["metadata"].items()}
     members = tuple(Member(str(name), b64decode(raw)) for name, raw in value["members"])
-    return Extracted(text, sections, places, metadata, members)
+    warnings = tuple(map(str, value["warnings"]))
+    "".join(warnings).encode()
+    return Extracted(text, sections, places, metadata, members, warnings)
 
 
 def _check(text: str, sections: tuple[Section, ...], places: tuple[Place, ...]) -> None:
