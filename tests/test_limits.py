@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from qa.assistant import Assistant
 from qa.reading.formats import read_text
 from qa.splitting.passages import split
 from qa.splitting.sentences import sentences_of
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from qa.encoding.encoder import Encoder, Runtime
 
 MILLION = 1_000_000
@@ -83,3 +86,20 @@ def test_a_line_that_is_cut_in_parts_is_cut_between_words(
     [document] = read_text(name, text.encode()).documents
     for passage in split(document, encoder.tokens, encoder.budget):
         assert set(text[passage.start : passage.end].split()) == {"wording"}
+
+
+def test_a_changed_file_of_many_passages_keeps_their_vectors(cache: Path, tmp_path: Path) -> None:
+    """However many portions it is embedded in: the old passages are there until the last."""
+    (tmp_path / "corpus").mkdir()
+    file = tmp_path / "corpus" / "a.txt"
+    paragraphs = [f"{n} {'word ' * 48}{n}." for n in range(1200)]
+    file.write_text("\n\n".join(paragraphs))
+    with Assistant(tmp_path / "corpus", tmp_path / "index", cache=str(cache)) as one:
+        assert one.refresh().encoded == 1200
+        paragraphs[0], paragraphs[-1] = "Cold new beginnings. " * 20, "Warm new ends. " * 20
+        file.write_text("\n\n".join(paragraphs))
+        done = one.refresh()
+        assert (done.passages, done.encoded) == (1200, 2)
+        found = one.ask("warm new ends").passages
+        assert found[0].citation.quote == paragraphs[-1].strip()
+        assert one.refresh(rebuild=True).passages == 1200
