@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from pathspec import GitIgnoreSpec
 
+    from qa.reading.budget import Budget
     from qa.reading.conversion import Converter
     from qa.reading.extracted import Extracted
     from qa.reading.formats import Reading
@@ -189,8 +190,8 @@ class FolderCorpus:
             self._opened = Converter(ocr=self._ocr)
         return self._opened
 
-    def _convert(self, kind: str, raw: bytes) -> Extracted:
-        return self._converter().convert(kind, raw)
+    def _convert(self, kind: str, raw: bytes, budget: Budget) -> Extracted:
+        return self._converter().convert(kind, raw, budget)
 
     def _walk(
         self,

@@ -1,16 +1,18 @@
 """The process that reads converted formats: a parser that crashes, hangs or balloons ends here.
 
 Run by `qa.reading.conversion` as `python -m qa.reading.worker`. A request on standard input is a
-line of JSON (`format`, `size`) and so many bytes; the reply on standard output is a line of JSON
-(`size`) and so many bytes of JSON, those of `qa.reading.transport`. No pickle: a parser that was
-taken over can't hand code to its parent.
+line of JSON (`format`, `size`, `seconds` of the processor that are left) and so many bytes; the
+reply on standard output is a line of JSON (`size`, `seconds` used) and so many bytes, those of
+`qa.reading.transport`. No pickle: a parser that was taken over can't hand code to its parent.
 """
 
 from __future__ import annotations
 
 import json
+import math
 import os
 import sys
+import time
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["main", "reader_of"]
 
 MEMORY = 2 * 1024**3  # bytes of address space, Python and its libraries included
-CPU_SECONDS = 120  # of one file
+CPU_SECONDS = 120  # of one document
 # What no parser has to do: reach the network, start programs, change files.
 _FORBIDDEN = ("socket.", "subprocess.", "os.exec", "os.fork", "os.posix_spawn", "os.spawn")
 _FORBIDDEN_CALLS = frozenset(
@@ -50,9 +52,12 @@ def main() -> None:
     while line := requests.readline():
         request = json.loads(line)
         raw = requests.read(request["size"])
-        _limit_time()
+        began = time.process_time()
+        _limit_time(began + min(request["seconds"], CPU_SECONDS))
         reply = _reply(request["format"], raw)
-        replies.write(json.dumps({"size": len(reply)}).encode() + b"\n" + reply)
+        head = {"size": len(reply), "seconds": time.process_time() - began}
+        replies.write(json.dumps(head).encode() + b"\n")
+        replies.write(reply)
         replies.flush()
 
 
@@ -91,13 +96,13 @@ def _limit_memory() -> None:
     _lower(resource.RLIMIT_CORE, 0)
 
 
-def _limit_time() -> None:
+def _limit_time(end: float) -> None:
+    """Have the process end when it has had so many seconds of the processor."""
     try:
         import resource
     except ImportError:
         return
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    _lower(resource.RLIMIT_CPU, int(used.ru_utime + used.ru_stime) + CPU_SECONDS)
+    _lower(resource.RLIMIT_CPU, math.ceil(end))
 
 
 def _lower(limit: int, value: int) -> None:
