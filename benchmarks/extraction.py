@@ -49,7 +49,7 @@ def read(path: str) -> dict[str, Any]:
     from qa.reading.reasons import NEEDS_OFFICE
     from qa.reading.worker import reader_of
 
-    def convert(kind: str, raw: bytes) -> Any:  # noqa: ANN401 - an Extracted, known there only
+    def convert(kind: str, raw: bytes, _: object) -> Any:  # noqa: ANN401 - an Extracted, known there only
         if kind not in CONVERTED and not office_is_installed():
             raise UnreadableError(NEEDS_OFFICE)
         try:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from collections import Counter
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import groupby, islice, tee
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import numpy as np
 
-from qa.encoding.encoder import EncodedPassage, PassageInput
+from qa.encoding.encoder import PassageInput
 from qa.errors import UnreadableDocumentError
 from qa.planning import report
 from qa.reading.places import places_of
@@ -20,16 +23,16 @@ from qa.types import Span
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    from qa.encoding.encoder import Encoder, Runtime
+    from qa.encoding.encoder import EncodedPassage, Encoder, Runtime
     from qa.planning import Plan
     from qa.reading.corpus import Corpus
     from qa.store.catalog import Catalog
-    from qa.store.writing import Identity, Writing
-    from qa.types import Document, Passage, Refresh
+    from qa.store.writing import Identity, MakePassages, Writing
+    from qa.types import Document, Passage, Place, Refresh
 
 __all__ = ["Progress", "apply"]
 
-_BATCH = 256  # passages embedded between two writes: bounds memory, keeps all cores busy
+_BATCH = 512  # pieces embedded between two writes: bounds memory, keeps all cores busy
 
 
 class Progress(Protocol):
@@ -52,6 +55,9 @@ def apply(
 ) -> Refresh:
     """Carry out a plan in one transaction; what can't be read is reported and left out.
 
+    Files are read, cut, embedded and written in one stream, so that memory is bounded by the
+    largest file's text and not by its passages.
+
     Args:
         plan: made under the writer's lock.
         corpus: where the documents are read from.
@@ -63,136 +69,147 @@ def apply(
         progress: is told of each document done.
     """
     writing.begin(identity, anew=anew)
-    passages = encoded = done = 0
+    counts: Counter[str] = Counter()
     todo = plan.added + plan.changed
     if todo:
         progress(0, len(todo), "")
-    for batch in _batches(_prepared(corpus, todo, encoder)):
-        found, fresh = _encoded(batch, writing.catalog, encoder())
-        encoded += fresh
-        for one in batch:
-            writing.put(
-                one.file,
-                one.sha256,
-                plan.scan.stamps[one.file],
-                now_ns,
-                documents=((cut.document, cut.rows(found)) for cut in one.documents),
-                problems={**one.problems, **one.warnings},
-            )
-            passages += one.size
-            plan.settle(one.file, one.problems, one.warnings)
-            done += 1
-            progress(done, len(todo), one.file)
+    pieces = _encoded(_pieces(corpus, todo, encoder), writing.catalog, encoder, counts)
+    for done, (file, of_file) in enumerate(groupby(pieces, key=lambda one: one.file), 1):
+        writing.put(
+            file.path,
+            file.sha256,
+            plan.scan.stamps[file.path],
+            now_ns,
+            documents=_documents(of_file),
+            problems={**file.problems, **file.warnings},
+        )
+        plan.settle(file.path, file.problems, file.warnings)
+        progress(done, len(todo), file.path)
     for path in plan.removed:
         if path in plan.scan.stamps:
             continue  # a file that can't be read any more: its row tells why
         writing.drop(path)
     writing.catalog.touch_files(plan.touched, now_ns)
-    return report(plan, passages=passages, encoded=encoded)
+    return report(plan, passages=counts["passages"], encoded=counts["encoded"])
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    """A file that was read, why documents in it can't be, and what of others can't."""
+
+    path: str
+    sha256: str
+    problems: Mapping[str, str]
+    warnings: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class _Cut:
-    """A document cut into passages, not embedded yet."""
+    """A passage of a document, not embedded yet; `digest` names what decides its vectors."""
 
     document: Document
-    passages: tuple[Passage, ...]
-    digests: tuple[bytes, ...]
-
-    def rows(
-        self, encoded: Mapping[bytes, EncodedPassage]
-    ) -> Callable[[int, Iterator[int]], Iterable[NewPassage]]:
-        """Give what makes the catalog's rows from the document's number and a source of ids."""
-
-        def make(number: int, ids: Iterator[int]) -> Iterator[NewPassage]:
-            text = self.document.text
-            spans = ((passage.start, passage.end) for passage in self.passages)
-            places = places_of(self.document.places, spans)
-            for passage, digest, held in zip(self.passages, self.digests, places, strict=True):
-                body = text[passage.start : passage.end]
-                row = PassageRow(
-                    id=next(ids),
-                    document=number,
-                    start=passage.start,
-                    end=passage.end,
-                    heading_path=passage.heading_path,
-                    places=held,
-                    context=passage.context,
-                    text=body,
-                    spans=passage.sentences,
-                )
-                inside = _shifted(passage.sentences, -passage.start)
-                terms = passage_terms(passage.context, body, inside)
-                yield NewPassage(row, digest, encoded[digest], terms)
-
-        return make
-
-
-@dataclass(frozen=True, slots=True)
-class _Prepared:
-    """A file read, with its documents cut, why others can't be read, and what of those cut."""
-
-    file: str
-    sha256: str
-    documents: tuple[_Cut, ...]
-    problems: Mapping[str, str]
-    warnings: Mapping[str, str]
+    passage: Passage
+    places: tuple[Place, ...]
+    digest: bytes
 
     @property
-    def size(self) -> int:
-        """How many passages its documents have."""
-        return sum(len(one.passages) for one in self.documents)
+    def text(self) -> str:
+        """Give the passage's own text."""
+        return self.document.text[self.passage.start : self.passage.end]
+
+    def input(self) -> PassageInput:
+        """Give what is embedded."""
+        return _input(self.document.text, self.passage)
+
+    def row(self, number: int, one: int, encoded: EncodedPassage) -> NewPassage:
+        """Give what the catalog keeps, with the number of the document and the passage's id."""
+        passage = self.passage
+        row = PassageRow(
+            id=one,
+            document=number,
+            start=passage.start,
+            end=passage.end,
+            heading_path=passage.heading_path,
+            places=self.places,
+            context=passage.context,
+            text=self.text,
+            spans=passage.sentences,
+        )
+        inside = _shifted(passage.sentences, -passage.start)
+        terms = passage_terms(passage.context, self.text, inside)
+        return NewPassage(row, self.digest, encoded, terms)
 
 
-def _prepared(
-    corpus: Corpus, todo: list[str], encoder: Callable[[], Encoder[Runtime]]
-) -> Iterator[_Prepared]:
+class _Piece(NamedTuple):
+    """A passage on its way into the index; each file and document begins with one without."""
+
+    file: _File
+    document: Document | None = None
+    cut: _Cut | None = None
+    encoded: EncodedPassage | None = None
+
+
+def _pieces(
+    corpus: Corpus, todo: Iterable[str], encoder: Callable[[], Encoder[Runtime]]
+) -> Iterator[_Piece]:
     """Read and split."""
     for path in todo:
         try:
             reading = corpus.read(path)
         except UnreadableDocumentError as error:
-            yield _Prepared(path, "", (), {path: error.reason}, {})
+            yield _Piece(_File(path, "", {path: error.reason}))
             continue
-        cut = tuple(_cut(document, encoder()) for document in reading.documents)
-        yield _Prepared(path, reading.sha256, cut, reading.problems, reading.warnings)
+        file = _File(path, reading.sha256, reading.problems, reading.warnings)
+        yield _Piece(file)
+        for document in reading.documents:
+            yield _Piece(file, document)
+            for cut in _cut(document, encoder()):
+                yield _Piece(file, document, cut)
 
 
-def _cut(document: Document, encoder: Encoder[Runtime]) -> _Cut:
-    passages = tuple(split(document, encoder.tokens, encoder.budget))
-    return _Cut(document, passages, tuple(_digest(document.text, one) for one in passages))
-
-
-def _batches(prepared: Iterable[_Prepared]) -> Iterator[list[_Prepared]]:
-    batch: list[_Prepared] = []
-    size = 0
-    for one in prepared:
-        batch.append(one)
-        size += one.size
-        if size >= _BATCH:
-            yield batch
-            batch, size = [], 0
-    if batch:
-        yield batch
+def _cut(document: Document, encoder: Encoder[Runtime]) -> Iterator[_Cut]:
+    passages, again = tee(split(document, encoder.tokens, encoder.budget))
+    places = places_of(document.places, ((one.start, one.end) for one in again))
+    for passage, held in zip(passages, places, strict=True):
+        yield _Cut(document, passage, held, _digest(document.text, passage))
 
 
 def _encoded(
-    batch: list[_Prepared], catalog: Catalog, encoder: Encoder[Runtime]
-) -> tuple[dict[bytes, EncodedPassage], int]:
-    """Give the vectors of all passages, by digest, and how many had to be computed."""
-    known: dict[bytes, EncodedPassage] = {}
-    inputs: dict[bytes, PassageInput] = {}
-    for cut in (cut for one in batch for cut in one.documents):
-        for passage, digest in zip(cut.passages, cut.digests, strict=True):
-            if digest in known or digest in inputs:
+    pieces: Iterator[_Piece],
+    catalog: Catalog,
+    encoder: Callable[[], Encoder[Runtime]],
+    counts: Counter[str],
+) -> Iterator[_Piece]:
+    """Give all pieces with their vectors; count the passages, and those that were embedded."""
+    while batch := list(islice(pieces, _BATCH)):
+        known: dict[bytes, EncodedPassage] = {}
+        inputs: dict[bytes, PassageInput] = {}
+        for cut in (one.cut for one in batch if one.cut):
+            counts["passages"] += 1
+            if cut.digest in known or cut.digest in inputs:
                 continue
-            body = cut.document.text[passage.start : passage.end]
-            if (encoded := catalog.encoded(digest, passage.context, body)) is not None:
-                known[digest] = encoded
+            if (found := catalog.encoded(cut.digest, cut.passage.context, cut.text)) is not None:
+                known[cut.digest] = found
             else:
-                inputs[digest] = _input(cut.document.text, passage)
-    fresh = dict(zip(inputs, encoder.encode_passages(inputs.values()), strict=True))
-    return known | fresh, len(fresh)
+                inputs[cut.digest] = cut.input()
+        if inputs:
+            counts["encoded"] += len(inputs)
+            known.update(zip(inputs, encoder().encode_passages(inputs.values()), strict=True))
+        for one in batch:
+            yield one._replace(encoded=known[one.cut.digest]) if one.cut else one
+
+
+def _documents(pieces: Iterable[_Piece]) -> Iterator[tuple[Document, MakePassages]]:
+    """Give each document of a file with what makes its rows, to be used before the next."""
+    for document, of_document in groupby(pieces, key=lambda one: one.document):
+        if document is not None:
+            yield document, partial(_rows, of_document)
+
+
+def _rows(pieces: Iterable[_Piece], number: int, ids: Iterator[int]) -> Iterator[NewPassage]:
+    for one in pieces:
+        if one.cut and one.encoded:
+            yield one.cut.row(number, next(ids), one.encoded)
 
 
 def _input(text: str, passage: Passage) -> PassageInput:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import math
 import sys
-import textwrap
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -11,10 +12,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from qa.reading.budget import Budget
 from qa.reading.conversion import Converter
-from qa.reading.extracted import Composer, UnreadableError
+from qa.reading.extracted import Composer, Extracted, Member, UnreadableError
+from qa.reading.formats import Limits, read_file
+from qa.reading.mail import read_mail
 from qa.reading.places import places_at, places_of
 from qa.reading.transport import pack, pack_unreadable, unpack
+from qa.reading.worker import reader_of
 from qa.types import BlockKind, Place, PlaceKind
 
 if TYPE_CHECKING:
@@ -167,12 +172,162 @@ def test_a_reason_survives_the_way() -> None:
 
 
 def test_blocks_out_of_order_are_refused() -> None:
-    forged = textwrap.dedent(
-        """{"text": "abc", "sections": [[[], [[2, 3, "prose"], [0, 1, "prose"]]]], "places": [],
-        "metadata": {}, "members": []}"""
-    )
     with pytest.raises(ValueError, match="out of order"):
-        unpack(forged.encode())
+        unpack(forged(sections=[[[], [[2, 3, "prose"], [0, 1, "prose"]]]]))
+
+
+def forged(**parts: object) -> bytes:
+    empty = {"text": "abc", "sections": [], "places": [], "metadata": {}, "warnings": []}
+    return json.dumps({**empty, "members": [], **parts}).encode() + b"\n"
+
+
+@pytest.mark.parametrize(
+    "packed",
+    [
+        forged(sections=[[[], [[0, math.inf, "prose"]]]]),
+        forged(places=[[math.inf, "page", "1"]]),
+        forged(members=[["a", math.inf]]),
+        forged(members=[["a", -1]]),
+        forged(members=[["a", 4]]) + b"abc",
+        forged(members=[["a", 2]]) + b"abc",
+        forged(members=[["a", True], ["b", "2"]]) + b"abc",
+        b"[" * 100_000,
+        b'{"size": ' * 100_000,
+    ],
+)
+def test_a_reply_of_a_worker_gone_wild_costs_its_file_alone(tmp_path: Path, packed: bytes) -> None:
+    script = "import sys; sys.stdin.buffer.readline(); sys.stdin.buffer.read(1); out = sys.stdout"
+    script += f"; packed = {packed!r}; out.buffer.write(b'{{\"size\": %d}}\\n' % len(packed))"
+    (tmp_path / "wild.py").write_text(f"{script}; out.buffer.write(packed); out.flush()")
+    with (
+        Converter(command=(sys.executable, str(tmp_path / "wild.py"))) as converter,
+        pytest.raises(UnreadableError, match="makes sense"),
+    ):
+        converter.convert("pdf", b"x")
+
+
+@pytest.mark.parametrize(
+    "head", ["{}", "[]", '{"size": Infinity}', '{"size": 1, "seconds": []}', "x"]
+)
+def test_a_head_of_a_reply_that_makes_no_sense_costs_its_file_alone(
+    tmp_path: Path, head: str
+) -> None:
+    (tmp_path / "wild.py").write_text(f"import sys; print({head!r}); sys.stdin.read()")
+    with (
+        Converter(command=(sys.executable, str(tmp_path / "wild.py"))) as converter,
+        pytest.raises(UnreadableError, match="crashed"),
+    ):
+        converter.convert("pdf", b"x")
+
+
+@given(st.lists(st.builds(Member, TEXT, st.binary(max_size=20)), max_size=5))
+def test_members_survive_the_way_between_processes(members: list[Member]) -> None:
+    extracted = Composer().finish(members=members)
+    assert unpack(pack(extracted)) == extracted
+
+
+def mail_with(attachments: list[bytes], *, kind: str = "text/html", name: str = "a") -> bytes:
+    border = b"b%d" % sum(map(len, attachments))  # not that of a mail inside it
+    told = b"\nContent-Type: %s; name=%s\n\n" % (kind.encode(), name.encode())
+    parts = [b"\n\nThe own text of the mail.\n", *(told + one for one in attachments)]
+    head = b"From: Ida\nSubject: Maps\nContent-Type: multipart/mixed; boundary=%s\n\n" % border
+    return head + b"".join(b"--" + border + part + b"\n" for part in parts) + b"--%s--\n" % border
+
+
+def test_a_file_and_those_inside_it_share_one_time() -> None:
+    page = b"<p>A line of some words.</p>\n" * 20_000
+    raw = mail_with([page] * 60, name="a.html")
+    budget = Budget(processor=3, clock=100)
+    with Converter() as converter:
+        reading = read_file("a.eml", raw, converter.convert, budget=budget)
+    assert reading.documents[0].id == "a.eml"
+    assert "own text" in reading.documents[0].text
+    assert len(reading.documents) + len(reading.problems) == 61
+    assert 2 <= len(reading.documents) < 60
+    reasons = list(reading.problems.values())
+    assert "used up" in reasons[-1]
+    assert set(reasons[1:]) == {reasons[-1]}
+    assert budget.processor > -3
+
+
+def test_crashes_count_by_the_clock(converter: Converter) -> None:
+    budget = Budget(processor=60, clock=1)
+    with converter:
+        for _ in range(100):
+            with pytest.raises(UnreadableError) as error:
+                converter.convert("pdf", b"exit", budget)
+            if "used up" in str(error.value):
+                break
+    assert budget.is_spent
+    assert budget.clock > -10
+
+
+def test_time_that_a_worker_lies_about_is_taken_by_the_clock(tmp_path: Path) -> None:
+    (tmp_path / "readers.py").write_text(READERS.replace("worker.main()", LYING))
+    command = (sys.executable, "-P", str(tmp_path / "readers.py"))
+    budget = Budget(processor=60, clock=60)
+    with Converter(command=command) as converter:
+        assert converter.convert("pdf", b"after", budget).text == "after"
+    assert 0 < budget.processor < 60
+
+
+LYING = """
+worker.time.process_time = iter([5.0, -10.0**9]).__next__
+worker.main()
+"""
+
+
+def test_a_large_file_has_more_time_than_a_small_one() -> None:
+    assert Budget.of(0).processor == 120
+    assert Budget.of(60_000_000).processor == 720
+
+
+def test_what_lies_too_deep_or_comes_too_late_is_told() -> None:
+    def convert(kind: str, raw: bytes, budget: Budget) -> Extracted:
+        return read_mail(raw)
+
+    raw = b"Subject: 9\n\nThe innermost.\n"
+    for _ in range(8):
+        raw = mail_with([raw], kind="message/rfc822")
+    reading = read_file("a.eml", raw, convert)
+    assert len(reading.documents) == 5
+    assert list(reading.problems.values()) == ["it is a file inside too many others"]
+
+    many = mail_with([b"Subject: 1\n\nOne.\n"] * 9, kind="message/rfc822")
+    reading = read_file("a.eml", many, convert, limits=Limits(members=5))
+    assert len(reading.documents) == 5
+    assert reading.warnings == {"a.eml": "of 9 files in it the first 4 are indexed"}
+    assert not reading.problems
+
+
+NESTED = st.recursive(
+    st.sampled_from(
+        [b"plain", b"<p>page</p>", b"", b"\0binary", b"%PDF-1.7", b"PK\3\4", b"a,b\n1,2"]
+    ),
+    lambda inner: st.lists(inner, max_size=4).map(mail_with),
+    max_leaves=30,
+)
+
+
+@given(NESTED, st.integers(1, 20), st.integers(0, 3))
+def test_whatever_is_inside_whatever_each_has_an_id_and_the_limits_hold(
+    raw: bytes, members: int, depth: int
+) -> None:
+    def convert(kind: str, raw: bytes, budget: Budget) -> Extracted:
+        if budget.is_spent:
+            raise UnreadableError("used up")
+        budget.spend(processor=1)
+        return reader_of(kind)(raw)
+
+    budget = Budget(processor=7, clock=7)
+    limits = Limits(members=members, depth=depth)
+    reading = read_file("a.eml", b"Subject: x\n" + raw, convert, budget=budget, limits=limits)
+    ids = [document.id for document in reading.documents]
+    assert len(set(ids)) == len(ids)
+    assert not set(ids) & reading.problems.keys()
+    assert len(ids) + len(reading.problems) <= max(1, members)
+    assert all(one.count("/") <= depth + 1 for one in (*ids, *reading.problems))
+    assert budget.processor >= 0
 
 
 PLACES = st.lists(

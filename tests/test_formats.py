@@ -23,6 +23,7 @@ from qa.types import PlaceKind
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from qa.reading.budget import Budget
     from qa.types import CitedPassage
 
 FILLER = (
@@ -259,7 +260,7 @@ def test_a_bad_file_is_named_and_costs_no_other(corpus: Path, tmp_path: Path, ca
 
 
 def test_what_is_missing_from_a_document_is_told_of_the_document_it_is_missing_from() -> None:
-    def convert(kind: str, raw: bytes) -> Extracted:
+    def convert(kind: str, raw: bytes, budget: Budget) -> Extracted:
         composer = Composer()
         composer.add(f"What {kind} says.")
         if kind == "mail":

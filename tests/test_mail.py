@@ -262,8 +262,17 @@ def test_each_message_of_a_mailbox_is_a_member() -> None:
     assert read_mail(extracted.members[1].raw).metadata["title"] == "Second"
 
 
+def test_of_a_mailbox_of_very_many_messages_the_first_are_given_and_it_is_told() -> None:
+    one = b"From a\nTo: b\n\nHello.\n\n"
+    assert len(read_mailbox(one * 100_000).members) == 100_000
+    assert not read_mailbox(one * 100_000).warnings
+    extracted = read_mailbox(one * 100_002)
+    assert len(extracted.members) == 100_000
+    assert extracted.warnings == ("of 100,002 messages the first 100,000 are indexed",)
+
+
 def test_what_is_no_mailbox_is_reported() -> None:
-    with pytest.raises(UnreadableError, match="no mailbox"):
+    with pytest.raises(UnreadableError, match="not a mailbox"):
         read_mailbox(b"Dear all,\n\nFrom me.\n")
 
 

@@ -21,11 +21,13 @@ from strategies import TEXTS
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from qa.reading.budget import Budget
+
 GERMAN = "Die Größe der Straße überrascht Jürgen: fünf Meter, und die Häuser stehen schräg."
 RUSSIAN = "Россия и Северная Корея заключили договор о стратегическом партнёрстве в июне."
 
 
-def no_converter(kind: str, raw: bytes) -> NoReturn:
+def no_converter(kind: str, raw: bytes, budget: Budget) -> NoReturn:
     raise AssertionError(f"{kind} was taken for a converted format")
 
 

@@ -38,7 +38,7 @@ def test_every_character_of_the_body_is_in_exactly_one_passage(
     text: str, name: str, budget: int, encoder: Encoder[Runtime]
 ) -> None:
     document = document_of(text, name)
-    passages = split(document, encoder.tokens, budget)
+    passages = list(split(document, encoder.tokens, budget))
     inside = covered([(p.start, p.end) for p in passages])
     assert len(inside) == len(set(inside))
     body = covered([(b.start, b.end) for s in document.sections for b in s.blocks])
@@ -98,12 +98,12 @@ def _article(encoder: Encoder[Runtime]) -> tuple[str, list[Passage]]:
     from conftest import ARTICLE
 
     document = read_text(ARTICLE.name, ARTICLE.read_bytes()).documents[0]
-    return document.text, split(document, encoder.tokens, encoder.budget)
+    return document.text, list(split(document, encoder.tokens, encoder.budget))
 
 
 def test_a_section_of_one_endless_sentence_is_cut_at_words(encoder: Encoder[Runtime]) -> None:
     text = "sentence " * 2000
-    passages = split(document_of(text, "a.txt"), encoder.tokens, encoder.budget)
+    passages = list(split(document_of(text, "a.txt"), encoder.tokens, encoder.budget))
     assert len(passages) > 7
     for passage in passages:
         for start, end in passage.sentences:
@@ -115,7 +115,7 @@ def test_a_code_block_is_kept_whole_and_its_lines_are_its_sentences(
 ) -> None:
     code = "```python\ndef f(x):\n    return x. y\n```"
     text = f"# T\n\nSome words before the code that say what it is about.\n\n{code}\n"
-    passages = split(document_of(text), encoder.tokens, encoder.budget)
+    passages = list(split(document_of(text), encoder.tokens, encoder.budget))
     holding = next(p for p in passages if "def f" in text[p.start : p.end])
     assert code in text[holding.start : holding.end]
     assert "    return x. y".strip() in [text[a:b] for a, b in holding.sentences]
@@ -123,7 +123,7 @@ def test_a_code_block_is_kept_whole_and_its_lines_are_its_sentences(
 
 def test_very_short_neighbours_are_joined(encoder: Encoder[Runtime]) -> None:
     text = "One.\n\nTwo.\n\nThree.\n"
-    passages = split(document_of(text, "a.txt"), encoder.tokens, encoder.budget)
+    passages = list(split(document_of(text, "a.txt"), encoder.tokens, encoder.budget))
     assert [text[p.start : p.end] for p in passages] == ["One.\n\nTwo.\n\nThree."]
 
 
@@ -156,7 +156,7 @@ def test_no_passage_joins_the_blocks_of_two_pages(
         sections=found.sections,
         places=found.places,
     )
-    passages = split(document, encoder.tokens, encoder.budget)
+    passages = list(split(document, encoder.tokens, encoder.budget))
     assert [found.text[one.start : one.end].split("\n\n") for one in passages] == [
         blocks for blocks in pages if blocks
     ]
@@ -174,7 +174,7 @@ def sentences(number: int, *, tokens: int) -> str:
 
 def sizes(text: str, encoder: Encoder[Runtime], *, budget: int = 254) -> list[int]:
     """Cut a text; how many tokens each passage has without its context."""
-    passages = split(document_of(text), encoder.tokens, budget)
+    passages = list(split(document_of(text), encoder.tokens, budget))
     return [encoder.tokens.count([text[p.start : p.end]])[0] for p in passages]
 
 
@@ -219,7 +219,7 @@ def test_no_run_of_sentences_is_over_the_budget(encoder: Encoder[Runtime]) -> No
 
 def test_what_is_few_tokens_but_very_many_characters_is_halved(encoder: Encoder[Runtime]) -> None:
     def lengths(text: str) -> list[int]:
-        passages = split(document_of(text, "a.txt"), encoder.tokens, encoder.budget)
+        passages = list(split(document_of(text, "a.txt"), encoder.tokens, encoder.budget))
         return [p.end - p.start for p in passages]
 
     assert lengths("x" * 8000) == [8000]
@@ -264,7 +264,7 @@ def test_a_piece_of_a_word_that_has_more_tokens_by_itself_is_halved(
     )
     found = sizes(text, encoder, budget=12)
     assert max(found) <= 12
-    passages = split(document_of(text), encoder.tokens, 12)
+    passages = list(split(document_of(text), encoder.tokens, 12))
     assert covered([(p.start, p.end) for p in passages]) == list(range(len(text)))
 
 

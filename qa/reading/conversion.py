@@ -7,16 +7,18 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from qa.reading.budget import Budget
 from qa.reading.extracted import UnreadableError
 from qa.reading.formats import CONVERTED
 from qa.reading.ocr import ocr_pdf
 from qa.reading.office import office_is_installed
 from qa.reading.reasons import NEEDS_OFFICE, OCR_READS, SCAN
-from qa.reading.transport import OUT_OF_MEMORY, unpack
+from qa.reading.transport import OUT_OF_MEMORY, WRONG, unpack
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,7 +30,7 @@ __all__ = ["Converter"]
 
 # -P: what lies in the working directory is no module of ours.
 COMMAND = (sys.executable, "-P", "-m", "qa.reading.worker")
-WALL_SECONDS = 600  # of one file; its time on the processor is limited by the worker itself
+WALL_SECONDS = 600  # of one document; its time on the processor is limited by the worker itself
 # No pools of threads that spin, and no reports to anybody by libraries that a parser brings along.
 _ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",
@@ -36,6 +38,7 @@ _ENVIRONMENT = {
     "ORT_DISABLE_TELEMETRY": "1",
 }
 _LARGEST_REPLY = 1024**3  # bytes
+_LONGEST_HEAD = 1000
 
 
 class Converter:
@@ -52,7 +55,7 @@ class Converter:
 
         Args:
             ocr: whether PDFs that are pictures of pages are read by `ocrmypdf`.
-            wall_seconds: how long one file may take.
+            wall_seconds: how long one document may take.
             command: starts the worker.
         """
         self._ocr = ocr
@@ -72,28 +75,31 @@ class Converter:
         with self._lock:
             self._end()
 
-    def convert(self, kind: str, raw: bytes) -> Extracted:
+    def convert(self, kind: str, raw: bytes, budget: Budget | None = None) -> Extracted:
         """Give what a file of that format says.
 
         Args:
             kind: a key of `formats.CONVERTED`, or the suffix of a format that the extra reads.
             raw: the whole file.
+            budget: the time that is left for it, where it is inside another file; what it takes
+                is taken off.
 
         Raises:
             UnreadableError: it can't be read; the message says why in a few words.
         """
         if kind not in CONVERTED and not office_is_installed():
             raise UnreadableError(NEEDS_OFFICE)
+        budget = budget or Budget.of(len(raw))
         found = None
         try:
-            found = self._converted(kind, raw)
+            found = self._converted(kind, raw, budget)
         except UnreadableError as error:
             if str(error) != SCAN or not self._ocr:
                 raise
         if found and not (self._ocr and any(map(_names_scans, found.warnings))):
             return found
         try:
-            return _after_ocr(self._converted(kind, ocr_pdf(raw)))
+            return _after_ocr(self._converted(kind, self._with_text(raw, budget), budget))
         except UnreadableError as error:
             if found:
                 return _after_ocr(found)
@@ -106,22 +112,38 @@ class Converter:
             return office_is_installed()
         return self._ocr and (reason == SCAN or _names_scans(reason))
 
-    def _converted(self, kind: str, raw: bytes) -> Extracted:
+    def _with_text(self, raw: bytes, budget: Budget) -> bytes:
+        """Give a scan with the text that `ocrmypdf` sees on it."""
+        began = time.monotonic()
+        try:
+            return ocr_pdf(raw, time_limit=min(self._wall_seconds, budget.clock))
+        finally:
+            budget.spend(clock=time.monotonic() - began)
+
+    def _converted(self, kind: str, raw: bytes, budget: Budget) -> Extracted:
+        if budget.is_spent:
+            raise UnreadableError("the time for its file was used up by what comes before it")
         with self._lock:
             worker = self._started()
             late = threading.Event()
-            timer = threading.Timer(self._wall_seconds, _end_late, (worker, late))
+            limit = min(self._wall_seconds, budget.clock)
+            timer = threading.Timer(limit, _end_late, (worker, late))
             timer.start()
+            began = time.monotonic()
             try:
-                reply = _exchange(worker, kind, raw)
+                reply, seconds = _exchange(worker, kind, raw, budget.processor)
             finally:
                 timer.cancel()
+            took = time.monotonic() - began
+            # What a worker tells need not be true; where it ended, it told nothing.
+            used = seconds if seconds is not None and 0 <= seconds <= took else took
+            budget.spend(processor=used, clock=took)
             if reply is None:
                 self._end()
                 raise UnreadableError(_why_ended(worker, late=late.is_set()))
         try:
             found = unpack(reply)
-        except (ValueError, LookupError, TypeError, AttributeError) as error:
+        except WRONG as error:
             raise UnreadableError("its parser gave nothing that makes sense") from error
         if found == OUT_OF_MEMORY:
             self.close()  # what is left of its memory is in pieces: another worker goes on
@@ -182,19 +204,27 @@ def _why_ended(worker: subprocess.Popen[bytes], *, late: bool) -> str:
 _SIGXCPU = 24  # the processor's time is used up; the same number wherever it exists
 
 
-def _exchange(worker: subprocess.Popen[bytes], kind: str, raw: bytes) -> bytes | None:
-    """Send a file and read the reply; None where the worker ended instead."""
+def _exchange(
+    worker: subprocess.Popen[bytes], kind: str, raw: bytes, seconds: float
+) -> tuple[bytes | None, float | None]:
+    """Send a file, and the seconds of the processor that it may take.
+
+    Returns:
+        The reply, and the seconds that it took; None for both where the worker ended instead.
+    """
     if worker.stdin is None or worker.stdout is None:
-        return None
+        return None, None
+    request = {"format": kind, "size": len(raw), "seconds": seconds}
     try:
-        worker.stdin.write(json.dumps({"format": kind, "size": len(raw)}).encode() + b"\n")
+        worker.stdin.write(json.dumps(request).encode() + b"\n")
         worker.stdin.write(raw)
         worker.stdin.flush()
-        size = int(json.loads(worker.stdout.readline() or b"{}").get("size", -1))
+        head = json.loads(worker.stdout.readline(_LONGEST_HEAD) or b"{}")
+        size, used = int(head.get("size", -1)), float(head.get("seconds", -1))
         if not 0 <= size <= _LARGEST_REPLY:
             worker.kill()
-            return None
+            return None, None
         reply = worker.stdout.read(size)
-    except (OSError, ValueError):
-        return None
-    return reply if len(reply) == size else None
+    except (OSError, *WRONG):
+        return None, None
+    return (reply, used) if len(reply) == size else (None, None)

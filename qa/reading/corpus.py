@@ -16,6 +16,7 @@ from qa.reading.regular import read_regular
 from qa.reading.walking import Scan, Stamp, is_below, look_at_file, walk, why
 
 if TYPE_CHECKING:
+    from qa.reading.budget import Budget
     from qa.reading.conversion import Converter
     from qa.reading.extracted import Extracted
     from qa.reading.formats import Reading
@@ -156,8 +157,8 @@ class FolderCorpus:
             self._opened = Converter(ocr=self._ocr)
         return self._opened
 
-    def _convert(self, kind: str, raw: bytes) -> Extracted:
-        return self._converter().convert(kind, raw)
+    def _convert(self, kind: str, raw: bytes, budget: Budget) -> Extracted:
+        return self._converter().convert(kind, raw, budget)
 
 
 class PairCorpus:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = ["read_feed"]
 
-_DECLARATION = re.compile(rb"\s*<\?xml[^>]*encoding=[\"']([\w.:-]+)[\"'][^>]*\?>")
+_DECLARATION = re.compile(rb"\s*<\?xml[^>]{0,200}encoding=[\"']([\w.:-]+)[\"'][^>]{0,200}\?>")
 # RSS 0.91 names its document type; one that declares nothing of its own may go.
 _DOCTYPE = re.compile(rb"<!DOCTYPE[^<>\[]*>")
 _TEXTS = ("encoded", "content", "description", "summary")  # the fullest first

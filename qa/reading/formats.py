@@ -3,29 +3,30 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import import_module
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from qa.errors import UnreadableDocumentError
 from qa.reading import reasons
+from qa.reading.budget import Budget
 from qa.reading.decoding import UndecodableError, decode
 from qa.reading.extracted import UnreadableError
 from qa.reading.sniffing import ENCRYPTED, UNSUPPORTED, described, sniff
-from qa.types import Document
+from qa.types import Document, Section
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from qa.reading.extracted import Extracted, Member
-    from qa.types import Section
+    from qa.types import Block
 
     TextReader = Callable[..., tuple[tuple[Section, ...], Mapping[str, str]]]
-    # Gives what a file of that format says; see `qa.reading.conversion`.
-    Convert = Callable[[str, bytes], Extracted]
+    # Gives what a file of that format says, in the time that is left; see `qa.reading.conversion`.
+    Convert = Callable[[str, bytes, Budget], Extracted]
 
-__all__ = ["CONVERTED", "TEXT", "Reading", "read_file", "read_text"]
+__all__ = ["CONVERTED", "TEXT", "Limits", "Reading", "read_file", "read_text"]
 
 # Read as they stand: offsets are those of the file. Module and function of each reader; a corpus
 # of plain text does not pay for importing another.
@@ -51,9 +52,18 @@ CONVERTED = {
     **dict.fromkeys((".odt", ".ods", ".odp"), ("qa.reading.odf", "read_odf")),
 }
 OFFICE = ("qa.reading.office", "read_office")
-MOST_TEXT = 10_000_000  # characters of one document: days of reading, an hour of embedding
-_DEEPEST = 4  # files within files within files
-_MOST_MEMBERS = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much of a file is read: of what is more, the first part, with a warning."""
+
+    text: int = 240_000_000  # characters of a document: less than SQLite takes of a text it keeps
+    members: int = 100_000  # files inside a file, with those inside them
+    depth: int = 4  # files within files within files
+
+
+LIMITS = Limits()
 
 
 @dataclass(slots=True)
@@ -68,57 +78,100 @@ class Reading:
     problems: dict[str, str] = field(default_factory=dict)
     warnings: dict[str, str] = field(default_factory=dict)
 
+    def add(self, document: Document, limits: Limits) -> None:
+        """Take in a document, as far as it is to be read."""
+        kept, warning = _shortened(document, limits.text)
+        self.documents.append(kept)
+        if warning:
+            self.warn(document.id, warning)
 
-def read_file(file: str, raw: bytes, convert: Convert) -> Reading:
-    """Read a file and the files inside it; what can't be read is told, and costs no other."""
+    def warn(self, document: str, *warnings: str) -> None:
+        """Take in what is missing from a document."""
+        before = (self.warnings[document],) if document in self.warnings else ()
+        self.warnings[document] = "; ".join((*before, *warnings))
+
+
+def read_file(
+    file: str,
+    raw: bytes,
+    convert: Convert,
+    *,
+    budget: Budget | None = None,
+    limits: Limits = LIMITS,
+) -> Reading:
+    """Read a file and the files inside it; what can't be read is told, and costs no other.
+
+    Args:
+        file: its id.
+        raw: all of it.
+        convert: reads what is not text.
+        budget: the time for the file and those inside it; by default one that goes by its size.
+        limits: how much of it is read.
+    """
     reading = Reading(hashlib.sha256(raw).hexdigest())
-    _read(file, file, raw, convert, reading, depth=0)
+    _Reader(file, convert, budget or Budget.of(len(raw)), limits, reading).read(file, raw, depth=0)
     return reading
 
 
-def read_text(document: str, raw: bytes) -> Reading:
+def read_text(document: str, raw: bytes, *, limits: Limits = LIMITS) -> Reading:
     """Read UTF-8 that was given as a text: it is never converted, whatever its id looks like."""
     reading = Reading(hashlib.sha256(raw).hexdigest())
     kind = sniff(b"", document)
     kind = kind if kind in TEXT else "plain"
-    reading.documents.append(
-        _text_document(document, document, raw, kind, reading.sha256, encoding="utf-8")
-    )
+    found = _text_document(document, document, raw, kind, reading.sha256, encoding="utf-8")
+    reading.add(found, limits)
     return reading
 
 
-def _read(
-    file: str, document: str, raw: bytes, convert: Convert, reading: Reading, *, depth: int
-) -> None:
-    try:
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    """Reads one file and those inside it, and notes what it found."""
+
+    file: str
+    convert: Convert
+    budget: Budget
+    limits: Limits
+    reading: Reading
+
+    def read(self, document: str, raw: bytes, *, depth: int) -> None:
+        """Read the file, or one inside it."""
+        reading = self.reading
+        try:
+            found, extracted = self._document(document, raw)
+        except UnreadableDocumentError as error:
+            reading.problems[document] = error.reason
+            return
+        except UnreadableError as error:
+            reading.problems[document] = str(error)
+            return
+        if extracted and extracted.warnings:
+            reading.warn(document, *extracted.warnings)
+        members = extracted.members if extracted else ()
+        if found.sections or not members:  # a mailbox says nothing itself
+            reading.add(found, self.limits)
+        for number, (name, member) in enumerate(_named(document, members)):
+            if len(reading.documents) + len(reading.problems) >= self.limits.members:
+                told = f"of {len(members):,} files in it the first {number:,} are indexed"
+                reading.warn(document, told)
+                return
+            if depth == self.limits.depth:
+                reading.problems[name] = "it is a file inside too many others"
+            else:
+                self.read(name, member.raw, depth=depth + 1)
+
+    def _document(self, document: str, raw: bytes) -> tuple[Document, Extracted | None]:
+        """Read what stands in it itself."""
         kind = sniff(raw, document) or "plain"
+        sha256 = self.reading.sha256
         if kind in TEXT:
-            found = _text_document(file, document, raw, kind, reading.sha256)
-            members: tuple[Member, ...] = ()
-        elif kind == UNSUPPORTED:
+            return _text_document(self.file, document, raw, kind, sha256), None
+        if kind == UNSUPPORTED:
             what = described(raw, document)
             raise UnreadableError(f"{reasons.UNREAD} ({what})" if what else reasons.UNREAD)
-        elif kind == ENCRYPTED:
+        if kind == ENCRYPTED:
             raise UnreadableError(reasons.ENCRYPTED)
-        else:
-            extracted = convert(kind, raw)
-            members = extracted.members
-            found = _converted_document(file, document, kind, reading.sha256, extracted)
-            if extracted.warnings:
-                reading.warnings[document] = "; ".join(extracted.warnings)
-        if found.sections or not members:  # a mailbox says nothing itself
-            reading.documents.append(found)
-    except UnreadableDocumentError as error:
-        reading.problems[document] = error.reason
-        return
-    except UnreadableError as error:
-        reading.problems[document] = str(error)
-        return
-    for name, member in _named(document, members):
-        if depth == _DEEPEST or len(reading.documents) + len(reading.problems) > _MOST_MEMBERS:
-            reading.problems[name] = "too many files inside files"
-            return
-        _read(file, name, member.raw, convert, reading, depth=depth + 1)
+        extracted = self.convert(kind, raw, self.budget)
+        return _converted_document(self.file, document, kind, sha256, extracted), extracted
 
 
 def _named(document: str, members: tuple[Member, ...]) -> Iterator[tuple[str, Member]]:
@@ -139,7 +192,6 @@ def _text_document(
         text, encoding = (raw.decode(encoding), encoding) if encoding else decode(raw)
     except UndecodableError as error:
         raise UnreadableDocumentError(document, str(error)) from error
-    _check_length(document, text)
     module, name = TEXT[kind]
     reader: TextReader = getattr(import_module(module), name)
     try:
@@ -164,7 +216,6 @@ def _text_document(
 def _converted_document(
     file: str, document: str, kind: str, sha256: str, extracted: Extracted
 ) -> Document:
-    _check_length(document, extracted.text)
     return Document(
         id=document,
         file=file,
@@ -178,8 +229,25 @@ def _converted_document(
     )
 
 
-def _check_length(document: str, text: str) -> None:
-    if len(text) > MOST_TEXT:
-        raise UnreadableDocumentError(
-            document, f"too much text: {len(text):,} characters, of at most {MOST_TEXT:,}"
-        )
+def _shortened(document: Document, most: int) -> tuple[Document, str]:
+    """Leave out what stands past so many characters, and say so."""
+    text = document.text
+    if len(text) <= most:
+        return document, ""
+    sections = tuple(
+        Section(section.heading_path, blocks)
+        for section in document.sections
+        if (blocks := tuple(_until(section.blocks, most)))
+    )
+    line = text.count("\n", 0, most) + 1
+    warning = f"of {len(text):,} characters the first {most:,} are indexed, up to line {line:,}"
+    # The text of a text file is the file, so it stays whole; another's is what is kept of it.
+    kept = text if document.encoding else text[:most]
+    places = tuple(place for place in document.places if place.start < most)
+    return replace(document, text=kept, sections=sections, places=places), warning
+
+
+def _until(blocks: Iterable[Block], most: int) -> Iterator[Block]:
+    for block in blocks:
+        if block.start < most:
+            yield replace(block, end=min(block.end, most))

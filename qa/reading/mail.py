@@ -8,6 +8,7 @@ from email.errors import MessageError
 from email.generator import BytesGenerator
 from email.message import Message
 from io import BytesIO
+from itertools import chain, pairwise
 from typing import TYPE_CHECKING
 
 from qa.reading.charsets import decoded, header_text
@@ -52,6 +53,9 @@ _SUFFIXES = {
 }
 _SEALS = frozenset({"pgp-encrypted", "pgp-signature", "pkcs7-signature", "x-pkcs7-signature"})
 _DEEPEST = 50  # parts within parts
+# Of a mailbox: more would not fit into the memory that its reader has.
+_MOST_MESSAGES = 100_000
+_LARGEST_MAILBOX = 400_000_000  # bytes
 _FEW_WORDS = 50  # a plain text that is shorter may only say that there is a web page
 _QUOTE = re.compile(r"((?:>[ \t]?)+)(.*)")
 _NAME = re.compile(r'"([^"\\]*)"(?= <)')
@@ -95,18 +99,23 @@ def read_mail(raw: bytes) -> Extracted:
 def read_mailbox(raw: bytes) -> Extracted:
     """Give the messages of a mailbox as members (0001.eml, ...), split as mboxrd has it.
 
+    Of one that has very many, the first; a warning then says how many.
+
     Raises:
         UnreadableError: no message begins in it.
     """
-    borders = list(_MESSAGE.finditer(raw))
-    if not borders:
-        raise UnreadableError("it is no mailbox: no message begins in it")
-    ends = [*(match.start() for match in borders[1:]), len(raw)]
-    members = [
-        Member(f"{number:04d}.eml", _QUOTED_FROM.sub(b"", raw[match.end() : end]))
-        for number, (match, end) in enumerate(zip(borders, ends, strict=True), 1)
-    ]
-    return Composer().finish(members=members)
+    members: list[Member] = []
+    count = 0
+    for match, after in pairwise(chain(_MESSAGE.finditer(raw), [None])):
+        end = after.start() if after else len(raw)
+        count += 1
+        if match and count <= _MOST_MESSAGES and end <= _LARGEST_MAILBOX:
+            message = _QUOTED_FROM.sub(b"", raw[match.end() : end])
+            members.append(Member(f"{count:04d}.eml", message))
+    if not count:
+        raise UnreadableError("it is not a mailbox: no message begins in it")
+    warnings = [f"of {count:,} messages the first {len(members):,} are indexed"]
+    return Composer().finish(members=members, warnings=warnings if len(members) < count else ())
 
 
 def _metadata(message: Part) -> dict[str, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import yaml
 from markdown_it import MarkdownIt
@@ -14,7 +14,7 @@ from qa.reading.decoding import LineIndex
 from qa.types import Block, BlockKind, Section
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from markdown_it.token import Token
 
@@ -28,12 +28,22 @@ _FRONT_MATTER = re.compile(
 
 
 _LONGEST_FRONT_MATTER = 65_536  # characters
+# Characters parsed at once: the parser takes up to 600 times as much memory as the text.
+_PORTION = 2**16
+_LARGEST = 4  # portions: an item, quote or table that is longer is cut
+_ENDLESS = frozenset({"paragraph_open", "fence", "code_block", "html_block"})  # take no memory
 
 
-def read_markdown(text: str) -> tuple[tuple[Section, ...], dict[str, str]]:
+def read_markdown(
+    text: str, *, portion: int = _PORTION
+) -> tuple[tuple[Section, ...], dict[str, str]]:
     """Give the sections of `text`, with spans that refer to it, and its front matter.
 
     A heading below which nothing stands is a block of its own: its words would be lost.
+
+    Args:
+        text: of the file.
+        portion: characters parsed at once; what comes out is the same but for very long blocks.
     """
     metadata, body = _front_matter(text)
     lines = LineIndex(text[body:])
@@ -41,7 +51,7 @@ def read_markdown(text: str) -> tuple[tuple[Section, ...], dict[str, str]]:
     path: list[tuple[int, str]] = []
     blocks: list[Block] = []
     lone: Block | None = None  # the heading above, as long as nothing stands below it
-    for first, last, kind, heading in _outline(_parser().parse(text[body:])):
+    for first, last, kind, heading in _outline(_blocks(text[body:], lines, portion)):
         span = _trim(text, body + lines.start(first + 1), body + lines.start(last + 1))
         if heading is not None:
             level, title = heading
@@ -67,21 +77,25 @@ def _parser() -> MarkdownIt:
     return parser
 
 
+class _Found(NamedTuple):
+    """A block that stands by itself, in the lines `[first, last)`; of a heading, its text."""
+
+    first: int
+    last: int
+    token: Token
+    content: str
+
+
 def _outline(
-    tokens: Sequence[Token],
+    blocks: Iterable[_Found],
 ) -> Iterator[tuple[int, int, BlockKind, tuple[int, str] | None]]:
     """Walk top-level blocks in order: `(first line, line after the last, kind, heading)`.
 
-    Text that no token covers (link reference definitions) comes out as prose of its own, so
+    Text that no block covers (link reference definitions) comes out as prose of its own, so
     that nothing of the text is lost.
     """
     at = 0
-    for token, content in _top_level(tokens):
-        if token.map is None:
-            continue
-        first, last = token.map
-        if first < at:
-            continue
+    for first, last, token, content in blocks:
         if first > at:
             yield at, first, BlockKind.PROSE, None
         heading = None
@@ -91,6 +105,34 @@ def _outline(
         yield first, last, BlockKind.LINES if lines else BlockKind.PROSE, heading
         at = last
     yield at, 10**12, BlockKind.PROSE, None
+
+
+def _blocks(text: str, lines: LineIndex, portion: int) -> Iterator[_Found]:
+    """Parse a portion at a time; its last block may go on, so the next portion begins with it."""
+    first, size, count = 0, portion, len(lines.starts)
+    while first < count:
+        start = lines.start(first + 1)
+        end = max(first + 1, lines.line(start + size) - 1) if start + size < len(text) else count
+        found = _parsed(text[start : lines.start(end + 1)], first)
+        if end == count:
+            yield from found
+            return
+        if len(found) == 1 and (found[0].token.type in _ENDLESS or size < _LARGEST * portion):
+            size *= 2
+            continue
+        if len(found) > 1:
+            end = found.pop().first
+        yield from found
+        first, size = end, portion
+
+
+def _parsed(text: str, at: int) -> list[_Found]:
+    """Give the blocks of a text whose first line is the line `at` of the file."""
+    found: list[_Found] = []
+    for token, content in _top_level(_parser().parse(text)):
+        if token.map is not None and (not found or token.map[0] + at >= found[-1].last):
+            found.append(_Found(token.map[0] + at, token.map[1] + at, token, content))
+    return found
 
 
 def _top_level(tokens: Sequence[Token]) -> Iterator[tuple[Token, str]]:

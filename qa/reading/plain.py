@@ -13,8 +13,9 @@ if TYPE_CHECKING:
 
 __all__ = ["read_plain"]
 
-# What stands between blank lines; `\s` would let other line separators part paragraphs too.
-_PARAGRAPH = re.compile(r"[^\s](?:[^\r\n]|(?:\r\n?|\n)(?![^\S\r\n]*(?:\r|\n|\Z)))*")
+# What stands between blank lines; `\s` would let other line separators part paragraphs too. It
+# never goes back (`++`), for which every character would be remembered.
+_PARAGRAPH = re.compile(r"[^\s](?:[^\r\n]++|(?:\r\n?|\n)(?![^\S\r\n]*+(?:\r|\n|\Z)))*+")
 _ITEM = re.compile(
     r"^[^\S\r\n]*(?:[-*+•‣–]|\(?\d{1,3}[.)]|\(?[a-zA-Z][.)])[^\S\r\n]+\S", re.MULTILINE
 )

@@ -1,22 +1,26 @@
-"""What a reader extracted, as JSON between processes."""
+"""What a reader extracted, between processes: a line of JSON, then the bytes of the members."""
 
 from __future__ import annotations
 
 import json
-from base64 import b64decode, b64encode
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from qa.reading.extracted import Extracted, Member
 from qa.types import Block, BlockKind, Place, PlaceKind, Section
 
-__all__ = ["OUT_OF_MEMORY", "pack", "pack_unreadable", "unpack"]
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["OUT_OF_MEMORY", "WRONG", "pack", "pack_unreadable", "unpack"]
 
 OUT_OF_MEMORY = "reading it takes too much memory"
+# What reading JSON raises that is not what `pack` writes.
+WRONG = (ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError)
 
 
 def pack(extracted: Extracted) -> bytes:
     """Write it down."""
-    return json.dumps(
+    head = json.dumps(
         {
             "text": extracted.text,
             "sections": [
@@ -25,11 +29,13 @@ def pack(extracted: Extracted) -> bytes:
             ],
             "places": extracted.places,
             "metadata": dict(extracted.metadata),
-            "members": [[one.name, b64encode(one.raw).decode()] for one in extracted.members],
+            "members": [[one.name, len(one.raw)] for one in extracted.members],
             "warnings": extracted.warnings,
         },
         ensure_ascii=False,
-    ).encode("utf-8", "surrogatepass")
+    )
+    members = (one.raw for one in extracted.members)
+    return b"".join((head.encode("utf-8", "surrogatepass"), b"\n", *members))
 
 
 def pack_unreadable(reason: str) -> bytes:
@@ -44,9 +50,10 @@ def unpack(packed: bytes) -> Extracted | str:
         What was extracted, or why nothing was.
 
     Raises:
-        ValueError, LookupError, TypeError: nothing that `pack` writes.
+        Exception: of `WRONG`; it is nothing that `pack` writes.
     """
-    value: dict[str, Any] = json.loads(packed)
+    end = packed.find(b"\n") + 1 or len(packed)
+    value: dict[str, Any] = json.loads(packed[:end])
     if "unreadable" in value:
         return str(value["unreadable"])
     text = str(value["text"])
@@ -63,10 +70,20 @@ def unpack(packed: bytes) -> Extracted | str:
     )
     _check(text, sections, places)
     metadata = {str(key): str(one) for key, one in value["metadata"].items()}
-    members = tuple(Member(str(name), b64decode(raw)) for name, raw in value["members"])
+    members = tuple(_members(value["members"], packed, end))
     warnings = tuple(map(str, value["warnings"]))
     "".join(warnings).encode()
     return Extracted(text, sections, places, metadata, members, warnings)
+
+
+def _members(named: list[Any], packed: bytes, at: int) -> Iterator[Member]:
+    for name, size in named:
+        if not 0 <= size <= len(packed) - at:
+            raise ValueError("members longer than they are")
+        yield Member(str(name), packed[at : at + size])
+        at += size
+    if at != len(packed):
+        raise ValueError("more than was named")
 
 
 def _check(text: str, sections: tuple[Section, ...], places: tuple[Place, ...]) -> None:

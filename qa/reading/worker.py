@@ -1,16 +1,18 @@
 """The process that reads converted formats: a parser that crashes, hangs or balloons ends here.
 
 Run by `qa.reading.conversion` as `python -m qa.reading.worker`. A request on standard input is a
-line of JSON (`format`, `size`) and so many bytes; the reply on standard output is a line of JSON
-(`size`) and so many bytes of JSON, those of `qa.reading.transport`. No pickle: a parser that was
-taken over can't hand code to its parent.
+line of JSON (`format`, `size`, `seconds` of the processor that are left) and so many bytes; the
+reply on standard output is a line of JSON (`size`, `seconds` used) and so many bytes, those of
+`qa.reading.transport`. No pickle: a parser that was taken over can't hand code to its parent.
 """
 
 from __future__ import annotations
 
 import json
+import math
 import os
 import sys
+import time
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -51,9 +53,12 @@ def main() -> None:
     while line := requests.readline():
         request = json.loads(line)
         raw = requests.read(request["size"])
-        _limit_time(cpu_seconds(len(raw)))
+        began = time.process_time()
+        _limit_time(began + min(request["seconds"], cpu_seconds(len(raw))))
         reply = _reply(request["format"], raw)
-        replies.write(json.dumps({"size": len(reply)}).encode() + b"\n" + reply)
+        head = {"size": len(reply), "seconds": time.process_time() - began}
+        replies.write(json.dumps(head).encode() + b"\n")
+        replies.write(reply)
         replies.flush()
 
 
@@ -92,13 +97,13 @@ def _limit_memory() -> None:
     _lower(resource.RLIMIT_CORE, 0)
 
 
-def _limit_time(seconds: int) -> None:
+def _limit_time(end: float) -> None:
+    """Have the process end when it has had so many seconds of the processor."""
     try:
         import resource
     except ImportError:
         return
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    _lower(resource.RLIMIT_CPU, int(used.ru_utime + used.ru_stime) + seconds)
+    _lower(resource.RLIMIT_CPU, math.ceil(end))
 
 
 def _lower(limit: int, value: int) -> None:

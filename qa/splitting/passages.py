@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from dataclasses import dataclass, replace
-from itertools import groupby, islice, pairwise
+from itertools import groupby, pairwise
 from typing import TYPE_CHECKING
 
 from qa.splitting.sentences import sentences_of, trimmed
-from qa.types import Passage, PlaceKind, Section, Span
+from qa.types import Block, Passage, PlaceKind, Section, Span
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from qa.encoding.tokens import Tokens
-    from qa.types import Block, Document
+    from qa.types import Document
 
 __all__ = ["embedded_text", "split"]
 
@@ -29,7 +29,9 @@ _SEPARATOR = " > "
 # Characters of a heading that each of its passages keeps: one without end, above many passages,
 # would take the square of its length on disk.
 _LONGEST_HEADING = 1000
-_PORTION = 64  # blocks tokenised at once
+# Characters that are tokenised at once: bounds memory, which tokens take much of. A block that is
+# longer is cut into such parts before it is looked at closely.
+_PORTION = 2**16
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,29 +48,27 @@ def embedded_text(text: str, passage: Passage) -> tuple[str, int]:
     return lead + text[passage.start : passage.end], len(lead)
 
 
-def split(document: Document, tokens: Tokens, budget: int) -> list[Passage]:
-    """Cut a document into passages, in order.
+def split(document: Document, tokens: Tokens, budget: int) -> Iterator[Passage]:
+    """Cut a document into passages, in order and one after the other, whatever its length.
 
     Args:
         document: as a reader gives it.
         tokens: counts in the encoder's tokens.
         budget: tokens that context and passage may have together, specials not counted.
 
-    Returns:
+    Yields:
         Passages that hold every character of the document's blocks that isn't white space,
         exactly once; none has more than `budget` tokens with its context.
     """
-    passages: list[Passage] = []
     pages = [place.start for place in document.places if place.kind is PlaceKind.PAGE]
     for section in map(_with_short_headings, document.sections):
         context = _context(section.heading_path, tokens, int(budget * CONTEXT_SHARE))
         room = budget - (tokens.count([f"{context}\n"])[0] if context else 0)
         for page in _by_page(section, pages):
             for sentences in _packed(_pieces(document.text, page, tokens, room), room):
-                passages += _checked(
+                yield from _checked(
                     document.text, page, context, sentences, tokens=tokens, budget=budget
                 )
-    return passages
 
 
 def _by_page(section: Section, pages: Sequence[int]) -> Iterator[Section]:
@@ -97,12 +97,11 @@ def _context(path: tuple[str, ...], tokens: Tokens, limit: int) -> str:
 
 def _pieces(text: str, section: Section, tokens: Tokens, room: int) -> Iterator[_Piece]:
     """Cut what does not fit: a block into balanced runs of sentences, a sentence into words."""
-    for block, begins in _tokenised(text, section, tokens):
-        sentences = sentences_of(text, block)
+    for start, sentences, begins in _tokenised(text, section, tokens):
         if len(begins) <= room:
             yield _Piece(tuple(sentences), len(begins))
             continue
-        at = [block.start + begin for begin in begins]
+        at = [start + begin for begin in begins]
         parts = [part for one in sentences for part in _within(text, one, at, room)]
         sizes = [_count(at, part) for part in parts]
         target = sum(sizes) / -(-sum(sizes) // room)
@@ -118,12 +117,46 @@ def _pieces(text: str, section: Section, tokens: Tokens, room: int) -> Iterator[
             yield _Piece(tuple(run), size)
 
 
-def _tokenised(text: str, section: Section, tokens: Tokens) -> Iterator[tuple[Block, list[int]]]:
-    """Give each block with where its tokens start; a portion at a time bounds the memory."""
-    blocks = iter(section.blocks)
-    while portion := list(islice(blocks, _PORTION)):
-        starts = tokens.starts([text[block.start : block.end] for block in portion])
-        yield from zip(portion, starts, strict=True)
+def _tokenised(
+    text: str, section: Section, tokens: Tokens
+) -> Iterator[tuple[int, list[Span], list[int]]]:
+    """Give each block, or part of one: its start, its sentences, and where its tokens start."""
+    for portion in _portions(part for block in section.blocks for part in _parts(text, block)):
+        starts = tokens.starts([text[span.start : span.end] for span, _ in portion])
+        for (span, sentences), begins in zip(portion, starts, strict=True):
+            yield span.start, sentences, begins
+
+
+def _portions(
+    parts: Iterable[tuple[Span, list[Span]]],
+) -> Iterator[list[tuple[Span, list[Span]]]]:
+    portion = []
+    size = 0
+    for span, sentences in parts:
+        portion.append((span, sentences))
+        size += span.end - span.start
+        if size >= _PORTION:
+            yield portion
+            portion, size = [], 0
+    if portion:
+        yield portion
+
+
+def _parts(text: str, block: Block) -> Iterator[tuple[Span, list[Span]]]:
+    """Give a block with its sentences; one of very many characters in parts, cut between them."""
+    start = block.start
+    while start < block.end:
+        end = min(start + _PORTION, block.end)
+        sentences = sentences_of(text, Block(start, end, block.kind))
+        if end < block.end:  # the last sentence may go on
+            if len(sentences) > 1:
+                end = sentences.pop().start
+            elif (space := text.rfind(" ", start + 1, end)) > 0:
+                end = space
+                sentences = sentences_of(text, Block(start, end, block.kind))
+        if sentences:
+            yield Span(start, end), sentences
+        start = end
 
 
 def _count(at: Sequence[int], span: Span) -> int:

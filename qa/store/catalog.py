@@ -259,23 +259,15 @@ class Catalog(DocumentTables):
         )
         return [row[0] for row in rows]
 
-    def drop_passages(self, file: str) -> list[tuple[int, int, bytes, bytes]]:
-        """Delete the passages of a file and mark them dead.
-
-        Returns:
-            `(id, length, terms, tokens)` of each.
-        """
-        of_file = (
-            " WHERE document IN (SELECT id FROM document WHERE file ="
-            " (SELECT id FROM file WHERE path = ?))"
-        )
-        rows = self._db.execute(_SCORED + of_file, (file,)).fetchall()
-        with self.sense():
-            for row in rows:
+    def drop_passages(self, ids: Iterable[int]) -> Iterator[tuple[int, int, bytes, bytes]]:
+        """Delete passages, mark them dead, and give `(id, length, terms, tokens)` of each."""
+        for one in ids:
+            row = self._db.execute(_SCORED + " WHERE id = ?", (one,)).fetchone()
+            with self.sense():
                 _checked_scored(row)
-        self._db.executemany("DELETE FROM passage WHERE id = ?", ((row[0],) for row in rows))
-        self._db.executemany("INSERT INTO dead VALUES (?)", ((row[0],) for row in rows))
-        return [(one, length, terms, tokens) for one, *_, length, terms, _, tokens, _, _ in rows]
+            self._db.execute("DELETE FROM passage WHERE id = ?", (one,))
+            self._db.execute("INSERT INTO dead VALUES (?)", (one,))
+            yield one, row[5], row[6], row[8]
 
     def dead(self) -> list[int]:
         """Give the ids that the vectors' file may still hold though they are gone."""

@@ -96,8 +96,13 @@ class DocumentTables:
         """Note that a document of a file can't be read."""
         self._db.execute("INSERT INTO problem VALUES (?, ?, ?)", (path, file, reason))
 
+    def documents_of(self, file: str) -> list[int]:
+        """Give the ids of a file's documents."""
+        query = "SELECT document.id FROM document JOIN file ON file.id = file WHERE file.path = ?"
+        return [row[0] for row in self._db.execute(query, (file,))]
+
     def drop_documents(self, file: str) -> None:
-        """Delete what is known of a file's documents; their passages must be gone already."""
+        """Delete what is known of a file's documents, but for their passages."""
         of_file = "file = (SELECT id FROM file WHERE path = ?)"
         self._db.execute(
             f"DELETE FROM extract WHERE document IN (SELECT id FROM document WHERE {of_file})",

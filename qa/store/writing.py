@@ -160,14 +160,20 @@ class Writing:
         documents: Iterable[tuple[Document, MakePassages]],
         problems: Mapping[str, str],
     ) -> None:
-        """Replace a file: its documents, and why some of them can't be read, by their ids."""
-        self._empty(file)
+        """Replace a file: its documents, and why some of them can't be read, by their ids.
+
+        What it had is deleted last: `documents` may be made as they are written, and look up the
+        vectors of the passages that stay.
+        """
+        old = self._old_passages(file)
+        self.catalog.drop_documents(file)
         number = self.catalog.put_file(file, sha256=sha256, stamp=stamp, seen_ns=seen_ns)
         for document, passages in documents:
             for row in passages(self.catalog.put_document(document, number), self._ids):
                 self._put_passage(row)
         for path, reason in problems.items():
             self.catalog.put_problem(path, number, reason)
+        self._drop_passages(old)
 
     def _put_passage(self, row: NewPassage) -> None:
         self.catalog.put_passage(row)
@@ -178,18 +184,21 @@ class Writing:
 
     def drop(self, file: str) -> None:
         """Delete a file."""
-        self._empty(file)
+        old = self._old_passages(file)
+        self.catalog.drop_documents(file)
         self.catalog.drop_file(file)
+        self._drop_passages(old)
 
-    def _empty(self, file: str) -> None:
-        """Delete what is known of a file's documents."""
-        for one, length, packed_terms, packed_tokens in self.catalog.drop_passages(file):
+    def _old_passages(self, file: str) -> list[int]:
+        return self.catalog.passages_of(self.catalog.documents_of(file))
+
+    def _drop_passages(self, ids: list[int]) -> None:
+        for one, length, packed_terms, packed_tokens in self.catalog.drop_passages(ids):
             self._gone.append(one)
             terms, total_tokens, tokens = unpack_ids(packed_terms, packed_tokens)
             self._terms.subtract(terms)
             self._tokens.subtract(tokens)
             self._totals.update(passages=-1, total_terms=-length, total_tokens=-total_tokens)
-        self.catalog.drop_documents(file)
 
     def keep(self, **notes: str) -> None:
         """Keep notes in the catalog, when this commits."""

@@ -347,7 +347,7 @@ _OBEYED = re.compile("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 
 def _read(name: str, raw: bytes) -> Document | None:
-    reading = read_file(name, raw, lambda kind, of: reader_of(kind)(of))
+    reading = read_file(name, raw, lambda kind, of, _: reader_of(kind)(of))
     if not reading.documents:
         require(all(reading.problems.values()), "what can't be read is told why")
         return None

@@ -154,9 +154,16 @@ def parse(html: str) -> LexborHTMLParser:
     html = _NOSCRIPT.sub(r"<\1template", html)
     if _IS_XHTML.search(html[:2000]):
         html = _DECLARATIONS.sub("", html, count=1)
-        html = _CDATA.sub(lambda found: _escaped(found[1]), html)
+        html = _without_cdata(html)
         html = _SELF_CLOSED.sub(_closed, html)
     return LexborHTMLParser(html)
+
+
+def _without_cdata(html: str) -> str:
+    """Write character data as HTML has it."""
+    # What begins behind the last end has none, and each would be looked for to the end of the page.
+    last = html.rfind("]]>") + len("]]>")
+    return _CDATA.sub(lambda found: _escaped(found[1]), html[:last]) + html[last:]
 
 
 def _escaped(text: str) -> str:
