@@ -7,6 +7,7 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
+from fpdf import FPDF
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
@@ -180,6 +181,40 @@ def test_a_file_that_takes_too_much_memory_is_read_as_far_as_there_is_room(
     assert found.warnings == ("read up to page 3 of 4: the rest takes too much memory",)
     assert "Eve" in found.text
     assert "Una" not in found.text
+
+
+def test_attached_files_that_are_left_out_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    pdf = FPDF(unit="pt")
+    pdf.add_page()
+    pdf.set_font("Helvetica", size=11)
+    pdf.text(72, 90, "See the attachments.")
+    for name in ("one.csv", "two.csv", "three.csv"):
+        pdf.embed_file(basename=name, bytes=b"a,b\n1,2\n")
+    monkeypatch.setattr("qa.reading.pdf.notes.MOST_ATTACHED_BYTES", 10)
+    found = read_pdf(bytes(pdf.output()))
+    assert len(found.members) == 1
+    assert found.warnings == ("2 attached files left out: too much in all",)
+
+
+def test_notes_that_are_left_out_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    pdf = FPDF(unit="pt")
+    pdf.add_page()
+    for text in ("The date is wrong.", "So is the name."):
+        pdf.text_annotation(100, 200, text)
+    monkeypatch.setattr("qa.reading.pdf.notes._MOST_ANNOTATIONS", 1)
+    assert read_pdf(bytes(pdf.output())).warnings == (
+        "not all notes are read: there are too many (page 1)",
+    )
+
+
+def test_a_form_that_is_not_read_is_told() -> None:
+    form = "<</Type/Catalog/NeedsRendering true/AcroForm<</Fields[]/XFA()>>/Pages 2 0 R>>"
+    plain = "<</Type/Catalog/Pages 2 0 R>>"
+    raw = pdf_of(drawn("Please wait.", y=700)).replace(plain.encode(), form.encode())
+    (warning,) = read_pdf(raw).warnings
+    assert "XFA" in warning
+    with pytest.raises(UnreadableError, match="XFA"):
+        read_pdf(pdf_of("").replace(plain.encode(), form.encode()))
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="a stand-in written for the shell")

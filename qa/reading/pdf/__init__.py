@@ -26,7 +26,7 @@ from qa.reading.pdf.layout import (
     reading_order,
 )
 from qa.reading.pdf.lines import HYPHEN, Line, page_lines
-from qa.reading.pdf.losses import damaged, legible, meaningless, pictures
+from qa.reading.pdf.losses import damaged, legible, meaningless, page_numbers, pictures
 from qa.reading.pdf.notes import (
     MOST_ATTACHED_BYTES,
     Annotations,
@@ -92,7 +92,7 @@ class _Page:
     is_damaged: bool = False
 
 
-_DAMAGED = _Page([], "", Annotations((), (), ()), is_damaged=True)
+_DAMAGED = _Page([], "", Annotations(), is_damaged=True)
 
 
 def read_pdf(raw: bytes) -> Extracted:
@@ -113,16 +113,18 @@ def read_pdf(raw: bytes) -> Extracted:
         raise UnreadableError(_reason(error)) from error
     try:
         document.init_forms()
-        pages, why_ended = _pages(document, deadline)
-        files = attached_files(document) + [file for page in pages for file in page.beside.files]
+        files, left_out = attached_files(document)
+        room = MOST_ATTACHED_BYTES - sum(len(file.raw) for file in files)
+        pages, why_ended = _pages(document, deadline, room)
+        files += [file for page in pages for file in page.beside.files]
         if not files and not any(page.lines or any(page.beside) for page in pages):
-            raise UnreadableError(_why_empty(pages))
+            raise UnreadableError(_why_empty(document, pages))
         composer = Composer()
         _compose(composer, pages, outline(document))
         return composer.finish(
             _metadata(document, pages),
             dict.fromkeys(files),
-            _warnings(pages, len(document), why_ended),
+            [*_warnings(pages, len(document), why_ended), *_beside(document, pages, left_out)],
         )
     finally:
         document.close()
@@ -138,7 +140,9 @@ def _reason(error: pypdfium2.PdfiumError) -> str:
     return "it is damaged, or not a PDF"
 
 
-def _why_empty(pages: Sequence[_Page]) -> str:
+def _why_empty(document: pypdfium2.PdfDocument, pages: Sequence[_Page]) -> str:
+    if document.get_formtype() == pdfium.FORMTYPE_XFA_FULL:
+        return "it is a form of a kind (XFA) that can't be read"
     if not pages:
         return "it is damaged: no page of it can be read"
     if any(page.is_drawn for page in pages):
@@ -146,15 +150,16 @@ def _why_empty(pages: Sequence[_Page]) -> str:
     return "its pages are empty"
 
 
-def _pages(document: pypdfium2.PdfDocument, deadline: float) -> tuple[list[_Page], str]:
+def _pages(document: pypdfium2.PdfDocument, deadline: float, room: int) -> tuple[list[_Page], str]:
     """Read the pages; say as well why the rest of them is not read, where that is so.
 
     Args:
         document: the file.
         deadline: of this process's time on the processor, in seconds.
+        room: for files attached to pages, in bytes.
     """
     pages: list[_Page] = []
-    missing, held, room, why_ended = 0, 0, MOST_ATTACHED_BYTES, ""
+    missing, held, why_ended = 0, 0, ""
     for index in range(len(document)):
         if held > _MOST_HELD:
             why_ended = "the rest takes too much memory"
@@ -229,6 +234,19 @@ def _warnings(pages: Sequence[_Page], claimed: int, why_ended: str) -> Iterator[
     yield from damaged(missing, claimed)
     yield from meaningless([number for number, page in numbered if page.is_unknown], claimed)
     yield from pictures([number for number, page in numbered if page.is_picture], claimed)
+
+
+def _beside(
+    document: pypdfium2.PdfDocument, pages: Sequence[_Page], left_out: int
+) -> Iterator[str]:
+    """Say what of the rest is missing: files, notes, a form."""
+    left_out += sum(page.beside.too_large for page in pages)
+    if left_out:
+        yield f"{left_out:,} attached file{'' if left_out == 1 else 's'} left out: too much in all"
+    if cut := [number for number, page in enumerate(pages, 1) if page.beside.is_cut]:
+        yield f"not all notes are read: there are too many ({page_numbers(cut)})"
+    if document.get_formtype() == pdfium.FORMTYPE_XFA_FULL:
+        yield "its form (XFA) is not read, only what its pages show without it"
 
 
 def _metadata(document: pypdfium2.PdfDocument, pages: Sequence[_Page]) -> dict[str, str]:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from qa.reading.pdf.lines import Line
 
-__all__ = ["damaged", "legible", "meaningless", "pictures"]
+__all__ = ["damaged", "legible", "meaningless", "page_numbers", "pictures"]
 
 # Controls, and letters for private use but for the pieces that tall brackets are made of.
 _UNKNOWN = "\x00-\x08\x0e-\x1f\x7f\ue000-\uf8e4\uf8ff\ufffd\U000f0000-\U0010ffff"
@@ -52,28 +52,28 @@ def meaningless(pages: Sequence[int], of: int) -> Iterator[str]:
     """Say on which of so many pages letters have no meaning; nothing where there are none."""
     if pages:
         verb = "contains" if len(pages) == 1 else "contain"
-        yield f"{_count(pages, of)} {verb} letters without a meaning ({_numbers(pages)})"
+        yield f"{_count(pages, of)} {verb} letters without a meaning ({page_numbers(pages)})"
 
 
 def pictures(pages: Sequence[int], of: int) -> Iterator[str]:
     """Say which of so many pages are pictures."""
     if pages:
         what = "is a scan" if len(pages) == 1 else "are scans"
-        yield f"{_count(pages, of)} {what} without text ({_numbers(pages)}); {OCR_READS}"
+        yield f"{_count(pages, of)} {what} without text ({page_numbers(pages)}); {OCR_READS}"
 
 
 def damaged(pages: Sequence[int], of: int) -> Iterator[str]:
     """Say which of so many pages can't be read at all."""
     if pages:
         verb = "is" if len(pages) == 1 else "are"
-        yield f"{_count(pages, of)} {verb} damaged or missing ({_numbers(pages)})"
+        yield f"{_count(pages, of)} {verb} damaged or missing ({page_numbers(pages)})"
 
 
 def _count(pages: Sequence[int], of: int) -> str:
     return f"{len(pages):,} of {of:,} page{'' if of == 1 else 's'}"
 
 
-def _numbers(pages: Sequence[int]) -> str:
+def page_numbers(pages: Sequence[int]) -> str:
     """Give ascending numbers as people write them: 4, 7-9; at most some, then an ellipsis."""
     runs: list[list[int]] = []
     for page in pages:

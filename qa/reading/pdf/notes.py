@@ -46,9 +46,11 @@ _SILENT = frozenset({pdfium.FPDF_ANNOT_LINK, pdfium.FPDF_ANNOT_POPUP})
 class Annotations(NamedTuple):
     """What a page holds beside its text: filled fields as "name: value", notes, files."""
 
-    fields: tuple[str, ...]
-    notes: tuple[str, ...]
-    files: tuple[Member, ...]
+    fields: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    files: tuple[Member, ...] = ()
+    too_large: int = 0  # files
+    is_cut: bool = False  # there are more than anybody writes
 
 
 def read_wide(function: Callable[..., int], *args: object) -> str:
@@ -76,7 +78,7 @@ def outline(document: PdfDocument) -> Mapping[int, list[Bookmark]]:
 
 def read_annotations(document: PdfDocument, page: PdfPage, *, room: int) -> Annotations:
     """Read what is written on a page beside its text; `room` bounds the bytes of its files."""
-    fields, notes, files = [], [], []
+    fields, notes, files = [], [], _Files(room)
     for annotation in _annotations(page):
         kind = pdfium.FPDFAnnot_GetSubtype(annotation)
         if kind == pdfium.FPDF_ANNOT_WIDGET:
@@ -86,33 +88,46 @@ def read_annotations(document: PdfDocument, page: PdfPage, *, room: int) -> Anno
         if kind not in _SILENT and (text := _value(annotation, b"Contents")):
             notes.append(text)
         attachment = pdfium.FPDFAnnot_GetFileAttachment(annotation)
-        if attachment and (file := _file(attachment, room)):
-            files.append(file)
-            room -= len(file.raw)
-    return Annotations(tuple(fields), tuple(notes), tuple(files))
+        if attachment:
+            files.add(attachment)
+    return Annotations(
+        tuple(fields),
+        tuple(notes),
+        tuple(files.read),
+        files.too_large,
+        is_cut=pdfium.FPDFPage_GetAnnotCount(page) > _MOST_ANNOTATIONS,
+    )
 
 
-def attached_files(document: PdfDocument) -> list[Member]:
-    """Give the files attached to a document as a whole."""
-    files = []
-    room = MOST_ATTACHED_BYTES
-    for index in range(min(document.count_attachments(), _MOST_ATTACHMENTS)):
-        attachment = pdfium.FPDFDoc_GetAttachment(document, index)
-        if attachment and (file := _file(attachment, room)):
-            files.append(file)
-            room -= len(file.raw)
-    return files
+def attached_files(document: PdfDocument) -> tuple[list[Member], int]:
+    """Give the files attached to a document as a whole, and the number of those left out."""
+    files = _Files(MOST_ATTACHED_BYTES)
+    count = document.count_attachments()
+    for index in range(min(count, _MOST_ATTACHMENTS)):
+        if attachment := pdfium.FPDFDoc_GetAttachment(document, index):
+            files.add(attachment)
+    return files.read, files.too_large + max(0, count - _MOST_ATTACHMENTS)
 
 
-def _file(attachment: object, room: int) -> Member | None:
-    size = ctypes.c_ulong()
-    pdfium.FPDFAttachment_GetFile(attachment, None, 0, size)
-    if not 0 < size.value <= room:
-        return None
-    buffer = ctypes.create_string_buffer(size.value)
-    pdfium.FPDFAttachment_GetFile(attachment, buffer, size.value, size)
-    name = read_wide(pdfium.FPDFAttachment_GetName, attachment)
-    return Member(name or "attachment", buffer.raw[: size.value])
+class _Files:
+    """Files that are read as long as there is room for them, in bytes."""
+
+    def __init__(self, room: int) -> None:
+        self.read: list[Member] = []
+        self.too_large = 0
+        self._room = room
+
+    def add(self, attachment: object) -> None:
+        size = ctypes.c_ulong()
+        pdfium.FPDFAttachment_GetFile(attachment, None, 0, size)
+        if size.value > self._room:
+            self.too_large += 1
+        elif size.value:
+            buffer = ctypes.create_string_buffer(size.value)
+            pdfium.FPDFAttachment_GetFile(attachment, buffer, size.value, size)
+            name = read_wide(pdfium.FPDFAttachment_GetName, attachment)
+            self.read.append(Member(name or "attachment", buffer.raw[: size.value]))
+            self._room -= size.value
 
 
 def _annotations(page: object) -> Iterator[object]:

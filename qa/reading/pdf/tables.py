@@ -21,6 +21,8 @@ LIST_ITEM = re.compile(
 )
 # A row may share its columns not with the next one but with one of these many after it.
 _NEAR = 3
+# What stands between two columns is decided by its neighbours, and decides others.
+_MOST_ROUNDS = 12
 
 
 def table_rows(lines: Sequence[Line]) -> list[bool]:
@@ -141,7 +143,7 @@ def _placed(row: Line, columns: Sequence[tuple[float, float]]) -> list[float] | 
 def _decide(rows: Sequence[Line], placed: Sequence[list[float] | None]) -> None:
     """Give what stands between two columns to the one that is empty in the same rows."""
     open_ones = list(_between(rows, placed))
-    for is_last in (*(False for _ in open_ones), True):
+    for is_last in (*[False] * min(len(open_ones), _MOST_ROUNDS), True):
         for cells in open_ones[:]:
             row, index = cells[0]
             left = (placed[row] or [])[index] - 0.5
