@@ -110,7 +110,7 @@ def test_explain_says_where_a_score_comes_from(run: Run) -> None:
     _, out, _ = run("ask", QUESTION, "--explain", "-k", 1)
     assert "score 0." in out
     assert "cosine: " in out
-    assert "Probability that the documents answer: 0." in out
+    assert "Probability that the documents hold the answer: 0." in out
 
 
 @pytest.mark.parametrize(

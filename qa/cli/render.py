@@ -81,7 +81,8 @@ def answer(
                 yield (Segment(" " * _INDENT + part, _QUIET),)
     if any(passage.explanation for passage in one.passages or one.nearest):
         yield ()
-        yield (Segment(f"Probability that the documents answer: {one.probability:.3f}", _QUIET),)
+        said = f"Probability that the documents hold the answer: {one.probability:.3f}"
+        yield (Segment(said, _QUIET),)
 
 
 def _abstention(one: Answer, *, always: bool) -> tuple[str, str]:
