@@ -117,9 +117,8 @@ def test_no_command_that_reads_finds_fault_with_it_or_writes(sealed: Sealed) -> 
     ):
         status, out, err = sealed.run(*command)
         assert (status, bool(out)) == (0, True), err
-        assert not err.replace(
-            f"Checking against {sealed.top / 'corpus'}, where it was asked.\n", ""
-        ), command
+        told = [line for line in err.splitlines() if not line.startswith("Checking against ")]
+        assert not told, command
     assert sealed.files() == before
     assert not list(sealed.temporary.iterdir())
 
@@ -143,7 +142,9 @@ def test_what_can_not_be_taken_up_is_told(sealed: Sealed) -> None:
     for _ in range(2):
         status, out, err = sealed.run("ask", QUESTION, "-k1")
         assert (status, out.splitlines()[0]) == (0, "1. moon.md:7")
-        assert err.count("could not be refreshed") == len(err.splitlines()) == 1
+        assert "3 of 4 documents are indexed" in err
+        assert err.count("could not be refreshed") == 1
+        assert len(err.splitlines()) == 2
     status, _, err = sealed.run("index")
     assert status == 2
     assert "can't be written" in err
