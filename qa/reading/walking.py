@@ -140,10 +140,10 @@ class _Walk:
                 try:
                     patterns = read_patterns(f"{folder.path}{os.sep}{name}")
                 except OSError as error:
-                    # What it was to keep out must not be indexed.
+                    # What it may keep out must not be indexed, and no other folder pay for it.
                     self.found.unreadable[folder.prefix + name] = (
-                        f"this ignore file can't be read ({why(error)}), so its folder is left "
-                        "out: repair or remove it"
+                        f"{why(error)}; its folder is left out, as nothing tells what it excludes: "
+                        "repair or remove it"
                     )
                     return []
                 folder = replace(folder, rules=(*folder.rules, (len(folder.prefix), patterns)))
