@@ -1,6 +1,6 @@
 """Ask your own documents; get the passages that answer, each with a citation that can be checked.
 
-The public names, loaded when first used: `import qa` costs milliseconds.
+The public names, loaded when first used: `import qa` costs milliseconds. docs/python.md lists them.
 """
 
 from __future__ import annotations
@@ -9,34 +9,109 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from qa.asking import AskArguments
     from qa.assistant import Assistant
-    from qa.diagnosis import Diagnosis, diagnose
-    from qa.errors import QaError
-    from qa.settings import Settings
-    from qa.types import Answer, Citation, CitedPassage, Evidence, Refresh, Status
+    from qa.citing import Excerpt
+    from qa.diagnosis import Check, Diagnosis, diagnose
+    from qa.errors import (
+        CatalogDamagedError,
+        CitationError,
+        ClosedError,
+        CorpusError,
+        CorpusNotFoundError,
+        EmptyCorpusError,
+        EncoderMismatchError,
+        ForeignIndexError,
+        IndexLockedError,
+        IndexMissingError,
+        IndexUnusableError,
+        MissingExtraError,
+        ModelError,
+        QaError,
+        QuestionError,
+        QuestionsError,
+        ReadOnlyIndexError,
+        SettingsError,
+        StorageError,
+        UnreadableDocumentError,
+    )
+    from qa.evaluation.questions import Question
+    from qa.retrieval.calibration import Calibration
+    from qa.settings import Settings, SettingsArguments
+    from qa.types import (
+        Answer,
+        Citation,
+        CitedPassage,
+        Evidence,
+        Explanation,
+        Mark,
+        Problem,
+        Refresh,
+        Scores,
+        Status,
+    )
+    from qa.verifying import Checked, Verification
 
 __version__ = "0.1.0"
 
 __all__ = [
     "Answer",
+    "AskArguments",
     "Assistant",
+    "Calibration",
+    "CatalogDamagedError",
+    "Check",
+    "Checked",
     "Citation",
+    "CitationError",
     "CitedPassage",
+    "ClosedError",
+    "CorpusError",
+    "CorpusNotFoundError",
     "Diagnosis",
+    "EmptyCorpusError",
+    "EncoderMismatchError",
     "Evidence",
+    "Excerpt",
+    "Explanation",
+    "ForeignIndexError",
+    "IndexLockedError",
+    "IndexMissingError",
+    "IndexUnusableError",
+    "Mark",
+    "MissingExtraError",
+    "ModelError",
+    "Problem",
     "QaError",
+    "Question",
+    "QuestionError",
+    "QuestionsError",
+    "ReadOnlyIndexError",
     "Refresh",
+    "Scores",
     "Settings",
+    "SettingsArguments",
+    "SettingsError",
     "Status",
+    "StorageError",
+    "UnreadableDocumentError",
+    "Verification",
     "diagnose",
 ]
 
 _HOMES = {
+    "AskArguments": "qa.asking",
     "Assistant": "qa.assistant",
+    "Excerpt": "qa.citing",
+    "Check": "qa.diagnosis",
     "Diagnosis": "qa.diagnosis",
     "diagnose": "qa.diagnosis",
-    "QaError": "qa.errors",
+    "Question": "qa.evaluation.questions",
+    "Calibration": "qa.retrieval.calibration",
     "Settings": "qa.settings",
+    "SettingsArguments": "qa.settings",
+    "Checked": "qa.verifying",
+    "Verification": "qa.verifying",
 }
 
 
@@ -44,7 +119,8 @@ def __getattr__(name: str) -> Any:  # noqa: ANN401 - a module attribute can be a
     if name not in __all__:
         msg = f"module 'qa' has no attribute {name!r}"
         raise AttributeError(msg)
-    return getattr(import_module(_HOMES.get(name, "qa.types")), name)
+    home = _HOMES.get(name, "qa.errors" if name.endswith("Error") else "qa.types")
+    return getattr(import_module(home), name)
 
 
 def __dir__() -> list[str]:

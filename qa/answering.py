@@ -10,25 +10,30 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from qa.citing import open_source
+from qa.planning import known_problems
+from qa.retrieval.calibration import read_calibration
 from qa.retrieval.evidence import best_sentences, marks
 from qa.retrieval.scoring import Query, Statistics, score, term_shares
 from qa.retrieval.terms import analyse, content_terms, term_ids
-from qa.types import CitedPassage, Evidence, Explanation, Scores, Span
+from qa.types import Answer, CitedPassage, Evidence, Explanation, Scores, Span
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
+    from qa.citing import Headings
     from qa.encoding.encoder import EncodedQuestion
     from qa.encoding.reranker import Reranker
+    from qa.filtering import Filter
     from qa.reading.corpus import Corpus
     from qa.retrieval.candidates import Candidates
     from qa.retrieval.scoring import Scored
     from qa.store.local import Snapshot
     from qa.store.rows import PassageRow
+    from qa.types import Problem
 
-__all__ = ["Ranked", "Ranking", "cite", "rank", "rerank", "why_not"]
+__all__ = ["Found", "Ranked", "Ranking", "cite", "conclude", "find", "rank", "rerank"]
 
 CANDIDATES = 50  # from each retriever; 400 rank no better (docs/decisions.md)
 _FEW = 4 * CANDIDATES  # allowed passages that are scored without asking the retrievers
@@ -58,6 +63,72 @@ class Ranking:
     unknown: tuple[str, ...]
     has_content: bool
     all_filtered: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What one moment of the index has for a question.
+
+    `passages` are verified, best first; `dropped` counts those whose file is another by now.
+    `problems` are of documents that can't be read.
+    """
+
+    ranking: Ranking
+    passages: tuple[CitedPassage, ...]
+    dropped: int
+    probability: float
+    problems: tuple[Problem, ...]
+
+    def is_answer(self, threshold: float) -> bool:
+        """Tell whether the passages answer, rather than being the closest there are."""
+        return bool(self.passages) and self.probability >= threshold
+
+
+def find(
+    snapshot: Snapshot,
+    corpus: Corpus,
+    question: str,
+    encoded: EncodedQuestion,
+    k: int,
+    *,
+    headings: Headings,
+    chosen: Filter | None = None,
+    reranker: Reranker | None = None,
+    explain: Callable[[str], tuple[tuple[str, float], ...]] | None = None,
+) -> Found:
+    """Give the `k` best passages of one moment of the index whose quotes are verified.
+
+    Args:
+        snapshot: that moment.
+        corpus: where the files are.
+        question: as it was asked.
+        encoded: its vector and tokens.
+        k: how many at most.
+        headings: of those files.
+        chosen: which documents may answer.
+        reranker: what orders the best of them again.
+        explain: gives the words of an embedded text that add most to its cosine.
+    """
+    allowed = None
+    if chosen:
+        from qa.filtering import allowed_passages
+
+        allowed = allowed_passages(chosen, snapshot)
+    ranking = rank(snapshot, question, encoded, allowed=allowed, explain=explain is not None)
+    ranked = ranking.ranked
+    if reranker is not None:
+        ranked = rerank(snapshot, question, ranked, reranker)
+    found: list[CitedPassage] = []
+    dropped = 0
+    while len(found) < k and (portion := list(islice(ranked, k - len(found)))):
+        cited = cite(snapshot, corpus, question, portion, headings=headings, explain=explain)
+        dropped += cited.count(None)
+        found += [one for one in cited if one is not None]
+    calibration = read_calibration(snapshot.catalog.meta("calibration"))
+    passages = snapshot.catalog.number("passages") if allowed is None else len(allowed)
+    probability = calibration.probability(found[0].scores, passages) if found else 0.0
+    problems = tuple(known_problems(snapshot.catalog))
+    return Found(ranking, tuple(found), dropped, probability, problems)
 
 
 def rank(
@@ -179,6 +250,7 @@ def cite(
     question: str,
     ranked: Sequence[Ranked],
     *,
+    headings: Headings,
     explain: Callable[[str], tuple[tuple[str, float], ...]] | None = None,
 ) -> list[CitedPassage | None]:
     """Cite each passage from its file as it is now; None where the file is another by now.
@@ -188,6 +260,7 @@ def cite(
         corpus: where the files are.
         question: as it was asked.
         ranked: from the same snapshot.
+        headings: of those files.
         explain: gives the words of an embedded text that add most to its cosine.
     """
     rows = {row.id: row for row in snapshot.passages([one.passage for one in ranked])}
@@ -207,14 +280,15 @@ def cite(
         ):
             cited.append(None)
             continue
+        above = headings.confirmed(source, row.heading_path, row.start)
         begin, end = one.evidence
         place = Span(row.spans[begin].start, row.spans[end].end)
         evidence = Evidence(
-            source.cite(place, row.heading_path, row.places),
+            source.cite(place, above, row.places),
             one.evidence_score,
             marks(question, source.text, place),
         )
-        citation = source.cite(Span(row.start, row.end), row.heading_path, row.places)
+        citation = source.cite(Span(row.start, row.end), above, row.places)
         explanation = None
         if explain is not None:
             explanation = Explanation(one.terms, explain(_embedded(row)))
@@ -223,14 +297,61 @@ def cite(
     return cited
 
 
-def why_not(ranking: Ranking, probability: float, threshold: float) -> str:
-    """Say why a question is not answered, in a sentence."""
+def conclude(
+    found: Found,
+    *,
+    question: str,
+    threshold: float,
+    lacking: str | None,
+    model: str,
+    corpus: str,
+    notes: Sequence[str],
+    truncated: bool,
+) -> Answer:
+    """Answer with what was found, or abstain and say why.
+
+    Args:
+        found: what the index has.
+        question: as it was asked.
+        threshold: of the probability, below which nothing is answered.
+        lacking: how much of the corpus the index lacks, "" for nothing; None where nobody looked.
+        model: the encoder's name.
+        corpus: where the documents lie.
+        notes: what else a person should know.
+        truncated: whether the question was longer than the encoder reads.
+    """
+    answered = found.is_answer(threshold)
+    said = [f"{lacking}."] if lacking and answered else []
+    if found.dropped:
+        dropped = f"{found.dropped:,} passage{'s' * (found.dropped != 1)} left out"
+        said.append(f"{dropped}: the file has changed or gone since. Run `qa index`.")
+        lacking = lacking or f"{dropped}, whose files are changing"
+    return Answer(
+        question=question,
+        answered=answered,
+        probability=found.probability,
+        passages=found.passages if answered else (),
+        nearest=() if answered else found.passages,
+        reason="" if answered else _reason(found, threshold, lacking),
+        model=model,
+        corpus=corpus,
+        notes=(*said, *notes),
+        complete=None if lacking is None else not lacking,
+        truncated=truncated,
+    )
+
+
+def _reason(found: Found, threshold: float, lacking: str | None) -> str:
+    """Say why a question is not answered; where the search lacked something, deny nothing."""
+    ranking = found.ranking
+    if lacking:
+        return f"Can't tell yet: {lacking}."
     if ranking.all_filtered:
-        return "No document passes the filter."
+        return "The documents that pass the filter hold no text."
     if not ranking.has_content:
         return "The question has no word that says what it is about."
-    chance = f"the probability that the documents answer it is {probability:.2f}"
+    chance = f"the probability that the documents answer it is {found.probability:.2f}"
     if ranking.unknown:
         words = ", ".join(f"“{word}”" for word in ranking.unknown[:_UNKNOWN_SHOWN])
-        return f"The documents nowhere mention {words}; {chance}, under {threshold:.2f}."
-    return f"No passage comes near enough: {chance}, under {threshold:.2f}."
+        return f"The documents don't mention {words}; {chance}, below {threshold:.2f}."
+    return f"No passage is close enough: {chance}, below the threshold of {threshold:.2f}."

@@ -4,18 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
-import tempfile
-import threading
 import time
-from contextlib import ExitStack, closing, suppress
+from contextlib import closing, suppress
 from functools import partial
-from itertools import islice
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from qa.asking import check_question
-from qa.binding import Binding
+from qa.asking import LONGEST_QUESTION, check_question
 from qa.errors import (
     CatalogDamagedError,
     IndexLockedError,
@@ -23,30 +17,34 @@ from qa.errors import (
     ReadOnlyIndexError,
     StorageError,
 )
-from qa.logs import answers, refreshes, telling
-from qa.planning import check_not_empty, make_plan, report, take_stock
-from qa.reading.corpus import FolderCorpus, PairCorpus
-from qa.retrieval.calibration import DEFAULT, read_calibration
-from qa.settings import Settings
+from qa.lifetime import Lifetime
+from qa.logs import answers, refreshes
+from qa.planning import (
+    check_not_empty,
+    coverage,
+    make_plan,
+    notes_on,
+    report,
+    take_stock,
+)
+from qa.retrieval.calibration import DEFAULT
 from qa.store.catalog import Catalog
 from qa.store.failures import storage_failures
-from qa.types import Answer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
-    from typing import Self
+    from collections.abc import Iterable, Mapping, Sequence
+    from datetime import date
+    from typing import Unpack
 
-    from qa.answering import Ranking
+    from qa.answering import Found
+    from qa.asking import AskArguments
     from qa.citing import Excerpt
     from qa.encoding.encoder import EncodedQuestion, Encoder, Runtime
     from qa.evaluation.questions import Question
     from qa.filtering import Filter
     from qa.planning import Plan
-    from qa.reading.corpus import Corpus
-    from qa.refresh import Progress
     from qa.retrieval.calibration import Calibration
-    from qa.store.local import LocalStore
-    from qa.types import CitedPassage, Refresh, Status
+    from qa.types import Answer, Refresh, Status
     from qa.verifying import Verification
 
 __all__ = ["Assistant"]
@@ -55,7 +53,7 @@ __all__ = ["Assistant"]
 _TRIES = 3
 
 
-class Assistant:
+class Assistant(Lifetime):
     """Answers questions from a corpus, with an index that follows it.
 
     >>> with Assistant("corpus", "index") as assistant:
@@ -65,70 +63,15 @@ class Assistant:
         corpus: a folder, or one file.
         index: the folder of the index; see `Settings.index` for the default. With `documents`
             and no index, a temporary one.
-        documents: `(id, text)` pairs to answer from, instead of a corpus on disk.
+        documents: `(id, text)` pairs, or a mapping, to answer from instead of a corpus on disk.
         settings: everything else; `corpus`, `index` and the keyword arguments go before it.
         tell: is told, in a sentence, of what takes long or went wrong without harm.
         progress: is told of each document indexed.
         **more: any field of `Settings`.
+
+    Raises:
+        SettingsError: an argument is unknown, of the wrong type or out of range.
     """
-
-    def __init__(
-        self,
-        corpus: str | os.PathLike[str] | None = None,
-        index: str | os.PathLike[str] | None = None,
-        *,
-        documents: PairCorpus | Iterable[tuple[str, str]] | None = None,
-        settings: Settings | None = None,
-        tell: Callable[[str], None] = lambda _: None,
-        progress: Progress | None = None,
-        **more: Any,  # noqa: ANN401 - checked by Settings
-    ) -> None:
-        given = {"corpus": corpus, "index": index}
-        more |= {key: os.fspath(value) for key, value in given.items() if value is not None}
-        self.settings = dataclasses.replace(settings or Settings(), **more)
-        self._tell = telling(tell)
-        self._progress = progress or (lambda *_: None)
-        self._held = ExitStack()
-        self._store: LocalStore | None = None
-        self._lock = threading.RLock()
-        self._folder = self.settings.index_path().absolute()
-        self._corpus: Corpus
-        if documents is not None:
-            pairs = documents if isinstance(documents, PairCorpus) else PairCorpus(documents)
-            self._corpus = pairs
-            if self.settings.index is None:
-                folder = tempfile.TemporaryDirectory(prefix="qa-", ignore_cleanup_errors=True)
-                index = self._held.enter_context(folder)
-                self.settings = dataclasses.replace(self.settings, index=index)
-                self._folder = Path(index)
-        else:
-            self._corpus = FolderCorpus(
-                Path(self.settings.corpus),
-                max_file_size=self.settings.max_file_size,
-                ocr=self.settings.ocr,
-                exclude=self._folder,
-            )
-        self._binding = Binding(self.settings, self._corpus, self._folder, self._tell)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Let go of all files; a temporary index is deleted."""
-        with self._lock:
-            self._corpus.close()
-            if self._store is not None:
-                self._store.close()
-            self._store = None
-            self._held.close()
-
-    @property
-    def root(self) -> Path | None:
-        """The folder that document ids are relative to; None where there are no files."""
-        return self._corpus.root
 
     def refresh(self, *, rebuild: bool = False) -> Refresh:
         """Bring the index in line with the corpus; only what changed is embedded.
@@ -143,7 +86,7 @@ class Assistant:
         """
         started = time.monotonic()
         with self._lock:
-            done = self._refresh(rebuild=rebuild)
+            done = self._refresh(rebuild=rebuild, thorough=True)
         return dataclasses.replace(done, seconds=time.monotonic() - started)
 
     @answers
@@ -157,8 +100,8 @@ class Assistant:
         explain: bool = False,
         within: str | Iterable[str] = (),
         where: Mapping[str, str] | None = None,
-        since: str | None = None,
-        until: str | None = None,
+        since: str | date | None = None,
+        until: str | date | None = None,
     ) -> Answer:
         """Answer a question with at most `k` cited passages, best first, or abstain.
 
@@ -169,19 +112,20 @@ class Assistant:
                 `Settings.threshold`; 0 never abstains as long as there is a passage.
             explain: whether to say what each passage's score is made of.
             refresh: whether to bring the index in line with the corpus first. Without it,
-                passages of files that have changed since are left out of the answer.
+                passages of files that have changed since are left out of the answer, and the
+                corpus is compared with the index only where there is no answer.
             within: patterns as in .gitignore of which a document's path must fit one.
             where: what its metadata must be, as `{"author": "A. Adams"}`; `*` fits anything.
             since: the first day, as "2024-01-31", by its own date, else by its file's last change.
             until: the last day.
 
         Raises:
-            QuestionError: it is empty, or longer than the encoder reads; or a filter that is none.
+            QuestionError: it is empty, or a filter can't be read or lets no document pass.
             CorpusError, IndexUnusableError: see `refresh`.
         """
         k = self.settings.k if k is None else k
         threshold = self.settings.threshold if threshold is None else threshold
-        check_question(question, k, threshold)
+        check_question(question, k, threshold, refresh=refresh, explain=explain)
         chosen = None
         if within or where or since or until:
             from qa.filtering import make_filter
@@ -190,37 +134,44 @@ class Assistant:
         notes: list[str] = []
         for attempt in range(_TRIES):
             with self._lock:
-                refreshed = refresh and self._refresh_for_answer(notes)
+                refreshed = self._refresh_for_answer(notes) if refresh else None
                 encoder = self._ready()
-            encoded = encoder.encode_question(question)  # together with those of other threads
+            # Together with those of other threads.
+            encoded = encoder.encode_question(question[:LONGEST_QUESTION])
             with self._lock:
-                ranking, passages, dropped, probability = self._passages(
-                    question, encoder, encoded, k, explain=explain, chosen=chosen
-                )
-            if not dropped or not refreshed or attempt == _TRIES - 1:
+                found = self._find(question, encoder, encoded, k, explain=explain, chosen=chosen)
+            if not found.dropped or refreshed is None or attempt == _TRIES - 1:
                 break
-        if dropped:
-            notes.append(
-                f"{dropped} passage{'s' * (dropped > 1)} left out: the file has changed or "
-                "gone since it was indexed. Run `qa index`."
-            )
-        from qa.answering import why_not
+        from qa.answering import conclude
 
-        answered = bool(passages) and probability >= threshold
-        return Answer(
+        problems = found.problems if refreshed is None else refreshed.problems
+        lacking = "" if refreshed else None
+        if lacking is None and (refresh or not found.is_answer(threshold)):
+            lacking = self._lacking()
+        if encoded.characters < len(question):
+            words = len(question[: encoded.characters].split())
+            notes.append(
+                f"The question is longer than {encoder.spec.name} reads; its first {words} "
+                "words were embedded."
+            )
+        return conclude(
+            found,
             question=question,
-            answered=answered,
-            probability=probability,
-            passages=tuple(passages) if answered else (),
-            nearest=() if answered else tuple(passages),
-            reason="" if answered else why_not(ranking, probability, threshold),
+            threshold=threshold,
+            lacking=lacking,
             model=encoder.spec.name,
             corpus=self._corpus.location,
-            notes=tuple(notes),
+            notes=[*notes, *notes_on(problems)],
+            truncated=encoded.characters < len(question),
         )
 
-    async def ask_async(self, question: str, k: int | None = None, **options: Any) -> Answer:  # noqa: ANN401 - those of `ask`
-        """Do what `ask` does without holding up the event loop; may be awaited many at once."""
+    async def ask_async(
+        self, question: str, k: int | None = None, **options: Unpack[AskArguments]
+    ) -> Answer:
+        """Do what `ask` does without holding up the event loop; may be awaited many at once.
+
+        Where the task is cancelled, the answer is still made, in its thread, and then dropped.
+        """
         import asyncio
 
         return await asyncio.to_thread(self.ask, question, k, **options)
@@ -254,6 +205,7 @@ class Assistant:
             IndexMissingError: there is no index.
             CorpusNotFoundError: there is no corpus.
         """
+        self._require_open()
         with storage_failures(self._folder), closing(Catalog.open(self._folder)) as catalog:
             catalog.begin(write=False)
             self._binding.check_corpus(catalog)
@@ -267,6 +219,7 @@ class Assistant:
         """
         from qa.citing import excerpt
 
+        self._require_open()
         with closing(self._corpus):
             return excerpt(self._corpus, citation, context=context)
 
@@ -277,17 +230,18 @@ class Assistant:
             answer: just given, or its `to_dict()` as it was saved.
 
         Raises:
-            CitationError: it is no answer.
+            CitationError: it is not an answer.
         """
         from qa.verifying import verify
 
+        self._require_open()
         with closing(self._corpus):
             return verify(answer, self._corpus)
 
     # --- how ----------------------------------------------------------------------------
 
     @refreshes
-    def _refresh(self, *, rebuild: bool = False) -> Refresh:
+    def _refresh(self, *, rebuild: bool = False, thorough: bool = False) -> Refresh:
         now_ns = time.time_ns()
         store = self._opened()
         plan, changes, in_line, is_tidy = None, 0, False, True
@@ -296,6 +250,8 @@ class Assistant:
                 self._binding.check_corpus(snapshot.catalog)
                 changes = snapshot.catalog.number("changes")
                 plan = self._plan(snapshot.catalog, now_ns)
+                if thorough:
+                    snapshot.check_references()
                 in_line = plan.is_empty and snapshot.is_sound()
                 is_tidy = snapshot.is_tidy()
         if plan is not None and in_line:
@@ -325,10 +281,10 @@ class Assistant:
                 progress=self._progress,
             )
 
-    def _refresh_for_answer(self, notes: list[str]) -> bool:
+    def _refresh_for_answer(self, notes: list[str]) -> Refresh | None:
         """Refresh; where only writing fails, an older index still answers, with a note."""
         try:
-            self._refresh()
+            return self._refresh()
         except (ReadOnlyIndexError, IndexLockedError, StorageError) as error:
             try:
                 with self._opened().snapshot() as snapshot:
@@ -337,8 +293,7 @@ class Assistant:
             except (IndexMissingError, CatalogDamagedError):
                 raise error from None
             notes.append(f"The index could not be refreshed: {error}.")
-            return False
-        return True
+            return None
 
     def _ready(self) -> Encoder[Runtime]:
         """Give the encoder of the index, loaded."""
@@ -348,7 +303,7 @@ class Assistant:
                 self._binding.locate(snapshot.catalog)
         return self._binding.encoder()
 
-    def _passages(
+    def _find(
         self,
         question: str,
         encoder: Encoder[Runtime],
@@ -357,40 +312,34 @@ class Assistant:
         *,
         explain: bool,
         chosen: Filter | None,
-    ) -> tuple[Ranking, list[CitedPassage], int, float]:
-        """Give the verified passages, how many were dropped as stale, and the probability."""
-        from qa.answering import cite, rank, rerank
+    ) -> Found:
+        """Give the verified passages of one moment of the index."""
+        from qa.answering import find
 
         with self._opened().snapshot(to_search=True) as snapshot:
             self._binding.check_corpus(snapshot.catalog)
             self._binding.locate(snapshot.catalog)
             if self._binding.encoder() is not encoder:  # by another model meanwhile
                 encoder = self._binding.encoder()
-                encoded = encoder.encode_question(question)
-            allowed = snapshot.allowed(chosen) if chosen else None
-            ranking = rank(snapshot, question, encoded, allowed=allowed, explain=explain)
-            ranked = ranking.ranked
-            if (reranker := self._binding.reranker()) is not None:
-                ranked = rerank(snapshot, question, ranked, reranker)
-            shares = partial(encoder.word_shares, vector=encoded.vector) if explain else None
-            found: list[CitedPassage] = []
-            dropped = 0
-            while len(found) < k and (portion := list(islice(ranked, k - len(found)))):
-                cited = cite(snapshot, self._corpus, question, portion, explain=shares)
-                dropped += cited.count(None)
-                found += [one for one in cited if one is not None]
-            calibration = read_calibration(snapshot.catalog.meta("calibration"))
-            passages = snapshot.catalog.number("passages") if allowed is None else len(allowed)
-        probability = calibration.probability(found[0].scores, passages) if found else 0.0
-        return ranking, found, dropped, probability
+                encoded = encoder.encode_question(question[:LONGEST_QUESTION])
+            return find(
+                snapshot,
+                self._corpus,
+                question,
+                encoded,
+                k,
+                headings=self._headings,
+                chosen=chosen,
+                reranker=self._binding.reranker(),
+                explain=partial(encoder.word_shares, vector=encoded.vector) if explain else None,
+            )
 
-    def _opened(self) -> LocalStore:
-        if self._store is None:
-            from qa.store.local import LocalStore
-
-            timeout = self.settings.lock_timeout
-            self._store = LocalStore(self._folder, lock_timeout=timeout, tell=self._tell)
-        return self._store
+    def _lacking(self) -> str:
+        """Say how much of the corpus the index lacks; "" where it is in line."""
+        store = self._opened()
+        with store.snapshot() as snapshot:
+            plan = self._plan(snapshot.catalog, time.time_ns())
+        return coverage(plan, is_written=store.is_written())
 
     def _plan(self, catalog: Catalog | None, now_ns: int) -> Plan:
         """Compare the corpus with the catalog; refuse a corpus without documents."""

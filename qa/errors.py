@@ -1,8 +1,10 @@
-"""Everything that can go wrong and is a person's to mend; nothing else is raised on purpose.
+"""Everything that can go wrong and is a person's to fix; nothing else is raised on purpose.
 
 QaError
 ├── SettingsError (ValueError)          a setting that is unknown or makes no sense
-├── QuestionError (ValueError)          an empty question, or one longer than the encoder reads
+├── ClosedError (ValueError)            an assistant that was closed
+├── QuestionError (ValueError)          a question, or a part of one, that can't be asked
+│   └── FilterError                     a filter that can't be read, or that no document passes
 ├── CitationError (LookupError)         a citation that names nothing
 ├── QuestionsError (ValueError)         a file of questions that is not one
 ├── MissingExtraError (ImportError)     a command that needs more to be installed
@@ -28,10 +30,12 @@ from __future__ import annotations
 __all__ = [
     "CatalogDamagedError",
     "CitationError",
+    "ClosedError",
     "CorpusError",
     "CorpusNotFoundError",
     "EmptyCorpusError",
     "EncoderMismatchError",
+    "FilterError",
     "ForeignIndexError",
     "IndexLockedError",
     "IndexMissingError",
@@ -60,8 +64,16 @@ class SettingsError(QaError, ValueError):
     """A setting is unknown or its value makes no sense."""
 
 
+class ClosedError(QaError, ValueError):
+    """The assistant was closed: nothing can be asked of it any more."""
+
+
 class QuestionError(QaError, ValueError):
-    """The question is empty or longer than the encoder reads."""
+    """The question, or what is asked for with it, can't be asked."""
+
+
+class FilterError(QuestionError):
+    """A filter can't be read, or no indexed document passes it."""
 
 
 class QuestionsError(QaError, ValueError):

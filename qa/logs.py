@@ -19,14 +19,16 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from qa.refresh import Progress
     from qa.types import Answer, Refresh
 
     P = ParamSpec("P")
 
-__all__ = ["answers", "error", "record", "refreshes", "telling", "to_file"]
+__all__ = ["Pace", "answers", "error", "indexing", "record", "refreshes", "telling", "to_file"]
 
 _LOGGER, _TEXT = "qa", "qa.text"
 _DIGITS = 12  # of a digest
+_SECONDS, _SHARE = 10, 20  # at least so long between two reports of progress, and this part of all
 
 
 def to_file(path: Path, *, text: bool) -> None:
@@ -131,6 +133,37 @@ def refreshes(refresh: Callable[P, Refresh]) -> Callable[P, Refresh]:
         return done
 
     return recorded
+
+
+class Pace:
+    """Says when to report how far something is: every ten seconds or 5 %, whichever is rarer."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._last, self._done = clock(), 0
+
+    def is_due(self, done: int, total: int) -> bool:
+        """Tell whether to report now; then this counts as reported."""
+        now = self._clock()
+        if now - self._last < _SECONDS or (done - self._done) * _SHARE < total:
+            return False
+        self._last, self._done = now, done
+        return True
+
+
+def indexing(progress: Progress, clock: Callable[[], float] = time.monotonic) -> Progress:
+    """Record now and then how far a refresh is, as well as telling it."""
+    pace = Pace(clock)
+
+    def told(done: int, total: int, document: str) -> None:
+        nonlocal pace
+        if not done:
+            pace = Pace(clock)
+        elif pace.is_due(done, total):
+            record("indexing", done=done, total=total)
+        progress(done, total, document)
+
+    return told
 
 
 def telling(tell: Callable[[str], None]) -> Callable[[str], None]:

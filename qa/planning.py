@@ -12,20 +12,29 @@ from qa.reading.reasons import EXPECTED
 from qa.types import Problem, Refresh, Status
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from qa.reading.corpus import Corpus, Scan, Stamp
     from qa.store.catalog import Catalog
 
-__all__ = ["Plan", "check_not_empty", "make_plan", "report", "take_stock"]
+__all__ = [
+    "Plan",
+    "check_not_empty",
+    "coverage",
+    "known_problems",
+    "make_plan",
+    "notes_on",
+    "report",
+    "take_stock",
+]
 
 
 @dataclass(slots=True)
 class Plan:
     """What a refresh has to do with files, found by comparing the corpus with the catalog.
 
-    `problems` says of each document why it can't be read: of files that are to be read, once
-    they have been.
+    `problems` says of each document why it can't be read, `warnings` what can't be read of one
+    that is indexed: of files that are to be read, once they have been.
     """
 
     scan: Scan
@@ -34,6 +43,7 @@ class Plan:
     removed: list[str] = field(default_factory=list)
     touched: dict[str, Stamp] = field(default_factory=dict)  # read again, and the same
     problems: dict[str, str] = field(default_factory=dict)
+    warnings: dict[str, str] = field(default_factory=dict)
     unchanged: int = 0
 
     @property
@@ -41,9 +51,10 @@ class Plan:
         """Tell whether the index is in line already."""
         return not (self.added or self.changed or self.removed)
 
-    def settle(self, file: str, problems: Mapping[str, str]) -> None:
+    def settle(self, file: str, problems: Mapping[str, str], warnings: Mapping[str, str]) -> None:
         """Take in what reading a file gave: one that can't be read is no document any more."""
         self.problems |= problems
+        self.warnings |= warnings
         if file not in problems:
             return
         if file in self.changed:
@@ -63,11 +74,14 @@ def make_plan(corpus: Corpus, catalog: Catalog | None, now_ns: int) -> Plan:
 
     Raises:
         CorpusNotFoundError: there is no corpus.
+        CatalogDamagedError: the catalog lacks rows.
     """
     scan = corpus.scan()
+    if catalog:
+        catalog.check_counts()
     known = catalog.files() if catalog else {}
     problems = catalog.problems() if catalog else []
-    unread = {row.path for row in problems if row.path == row.file}
+    unread = {row.path for row in problems if row.path == row.file and not row.indexed}
     curable = {row.file for row in problems if corpus.can_mend(row.reason)}
     result = Plan(scan)
     for path, stamp in scan.stamps.items():
@@ -84,7 +98,9 @@ def make_plan(corpus: Corpus, catalog: Catalog | None, now_ns: int) -> Plan:
             (result.added if path in unread else result.changed).append(path)
     result.removed = [path for path in known if path not in scan.stamps]
     again = {*result.added, *result.changed, *result.removed}
-    result.problems = {row.path: row.reason for row in problems if row.file not in again}
+    for one in problems:
+        if one.file not in again:
+            (result.warnings if one.indexed else result.problems)[one.path] = one.reason
     return result
 
 
@@ -100,14 +116,11 @@ def report(plan: Plan, *, passages: int = 0, encoded: int = 0) -> Refresh:
     """Say what a plan does, or did."""
     left_out = Counter(plan.scan.left_out)
     left_out.update(reason for reason in plan.problems.values() if reason.startswith(EXPECTED))
-    unreadable = {
-        **plan.scan.unreadable,
-        **{
-            path: reason
-            for path, reason in plan.problems.items()
-            if not reason.startswith(EXPECTED)
-        },
-    }
+    problems = [
+        *_named(plan.scan.unreadable, indexed=False),
+        *_named(plan.problems, indexed=False),
+        *_named(plan.warnings, indexed=True),
+    ]
     return Refresh(
         added=len(plan.added),
         changed=len(plan.changed),
@@ -116,8 +129,49 @@ def report(plan: Plan, *, passages: int = 0, encoded: int = 0) -> Refresh:
         passages=passages,
         encoded=encoded,
         left_out={reason: count for reason, count in sorted(left_out.items()) if count},
-        problems=tuple(Problem(p, reason) for p, reason in sorted(unreadable.items())),
+        problems=tuple(sorted(problems, key=lambda one: one.document)),
     )
+
+
+def _named(reasons: Mapping[str, str], *, indexed: bool) -> list[Problem]:
+    """Give problems with a name each; what is counted only is left out."""
+    return [
+        Problem(path, reason, indexed)
+        for path, reason in reasons.items()
+        if not reason.startswith(EXPECTED)
+    ]
+
+
+def known_problems(catalog: Catalog) -> list[Problem]:
+    """Give the problems that the catalog knows of, without a look at the corpus."""
+    rows = catalog.problems()
+    return [one for row in rows for one in _named({row.path: row.reason}, indexed=row.indexed)]
+
+
+def notes_on(problems: Iterable[Problem]) -> list[str]:
+    """Say what an answer can't come from, a sentence each."""
+    counts = Counter(one.indexed for one in problems)
+    said = {False: "could not be read", True: "could be read only in part"}
+    return [
+        f"{count:,} file{'s' * (count != 1)} {said[indexed]} (qa status --problems)."
+        for indexed, count in sorted(counts.items())
+    ]
+
+
+def coverage(plan: Plan, *, is_written: bool) -> str:
+    """Say how much of the corpus is indexed; "" where all of it is.
+
+    Args:
+        plan: what is left to do.
+        is_written: whether another process is at it.
+    """
+    behind = len(plan.added) + len(plan.changed)
+    if not behind:
+        return ""
+    total = len(plan.scan.stamps)
+    state = "are indexed as they are now" if plan.changed else "are indexed"
+    rest = "another process is indexing the rest" if is_written else "`qa index` adds the rest"
+    return f"{total - behind:,} of {total:,} documents {state}; {rest}"
 
 
 def check_not_empty(plan: Plan, location: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from itertools import groupby, islice, tee
 from typing import TYPE_CHECKING, NamedTuple, Protocol
@@ -81,9 +81,9 @@ def apply(
             plan.scan.stamps[file.path],
             now_ns,
             documents=_documents(of_file),
-            problems=file.problems,
+            problems={**file.problems, **file.warnings},
         )
-        plan.settle(file.path, file.problems)
+        plan.settle(file.path, file.problems, file.warnings)
         progress(done, len(todo), file.path)
     for path in plan.removed:
         if path in plan.scan.stamps:
@@ -95,11 +95,12 @@ def apply(
 
 @dataclass(frozen=True, slots=True)
 class _File:
-    """A file that was read, and why documents in it can't be."""
+    """A file that was read, why documents in it can't be, and what of others can't."""
 
     path: str
     sha256: str
     problems: Mapping[str, str]
+    warnings: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +112,11 @@ class _Cut:
     places: tuple[Place, ...]
     digest: bytes
 
+    @property
+    def text(self) -> str:
+        """Give the passage's own text."""
+        return self.document.text[self.passage.start : self.passage.end]
+
     def input(self) -> PassageInput:
         """Give what is embedded."""
         return _input(self.document.text, self.passage)
@@ -118,7 +124,6 @@ class _Cut:
     def row(self, number: int, one: int, encoded: EncodedPassage) -> NewPassage:
         """Give what the catalog keeps, with the number of the document and the passage's id."""
         passage = self.passage
-        text = self.document.text[passage.start : passage.end]
         row = PassageRow(
             id=one,
             document=number,
@@ -127,11 +132,12 @@ class _Cut:
             heading_path=passage.heading_path,
             places=self.places,
             context=passage.context,
-            text=text,
+            text=self.text,
             spans=passage.sentences,
         )
         inside = _shifted(passage.sentences, -passage.start)
-        return NewPassage(row, self.digest, encoded, passage_terms(passage.context, text, inside))
+        terms = passage_terms(passage.context, self.text, inside)
+        return NewPassage(row, self.digest, encoded, terms)
 
 
 class _Piece(NamedTuple):
@@ -153,7 +159,7 @@ def _pieces(
         except UnreadableDocumentError as error:
             yield _Piece(_File(path, "", {path: error.reason}))
             continue
-        file = _File(path, reading.sha256, reading.problems)
+        file = _File(path, reading.sha256, reading.problems, reading.warnings)
         yield _Piece(file)
         for document in reading.documents:
             yield _Piece(file, document)
@@ -182,7 +188,7 @@ def _encoded(
             counts["passages"] += 1
             if cut.digest in known or cut.digest in inputs:
                 continue
-            if (found := catalog.encoded(cut.digest)) is not None:
+            if (found := catalog.encoded(cut.digest, cut.passage.context, cut.text)) is not None:
                 known[cut.digest] = found
             else:
                 inputs[cut.digest] = cut.input()

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import difflib
 import os
+import sys
 import tomllib
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from qa.errors import SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["Settings", "load_settings"]
+__all__ = ["Settings", "SettingsArguments", "load_settings", "override"]
 
 SETTINGS_FILE = "qa.toml"
 PREFIX = "QA_"
@@ -58,6 +59,10 @@ class Settings:
     lock_timeout: float = 60.0
 
     def __post_init__(self) -> None:
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if value is not None or field.default is not None:
+                _check(field.name, value)
         for key in ("corpus", "index", "model", "cache", "rerank", "device"):
             value = getattr(self, key)
             if value == "":
@@ -66,8 +71,8 @@ class Settings:
                 raise SettingsError(
                     f"{key} is {value!r}, which is not UTF-8", hint="Rename it, or name another."
                 )
-        if self.k < 1:
-            raise SettingsError(f"k is {self.k}", hint="Ask for at least 1 passage.")
+        if not 1 <= self.k <= sys.maxsize:
+            raise SettingsError(f"k is {self.k}", hint=f"It goes from 1 to {sys.maxsize}.")
         if not 0 <= self.threshold <= 1:
             raise SettingsError(f"threshold is {self.threshold}", hint="It goes from 0 to 1.")
         if self.max_file_size < 1:
@@ -89,7 +94,7 @@ class Settings:
 
         from platformdirs import user_data_path
 
-        corpus = Path(self.corpus).resolve()
+        corpus = Path(os.path.realpath(self.corpus))
         digest = hashlib.sha256(str(corpus).encode("utf-8", "surrogateescape")).hexdigest()
         return user_data_path("retrieval-qa") / "indexes" / f"{corpus.name}-{digest[:12]}"
 
@@ -98,6 +103,35 @@ class Settings:
         from platformdirs import user_cache_path
 
         return Path(self.cache) if self.cache else user_cache_path("retrieval-qa")
+
+
+class SettingsArguments(TypedDict, total=False):
+    """The settings that `qa.Assistant` takes by keyword, beside `corpus` and `index`."""
+
+    model: str | os.PathLike[str] | None
+    k: int
+    threshold: float
+    max_file_size: int
+    ocr: bool
+    cache: str | os.PathLike[str] | None
+    rerank: str | os.PathLike[str] | None
+    device: str | None
+    lock_timeout: float
+
+
+def override(settings: Settings, values: Mapping[str, object]) -> Settings:
+    """Give settings of which some have other values; paths may be path objects.
+
+    Raises:
+        SettingsError: an unknown setting, or a value of the wrong type or out of range.
+    """
+    if not isinstance(settings, Settings):
+        raise SettingsError(f"settings is {settings!r:.80}", hint="Give an instance of Settings.")
+    given: dict[str, Any] = {}
+    for key, value in values.items():
+        _kind(key)
+        given[key] = os.fspath(value) if isinstance(value, os.PathLike) else value
+    return replace(settings, **given)
 
 
 def load_settings(
@@ -114,7 +148,7 @@ def load_settings(
         environment: by default that of the process.
 
     Raises:
-        SettingsError: an unknown key, a value of the wrong type, or a qa.toml that is no TOML.
+        SettingsError: an unknown key, a value of the wrong type, or a qa.toml that is not TOML.
     """
     file = (folder or Path()) / SETTINGS_FILE
     values = _from_file(file) if file.is_file() else {}
@@ -122,9 +156,9 @@ def load_settings(
     for name, text in environment.items():
         if name.startswith(PREFIX) and name not in _OF_THE_LOG:
             key = name.removeprefix(PREFIX).lower()
-            values[key] = _parse(key, text, where=f"environment variable {name}")
+            values[key] = _parse(key, text, f"environment variable {name}: ")
     values |= {key: value for key, value in (arguments or {}).items() if value is not None}
-    return Settings(**values)
+    return override(Settings(), values)
 
 
 def _is_utf8(text: str) -> bool:
@@ -139,30 +173,30 @@ def _from_file(file: Path) -> dict[str, Any]:
     try:
         table = tomllib.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:  # ValueError: no UTF-8, no TOML
-        raise SettingsError(f"{file} can't be read: {error}", hint="Mend or remove it.") from error
-    where = str(file)
-    return {key: _check(key, value, where=where) for key, value in table.items()}
+        raise SettingsError(f"{file} can't be read: {error}", hint="Fix or remove it.") from error
+    where = f"{file}: "
+    return {key: _check(key, value, where) for key, value in table.items()}
 
 
-def _kind(key: str, *, where: str) -> type:
+def _kind(key: str, where: str = "") -> type:
     kinds = {"ocr": bool, "k": int, "max_file_size": int, "lock_timeout": float, "threshold": float}
     known = [field.name for field in fields(Settings)]
     if key not in known:
         near = difflib.get_close_matches(key, known, 1)
         meant = f"Did you mean {near[0]!r}? " if near else ""
         raise SettingsError(
-            f"{where}: unknown setting {key!r}",
+            f"{where}unknown setting {key!r}",
             hint=f"{meant}The settings are: {', '.join(known)}.",
         )
     return kinds.get(key, str)
 
 
-def _check(key: str, value: object, *, where: str) -> object:
-    kind = _kind(key, where=where)
+def _check(key: str, value: object, where: str = "") -> object:
+    kind = _kind(key, where)
     accepted = (int, float) if kind is float else kind
     if not isinstance(value, accepted) or isinstance(value, bool) != (kind is bool):
         raise SettingsError(
-            f"{where}: {key} is {value!r}", hint=f"Give a value of type {kind.__name__}."
+            f"{where}{key} is {value!r:.80}", hint=f"Give a value of type {kind.__name__}."
         )
     return value
 
@@ -170,11 +204,11 @@ def _check(key: str, value: object, *, where: str) -> object:
 _BOOLEANS = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
 
 
-def _parse(key: str, text: str, *, where: str) -> object:
-    kind = _kind(key, where=where)
+def _parse(key: str, text: str, where: str) -> object:
+    kind = _kind(key, where)
     try:
         return _BOOLEANS[text.lower()] if kind is bool else kind(text)
     except (ValueError, KeyError) as error:
         raise SettingsError(
-            f"{where}: {text!r} is no {kind.__name__}", hint="Mend or unset it."
+            f"{where}{text!r} is not of type {kind.__name__}", hint="Fix or unset it."
         ) from error

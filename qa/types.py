@@ -246,10 +246,14 @@ class Answer:
     """Ranked cited passages, best first; or an abstention, with `answered` false and no passages.
 
     `probability` is that the corpus holds the answer. An abstention says why in `reason`, and
-    has in `nearest` the passages that came nearest: they are not an answer. `corpus` is the
-    absolute path that the documents lie below; "" where they are no files. `notes` says in
-    plain words what a person should know about this answer (a passage dropped because its file
-    changed, an index that could not be refreshed).
+    has the closest passages in `nearest`: they are not an answer. `complete` is false where
+    documents are known to have been left out of the search (not indexed yet, changed since, or
+    the index could not be refreshed): without an answer, nothing can then be said of whether the
+    corpus holds one. It is None for an answer without a refresh: nobody looked. `corpus` is the
+    absolute path that the documents lie below; "" where they are not files. `notes` says in
+    plain words what a person should know about this answer (a passage left out because its file
+    changed, a file that could not be read). `truncated` tells that the question is longer than
+    the encoder reads, so that its beginning alone was embedded.
     """
 
     question: str
@@ -261,6 +265,14 @@ class Answer:
     model: str
     corpus: str
     notes: tuple[str, ...] = ()
+    complete: bool | None = True
+    truncated: bool = False
+
+    def __str__(self) -> str:
+        """Give the answer as `qa ask` writes it to a pipe: plain text, at most 80 columns wide."""
+        from qa.cli.render import plain
+
+        return plain(self)
 
     def to_dict(self) -> dict[str, Any]:
         """Give the JSON form described in docs/json.md."""
@@ -269,10 +281,14 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """A document that could not be read, and why."""
+    """A document that could not be read, and why.
+
+    Where it is `indexed` all the same, `reason` says what of it could not be read.
+    """
 
     document: str
     reason: str
+    indexed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

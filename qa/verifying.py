@@ -2,29 +2,32 @@
 
 from __future__ import annotations
 
-import difflib
-import re
-from collections import Counter
-from dataclasses import asdict, dataclass
+import os
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
 from enum import StrEnum
+from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qa.citing import headings_at, source_of
-from qa.errors import CitationError, UnreadableDocumentError
-from qa.types import ANSWER_SCHEMA, Answer, Span
+from qa.errors import (
+    CitationError,
+    CorpusError,
+    CorpusNotFoundError,
+    UnreadableDocumentError,
+)
+from qa.types import ANSWER_SCHEMA, Answer, Citation, Span
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Sequence
 
-    from qa.citing import Source
     from qa.reading.corpus import Corpus
-    from qa.types import Citation, Document
+    from qa.types import Document
+    from qa.wording import Words
 
-__all__ = ["Checked", "Verdict", "Verification", "verify"]
-
-_WORD = re.compile(r"\S+")
-_COMPARED = 20  # runs that share equally many words, of which the one most alike is taken
-_LEAST_ALIKE = 0.3  # of the words of the quote; below, no place is worth showing beside it
+__all__ = ["Checked", "Claim", "Verdict", "Verification", "read_claims", "verify"]
 
 
 class Verdict(StrEnum):
@@ -38,7 +41,7 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """What became of one quote.
+    """What became of one quote; `citation` is where it stood, as the answer says.
 
     `now` is where its words stand: the same place, a new one, or what comes nearest to a quote
     that drifted; None where nothing does. `difference` shows a drifted quote word by word, as
@@ -66,166 +69,184 @@ class Verification:
         return {"schema": "qa.verification/1", **asdict(self)}
 
 
-def verify(answer: Answer | Mapping[str, Any], corpus: Corpus) -> Verification:
-    """Check every quote of an answer: passages and evidence, or what came nearest.
-
-    Raises:
-        CitationError: it is no answer.
-    """
-    saved = answer.to_dict() if isinstance(answer, Answer) else answer
-    claims = list(_claims(saved))
-    read: dict[str, tuple[dict[str, Document], str]] = {}
-    checked = []
-    for claim in claims:
-        if claim.file not in read:
-            read[claim.file] = _documents(corpus, claim.file)
-        documents, reason = read[claim.file]
-        document = documents.get(claim.document)
-        if document is None:
-            reason = reason or f"{claim.document} is no longer in {claim.file}"
-            checked.append(Checked(claim.shown, claim.quote, Verdict.UNRESOLVABLE, reason=reason))
-        else:
-            checked.append(_checked(claim, document, source_of(document, corpus)))
-    verdicts = {one.verdict for one in checked}
-    return Verification(
-        question=str(saved.get("question", "")),
-        holds=verdicts <= {Verdict.VERIFIED, Verdict.MOVED},
-        quotes=tuple(checked),
-    )
-
-
 @dataclass(frozen=True, slots=True)
-class _Claim:
-    """A quote as it was saved."""
+class Claim:
+    """A quote as it was saved; `shown` is its citation, as `qa ask` prints it."""
 
     document: str
     file: str
     quote: str
     start: int
-    shown: str
+    shown: str = field(compare=False)
 
 
-def _claims(saved: Mapping[str, Any]) -> Iterator[_Claim]:
-    """Read the quotes of a saved answer, each once."""
+def verify(answer: Answer | Mapping[str, Any], corpus: Corpus) -> Verification:
+    """Check every quote of an answer: passages and evidence, or what came nearest.
+
+    Raises:
+        CitationError: it is not an answer.
+        CorpusError: there is no corpus, or it can't be read as a whole.
+    """
+    saved = answer.to_dict() if isinstance(answer, Answer) else answer
+    claims = read_claims(saved)
+    _check_readable(corpus)
+    # A file at a time, so that each is read once and only one is held.
+    by_file = defaultdict[str, list[Claim]](list)
+    for claim in claims:
+        by_file[claim.file].append(claim)
+    found = {
+        claim: checked
+        for file, of_file in by_file.items()
+        for claim, checked in _checked_in(corpus, file, of_file)
+    }
+    return Verification(
+        question=str(saved.get("question", "")),
+        holds={one.verdict for one in found.values()} <= {Verdict.VERIFIED, Verdict.MOVED},
+        quotes=tuple(found[claim] for claim in claims),
+    )
+
+
+# --- what was saved ---------------------------------------------------------------------
+
+
+class _OtherFormError(ValueError):
+    """Says how a saved answer is not one."""
+
+
+def read_claims(saved: object, *, name: str = "This") -> list[Claim]:
+    """Give the quotes of a saved answer, each once.
+
+    Args:
+        saved: the answer as JSON gives it.
+        name: what an error calls it.
+
+    Raises:
+        CitationError: it is not an answer.
+    """
     try:
-        if saved["schema"] != ANSWER_SCHEMA:
-            raise ValueError(f"its schema is {saved['schema']!r}, not {ANSWER_SCHEMA!r}")
-        citations = [
-            one
-            for passage in (*saved["passages"], *saved["nearest"])
-            for one in (passage["citation"], passage["evidence"]["citation"])
-        ]
-        seen = Counter[tuple[str, int, str]]()
-        for one in citations:
-            claim = _Claim(
-                document=_text(one["document"]),
-                file=_text(one["file"]),
-                quote=_text(one["quote"]),
-                start=int(one["start"]),
-                shown=_shown(one),
-            )
-            seen[key := (claim.document, claim.start, claim.quote)] += 1
-            if seen[key] == 1:
-                yield claim
-    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+        if not isinstance(saved, Mapping):
+            raise _OtherFormError("it is not a JSON object")
+        schema = _member(saved, "schema", str)
+        if schema != ANSWER_SCHEMA:
+            raise _OtherFormError(f"its `schema` is {schema!r}, not {ANSWER_SCHEMA!r}")
+        return list(dict.fromkeys(_claims(saved)))
+    except _OtherFormError as error:
         raise CitationError(
-            f"That is no saved answer ({type(error).__name__}: {error})",
+            f"{name} is not a saved answer: {error}",
             hint="Save one with `qa ask … --format json > answer.json`.",
         ) from error
 
 
-def _text(value: object) -> str:
-    if not isinstance(value, str):
-        raise TypeError(f"{value!r} is no text")
+def _claims(saved: Mapping[str, Any]) -> Iterator[Claim]:
+    for key in ("passages", "nearest"):
+        for number, passage in enumerate(_member(saved, key, (list, tuple))):
+            where = f"{key}[{number}]"
+            if not isinstance(passage, Mapping):
+                raise _OtherFormError(f"its `{where}` is not an object")
+            evidence = _member(passage, "evidence", Mapping, where)
+            for of, inside in ((passage, where), (evidence, f"{where}.evidence")):
+                citation = _member(of, "citation", Mapping, inside)
+                yield _claim(citation, f"{inside}.citation")
+
+
+_KINDS = {str: "a string", int: "a whole number", (list, tuple): "a list", Mapping: "an object"}
+
+
+def _member(of: Mapping[str, Any], key: str, kind: Any, where: str = "") -> Any:  # noqa: ANN401 - of `kind`
+    """Give a member that has to be there, of that kind."""
+    path = f"{where}.{key}".lstrip(".")
+    if key not in of:
+        raise _OtherFormError(f"it has no `{path}`")
+    value = of[key]
+    if not isinstance(value, kind) or isinstance(value, bool):
+        raise _OtherFormError(f"its `{path}` is not {_KINDS[kind]}")
     return value
 
 
-def _shown(one: Mapping[str, Any]) -> str:
-    place = f"#page={one['page']}" if one.get("page") else f":{one['start_line']}"
-    return f"{one['document']}{place}"
+def _claim(one: Mapping[str, Any], where: str) -> Claim:
+    place: dict[str, Any] = dict.fromkeys(each.name for each in fields(Citation))
+    for key in ("document", "file", "quote"):
+        place[key] = _member(one, key, str, where)
+    for key in ("start", "start_line"):
+        place[key] = _member(one, key, int, where)
+    place |= {"end_line": place["start_line"], "anchor": ""}
+    for key in ("end_line", "anchor", "page", "paragraph", "chapter", "row"):
+        if one.get(key) is not None:
+            place[key] = _member(one, key, str if key == "anchor" else int, where)
+    saved = Citation(**place)
+    return Claim(saved.document, saved.file, saved.quote, saved.start, str(saved))
 
 
-def _documents(corpus: Corpus, file: str) -> tuple[dict[str, Document], str]:
-    """Read a file as it is now: its documents by id, or why it can't be read."""
+# --- the files as they are now ----------------------------------------------------------
+
+
+def _check_readable(corpus: Corpus) -> None:
+    """Refuse a corpus that is gone as a whole, rather than give a reason for each quote."""
+    if not (location := corpus.location):
+        return
+    hint = "If the documents are elsewhere now, name their folder with --corpus."
+    if not os.access(location, os.F_OK):
+        raise CorpusNotFoundError(f"There is no corpus at {location}", hint=hint)
+    if not os.access(location, os.X_OK if Path(location).is_dir() else os.R_OK):
+        raise CorpusError(f"The corpus {location} can't be read: permission denied", hint=hint)
+
+
+def _checked_in(
+    corpus: Corpus, file: str, claims: Sequence[Claim]
+) -> Iterator[tuple[Claim, Checked]]:
+    """Check the quotes of one file."""
+    documents, problems = _documents(corpus, file)
+    by_document = defaultdict[str, list[Claim]](list)
+    for claim in claims:
+        by_document[claim.document].append(claim)
+    for name, of_document in by_document.items():
+        if (document := documents.get(name)) is None:
+            reason = problems.get(name) or problems.get(file) or f"it is no longer in {file}"
+            for claim in of_document:
+                yield claim, Checked(claim.shown, claim.quote, Verdict.UNRESOLVABLE, reason=reason)
+        else:
+            standing = _Standing(document, corpus)
+            yield from ((claim, standing.check(claim)) for claim in of_document)
+
+
+def _documents(corpus: Corpus, file: str) -> tuple[dict[str, Document], Mapping[str, str]]:
+    """Read a file as it is now: its documents by id, and why others can't be read."""
     try:
         reading = corpus.read(file)
     except UnreadableDocumentError as error:
-        return {}, error.reason
-    return {one.id: one for one in reading.documents}, reading.problems.get(file, "")
+        gone = isinstance(error.__cause__, FileNotFoundError)
+        return {}, {file: "its file is gone" if gone else error.reason}
+    return {one.id: one for one in reading.documents}, reading.problems
 
 
-def _checked(claim: _Claim, document: Document, source: Source) -> Checked:
-    end = claim.start + len(claim.quote)
-    if claim.start >= 0 and document.text[claim.start : end] == claim.quote:
-        span, verdict = Span(claim.start, end), Verdict.VERIFIED
-    elif (found := _same_words(claim, document.text)) is not None:
-        span, verdict = found, Verdict.MOVED
-    else:
-        nearest = _nearest(claim.quote, document.text)
-        now = _cite(document, source, nearest) if nearest else None
-        difference = _difference(claim.quote, now.quote if now else "")
-        return Checked(claim.shown, claim.quote, Verdict.DRIFTED, now, difference)
-    return Checked(claim.shown, claim.quote, verdict, _cite(document, source, span))
+class _Standing:
+    """A document as it is now; what checking takes is made once for all its quotes."""
 
+    def __init__(self, document: Document, corpus: Corpus) -> None:
+        self._document = document
+        self._source = source_of(document, corpus)
 
-def _cite(document: Document, source: Source, span: Span) -> Citation:
-    return source.cite(span, headings_at(document, span.start), document.places)
+    @cached_property
+    def _words(self) -> Words:
+        from qa.wording import Words  # with numpy, which a quote that still stands can do without
 
+        return Words(self._document.text)
 
-def _same_words(claim: _Claim, text: str) -> Span | None:
-    """Find the words of a quote, however they are broken into lines; the place next to the old."""
-    words = _WORD.findall(claim.quote)
-    if not words:
-        return None
-    # No part of a longer word: "it." does not stand in "visit."
-    pattern = r"(?<!\w)" * words[0][0].isalnum() + r"\s+".join(map(re.escape, words))
-    pattern += r"(?!\w)" * words[-1][-1].isalnum()
-    places = (Span(*match.span()) for match in re.finditer(pattern, text))
-    return min(places, key=lambda span: abs(span.start - claim.start), default=None)
+    def check(self, claim: Claim) -> Checked:
+        """Say what became of a quote."""
+        place = Span(claim.start, claim.start + len(claim.quote))
+        if place.start >= 0 and self._document.text[slice(*place)] == claim.quote:
+            return Checked(claim.shown, claim.quote, Verdict.VERIFIED, self._cite(place))
+        moved = self._words.same(claim.quote, claim.start)
+        if moved is not None:
+            return Checked(claim.shown, claim.quote, Verdict.MOVED, self._cite(moved))
+        from qa.wording import difference
 
+        nearest = self._words.nearest(claim.quote)
+        now = self._cite(nearest) if nearest else None
+        shown = difference(claim.quote, now.quote if now else "")
+        return Checked(claim.shown, claim.quote, Verdict.DRIFTED, now, shown)
 
-def _nearest(quote: str, text: str) -> Span | None:
-    """Find the run of as many words that shares most with a quote; None where none is alike."""
-    wanted = Counter(_WORD.findall(quote))
-    words = [match.span() for match in _WORD.finditer(text)]
-    length = min(wanted.total(), len(words))
-    lacking = wanted.copy()
-    best, shared = 0, 0
-    ends: list[int] = []  # of the runs that share most
-    for number, (start, end) in enumerate(words):
-        word = text[start:end]
-        shared += lacking[word] > 0
-        lacking[word] -= 1
-        if number >= length:
-            gone = text[slice(*words[number - length])]
-            lacking[gone] += 1
-            shared -= lacking[gone] > 0
-        if shared > best:
-            best, ends = shared, []
-        if shared == best:
-            ends.append(number)
-    if best < _LEAST_ALIKE * wanted.total() or not best:
-        return None
-    runs = [Span(words[max(0, end - length + 1)][0], words[end][1]) for end in ends[:_COMPARED]]
-    matcher = difflib.SequenceMatcher(None, b=quote, autojunk=False)
-    return max(runs, key=lambda run: _likeness(matcher, text[run.start : run.end]))
-
-
-def _likeness(matcher: difflib.SequenceMatcher[str], text: str) -> float:
-    matcher.set_seq1(text)
-    return matcher.ratio()
-
-
-def _difference(before: str, after: str) -> str:
-    """Show what became of the words: `[-gone-]`, `{+new+}`, the rest as it is."""
-    old, new = _WORD.findall(before), _WORD.findall(after)
-    shown = []
-    for tag, a, b, c, d in difflib.SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
-        if tag == "equal":
-            shown.append(" ".join(old[a:b]))
-            continue
-        if a < b:
-            shown.append(f"[-{' '.join(old[a:b])}-]")
-        if c < d:
-            shown.append(f"{{+{' '.join(new[c:d])}+}}")
-    return " ".join(shown)
+    def _cite(self, span: Span) -> Citation:
+        headings = headings_at(self._document.sections, span.start)
+        return self._source.cite(span, headings, self._document.places)

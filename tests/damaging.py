@@ -9,10 +9,12 @@ import shutil
 import subprocess
 import sys
 from collections import Counter
+from itertools import product
 from pathlib import Path
 
 from qa.assistant import Assistant
 from qa.errors import IndexUnusableError
+from releasing import release
 
 __all__ = ["damage_index"]
 
@@ -22,6 +24,10 @@ QUESTIONS = [
     "What do whales eat?",
     "yeast and krill in the sea",
 ]
+WITHIN = [(), ("*.md",), ("**",)]
+PAGES = ("page zeroed", "page swapped", "page copied")
+KINDS = ("flip", "flip", "flip", "zero", "truncate", *PAGES)
+Shown = tuple[int, list[tuple[str, str, float]]]  # the number of the question, and what it shows
 CHILD = """
 import sys
 from damaging import check_damages
@@ -40,11 +46,14 @@ def damage_index(corpus: Path, folder: Path, cache: Path, *, times: int, seed: i
         seed: of the places.
 
     Returns:
-        How often the answers were the same, and how often the damage was reported.
+        How often the answers were the same, how often the damage was reported, and how many
+        whole pages were damaged.
 
     Raises:
         AssertionError: an answer was another one, or the process died.
     """
+    (corpus / "page.html").write_text("<h1>Ships</h1><p>Ships carry bread, salt and yeast.</p>")
+    (corpus / "broken.pdf").write_bytes(b"%PDF-1.7 no more")
     with Assistant(corpus, folder / "sound", cache=str(cache)) as assistant:
         assistant.refresh()
         (corpus / "later.md").write_text("# Later\n\nA passage that no file of vectors holds.\n")
@@ -76,41 +85,52 @@ def check_damages(corpus: str, folder: str, cache: str, times: str, seed: str) -
     outcomes: Counter[str] = Counter()
     with Assistant(corpus, index, cache=cache) as assistant:
         shutil.copytree(sound, index)
-        expected = [_answers(assistant, refresh=False)] * 2
+        expected = _answers(assistant, refresh=False)
         for number in range(2 * int(times)):
             name = Path("catalog.sqlite") if number % 2 else others[number // 2 % len(others)]
-            assistant.close()
+            release(assistant)
             shutil.rmtree(index, ignore_errors=True)
             shutil.copytree(sound, index, dirs_exist_ok=True)
             what = _damage(index / name, chance)
             sys.stdout.write(f"{name} {what}\n")
             sys.stdout.flush()
             outcome = "same"
-            try:
-                found = [_answers(assistant, refresh=refresh) for refresh in (False, True)]
-                assert found == expected, f"{name} {what}: {found}"
-            except IndexUnusableError:
-                outcome = "reported"
+            for refresh in (False, True):
+                found = _answers(assistant, refresh=refresh)
+                wrong = [one for one in found if one is not None and one not in expected]
+                assert not wrong, f"{name} {what}: {wrong}"
+                if None in found:
+                    outcome = "reported"
+            if outcome == "reported":
                 assistant.refresh(rebuild=True)
-                assert _answers(assistant, refresh=True) == expected[0], f"{name} {what}: rebuilt"
+                assert _answers(assistant, refresh=True) == expected, f"{name} {what}: rebuilt"
             outcomes[f"{'catalog' if number % 2 else 'accelerators'} {outcome}"] += 1
+            outcomes["whole pages"] += what.startswith("page")
     sys.stdout.write(json.dumps(outcomes) + "\n")
 
 
-def _answers(assistant: Assistant, *, refresh: bool) -> list[list[tuple[str, str, float]]]:
-    answers = [assistant.ask(one, k=50, threshold=0, refresh=refresh) for one in QUESTIONS]
-    return [
-        [
+def _answers(assistant: Assistant, *, refresh: bool) -> list[Shown | None]:
+    """Give what each question shows, alone and of some documents; None where damage was told."""
+    found: list[Shown | None] = []
+    for number, (question, within) in enumerate(product(QUESTIONS, WITHIN)):
+        try:
+            answer = assistant.ask(question, k=50, threshold=0, refresh=refresh, within=within)
+        except IndexUnusableError:
+            found.append(None)
+            continue
+        shown = [
             (one.citation.document, one.citation.quote, round(one.scores.fused, 6))
             for one in answer.passages
         ]
-        for answer in answers
-    ]
+        found.append((number, shown))
+    return found
 
 
 def _damage(path: Path, chance: random.Random) -> str:
     raw = bytearray(path.read_bytes())
-    kind = chance.choice(("flip", "flip", "flip", "flip", "zero", "truncate"))
+    kind = chance.choice(KINDS)
+    if kind.startswith("page"):
+        return _damage_page(path, raw, kind, chance)
     used = [at for at, byte in enumerate(raw) if byte]  # free space is as good as not there
     at = chance.choice(used or range(len(raw)))
     if kind == "flip":
@@ -121,3 +141,19 @@ def _damage(path: Path, chance: random.Random) -> str:
         del raw[at:]
     path.write_bytes(raw)
     return f"{kind} at {at}"
+
+
+def _damage_page(path: Path, raw: bytearray, kind: str, chance: random.Random) -> str:
+    """Zero a page, or swap or overwrite it with another: each is whole, and in the wrong place."""
+    size = chance.choice((4096, 16384))  # of the disk's pages, and of the catalog's
+    pages = range(0, len(raw), size)
+    one, other = chance.choice(pages), chance.choice(pages)
+    here, there = raw[one : one + size], raw[other : other + size]
+    if kind == "page zeroed":
+        raw[one : one + size] = bytes(len(here))
+    elif len(here) == len(there):
+        raw[one : one + size] = there
+        if kind == "page swapped":
+            raw[other : other + size] = here
+    path.write_bytes(raw)
+    return f"{kind} of {size} at {one}, {other}"

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from crashing import contents
 from qa.assistant import Assistant
+from releasing import release
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -114,7 +115,7 @@ def kill_writers(
             make_round(corpus, told)
             assistant.refresh()
             assert f"round {told} " in assistant.ask(QUESTION).passages[0].citation.quote
-            assistant.close()
+            release(assistant)
     return outcomes
 
 

@@ -112,8 +112,8 @@ def read_rounds(corpus: str, index: str, cache: str, stop: str, refresh: str) ->
             last = min(rounds)
             seen |= rounds
             questions += 1
-    damaged = [one for one in told if "damaged" in one]
-    assert not damaged, damaged
+    unused = [one for one in told if "can't be used" in one]
+    assert not unused, unused
     result = {"questions": questions, "rounds": len(seen), "slowest_ms": round(slowest * 1000)}
     sys.stdout.write(json.dumps(result) + "\n")
 

@@ -84,13 +84,23 @@ def test_explain_shows_where_the_rank_comes_from(run: Run) -> None:
 def test_an_abstention_is_status_1_and_shows_what_came_nearest(run: Run) -> None:
     status, out, _ = run("ask", "qwertz uiop asdfgh")
     assert status == 1
-    assert "Not in these documents" in out
+    assert "Probably not in these documents" in out
     assert "“qwertz”" in out
-    assert "not an answer" in out
+    assert "Closest passages (not answers):" in out
     status, out, _ = run("ask", "qwertz uiop asdfgh", "--format", "markdown")
     assert status == 1
-    assert "not an answer" in out
-    assert run("ask", "qwertz uiop asdfgh", "--always")[0] == 0
+    assert "Closest passages (not answers):" in out
+    for form in ("text", "markdown"):
+        status, out, _ = run("ask", "qwertz uiop asdfgh", "--always", "-k", 4, "--format", form)
+        assert status == 1
+        assert re.search(
+            r"^Below the threshold \(0\.\d{3}\); closest passages:$", out, re.MULTILINE
+        )
+        assert "4. " in out
+    status, out, _ = run("ask", "qwertz uiop asdfgh", "--always", "--format", "json")
+    assert status == 1
+    assert json.loads(out)["answered"] is False
+    assert len(json.loads(out)["nearest"]) == 5
     assert run("ask", QUESTION, "--threshold", "1")[0] == 1
     assert run("ask", QUESTION, "--threshold", "2")[0] == 2
 
@@ -107,7 +117,8 @@ def test_explain_says_where_a_score_comes_from(run: Run) -> None:
     ("arguments", "said"),
     [
         (("ask", ""), "empty"),
-        (("ask", "x" * 100_000), "100,000 characters"),
+        (("ask", "What?", "--corpus", "a", "--corpus", "b"), "'--corpus' was given 2 times"),
+        (("ask", "What?", "--where", "a=1", "--where", "a=2"), "'a' twice"),
         (("ask", "x", "--corpus", "nowhere"), "nowhere"),
         (("ask", "x", "--model", "no-such-model"), "no-such-model"),
         (("ask", "x", "-k", "0"), "k is 0"),
@@ -299,11 +310,13 @@ def test_what_is_no_saved_answer_is_refused_with_what_to_do(
 
 def test_a_question_can_be_asked_of_some_documents_only(run: Run, corpus: Path) -> None:
     status, out, _ = run("ask", "What is large?", "--always", "--in", "deep/**", "--corpus", corpus)
-    assert status == 0
-    assert [line for line in out.splitlines() if line[:1].isdigit()] == ["1. deep/whales.txt:1"]
-    status, out, _ = run("ask", "What is large?", "--where", "author=x", "--corpus", corpus)
     assert status == 1
-    assert "No document passes the filter" in out
+    assert out.startswith("Below the threshold (0.")
+    assert [line for line in out.splitlines() if line[:1].isdigit()] == ["1. deep/whales.txt:1"]
+    status, out, err = run("ask", "What is large?", "--where", "author=x", "--corpus", corpus)
+    assert status == 2
+    assert not out
+    assert "No indexed document has metadata 'author'" in err
 
 
 @pytest.mark.parametrize(

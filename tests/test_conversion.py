@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 # Readers that do what a parser of somebody else's could do when it meets a hostile file.
 READERS = """
 import ctypes, os, socket, subprocess, sys, time
-from qa.reading import worker
+from qa.reading import budget, worker
 from qa.reading.extracted import Composer
 from qa.reading.formats import CONVERTED
 
@@ -61,7 +61,7 @@ def read(raw):
     return composer.finish()
 
 worker.MEMORY = 768 << 20
-worker.CPU_SECONDS = 3
+budget.CPU_SECONDS = 3
 CONVERTED["pdf"] = ("__main__", "read")
 worker.main()
 """

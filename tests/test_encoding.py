@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from qa.encoding.encoder import PassageInput
 from qa.encoding.load import load_encoder
 from qa.encoding.model import locate
-from qa.errors import ModelError, QuestionError
+from qa.errors import ModelError
 from qa.types import Span
 
 if TYPE_CHECKING:
@@ -73,9 +75,18 @@ def test_sentence_vectors_are_pooled_in_context(encoder: Encoder[Runtime]) -> No
     assert one.sentences[0] @ whales > one.sentences[1] @ whales
 
 
-def test_a_question_over_the_limit_is_refused_and_not_cut(encoder: Encoder[Runtime]) -> None:
-    with pytest.raises(QuestionError, match="256"):
-        encoder.encode_question("word " * 300)
+@given(st.text(max_size=40), st.sampled_from(["word ", "x-y-", "日本語 ", "x\n"]))
+def test_a_question_over_the_limit_is_embedded_as_its_beginning(
+    encoder: Encoder[Runtime], lead: str, filler: str
+) -> None:
+    question = lead + filler * 400
+    encoded = encoder.encode_question(question)
+    assert 0 < encoded.characters < len(question)
+    beginning = encoder.encode_question(question[: encoded.characters])
+    assert beginning.characters == encoded.characters
+    assert np.array_equal(beginning.vector, encoded.vector)
+    assert np.array_equal(beginning.tokens, encoded.tokens)
+    assert encoder.encode_question(lead).characters == len(lead)
 
 
 def test_a_passage_over_the_limit_is_never_cut_in_silence(encoder: Encoder[Runtime]) -> None:

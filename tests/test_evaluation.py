@@ -121,20 +121,144 @@ def test_an_answer_counts_only_where_it_stands(assistant: Assistant) -> None:
 @pytest.mark.parametrize(
     "line",
     [
-        "",
         "{",
         "[]",
         "{}",
         '{"question": 1}',
+        '{"question": " "}',
         '{"question": "a", "documents": 3}',
+        '{"question": "a", "documents": [[]]}',
+        '{"question": "a", "documents": [{}]}',
+        '{"question": "a", "documents": [true]}',
+        '{"question": "a", "documents": {"b": "1"}}',
+        '{"question": "a", "documents": {"b": 1.5}}',
+        '{"question": "a", "documents": {"b": 1000000000000000000000}}',
         '{"question": "a", "answer": [1]}',
-        '{"question": "a", "id": 1}\n{"question": "b", "id": 1}',
+        '{"question": "a", "answer": {"b": 1}}',
+        '{"question": "a", "id": []}',
+        '{"question": "a", "id": ""}',
+        '{"question": "a", "unanswerable": "false"}',
+        '{"question": "\\ud800"}',
+        '{"question": "a", "documents": ["\\udfff"]}',
+        '{"question": ' + "9" * 10_000 + "}",
+        "[" * 100_000,
+        '{"question": "first"}',
+        "\udcff",
     ],
 )
-def test_a_file_that_holds_no_questions_is_refused(tmp_path: Path, line: str) -> None:
-    (tmp_path / "x.jsonl").write_text(line)
-    with pytest.raises(QuestionsError):
-        load_questions(tmp_path / "x.jsonl")
+def test_a_line_that_is_not_a_question_is_refused_by_its_number(tmp_path: Path, line: str) -> None:
+    file = tmp_path / "x.jsonl"
+    text = f'\n{{"question": "good", "id": 4}}\r\n\n{line}\n'
+    if line == '{"question": "first"}':  # which would be question 4 too
+        text = text.replace('"id": 4', '"id": "4"')
+    file.write_bytes(text.encode("utf-8", "surrogateescape"))
+    with pytest.raises(QuestionsError, match=r"x\.jsonl:4\b") as caught:
+        load_questions(file)
+    assert caught.value.hint
+    assert "Error" not in str(caught.value)
+
+
+def test_a_file_without_a_question_is_refused(tmp_path: Path) -> None:
+    for content in (b"", b"\n \n", b"\xef\xbb\xbf\n"):
+        (tmp_path / "x.jsonl").write_bytes(content)
+        with pytest.raises(QuestionsError, match="holds no questions"):
+            load_questions(tmp_path / "x.jsonl")
+
+
+def test_questions_are_read_from_what_editors_of_every_kind_write(tmp_path: Path) -> None:
+    file = tmp_path / "x.jsonl"
+    rows = [MOON | {"id": 70}, BREAD, WHALES | {"documents": None}, {"text": "Why?", "_id": "w"}]
+    for end, mark in (("\n", ""), ("\r\n", "\ufeff"), ("\r", ""), ("\n\n \n", "")):
+        text = mark + end.join(json.dumps(row, ensure_ascii=False) for row in rows)
+        file.write_bytes(text.encode())
+        first, *_, last = load_questions(file)
+        assert (first.id, first.relevant) == ("70", {"moon.md": 1})
+        assert (last.id, last.text) == ("w", "Why?")
+
+
+def test_a_document_with_a_title_alone_is_found_by_it(beir: Path, cache: Path) -> None:
+    with (beir / "corpus.jsonl").open("a", encoding="utf-8") as stream:
+        for row in (
+            {"_id": "c", "title": "The largest whale is the blue whale", "text": ""},
+            {"_id": "d", "title": "Volcanoes of Iceland", "text": None},
+            {"_id": "e", "title": "Tides of the North Sea"},
+            {"_id": "f", "title": "", "text": " "},
+        ):
+            stream.write("\n" + json.dumps(row))
+    corpus, _ = load_beir(beir)
+    assert list(corpus.scan().stamps) == ["a", "b", "c", "d", "e"]
+    with Assistant(documents=corpus, cache=str(cache)) as assistant:
+        best = assistant.ask("Which whale is the largest?", 1, threshold=0).passages[0]
+    assert best.citation.document == "c"
+    assert best.citation.quote == "The largest whale is the blue whale"
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        "query-id\tcorpus-id\tscore\n1\ta\t1\n2\tb\t1\n",
+        "1\ta\t1\n2\tb\t1\n",
+        "\ufeff1\ta\t1\r\n\r\n2\tb\t1.0\r\n",
+        "\ufeffquery-id\tcorpus-id\tscore\n\n1\ta\t1\n2\tb\t1\n1\tb\t0\n1\tc\t-1",
+    ],
+)
+def test_judgements_are_read_with_or_without_names_of_columns(beir: Path, rows: str) -> None:
+    (beir / "qrels.tsv").write_bytes(rows.encode())
+    assert {one.id: dict(one.relevant) for one in load_beir(beir)[1]} == {
+        "1": {"a": 1},
+        "2": {"b": 1},
+    }
+
+
+@pytest.mark.parametrize(
+    ("file", "line"),
+    [
+        ("qrels.tsv", "1\ta"),
+        ("qrels.tsv", "1\ta\tmuch"),
+        ("qrels.tsv", "1\ta\tnan"),
+        ("qrels.tsv", "1\ta\tinf"),
+        ("qrels.tsv", "1\ta\t99999999"),
+        ("qrels.tsv", "1 0 a 1"),
+        ("qrels.tsv", "\ta\t1"),
+        ("qrels.tsv", "\udcff"),
+        ("corpus.jsonl", '{"_id": "a", "text": "again"}'),
+        ("corpus.jsonl", '{"text": "no id"}'),
+        ("corpus.jsonl", '{"_id": "", "text": "no id"}'),
+        ("corpus.jsonl", '{"_id": "z", "text": 3}'),
+        ("corpus.jsonl", '{"_id": "z", "title": [], "text": "x"}'),
+        ("corpus.jsonl", '{"_id": "z", "text": "\\ud800"}'),
+        ("corpus.jsonl", "{"),
+        ("queries.jsonl", '{"_id": "1", "text": "again"}'),
+        ("queries.jsonl", '{"_id": 1, "text": "again"}'),
+        ("queries.jsonl", '{"text": "no id"}'),
+        ("queries.jsonl", '{"_id": "2", "text": ""}'),
+        ("queries.jsonl", '{"_id": "2"}'),
+        ("queries.jsonl", '{"_id": "9", "text": "x", "unanswerable": 1}'),
+        ("spans.jsonl", '{"query_id": "1", "doc_id": "a", "answer": "It", "char_start": "0"}'),
+        ("spans.jsonl", '{"query_id": "1", "answer": "It", "char_start": 0}'),
+        ("spans.jsonl", '{"doc_id": "a", "answer": "It", "char_start": 0}'),
+        ("spans.jsonl", '{"query_id": "1", "doc_id": "a", "answer": 3, "char_start": 0}'),
+    ],
+)
+def test_what_is_wrong_in_a_beir_folder_is_named_by_file_and_line(
+    beir: Path, file: str, line: str
+) -> None:
+    path = beir / file
+    good = path.read_bytes().rstrip(b"\n") if path.exists() else b""
+    if line.startswith('{"_id": "2"'):  # instead of the question that has this id
+        good = b""
+    path.write_bytes(good + b"\n" + line.encode("utf-8", "surrogateescape") + b"\n")
+    number = good.count(b"\n") + 2
+    with pytest.raises(QuestionsError, match=rf"{file}:{number}\b") as caught:
+        load_beir(beir)
+    assert caught.value.hint
+    assert "Error" not in str(caught.value)
+
+
+def test_judgements_of_other_questions_are_said_to_be_so(beir: Path) -> None:
+    (beir / "qrels.tsv").write_text("other\ta\t1\n")
+    with pytest.raises(QuestionsError, match=r"qrels\.tsv judges no question of .*queries\.jsonl"):
+        load_beir(beir)
 
 
 def test_missing_files_are_named(tmp_path: Path) -> None:
@@ -154,7 +278,10 @@ def test_eval_prints_measures_and_writes_what_is_asked_for(
     )
     assert status == 0
     assert "ndcg" in out
-    assert len(rows.read_text("utf-8").splitlines()) == 4
+    first, *others = map(json.loads, rows.read_text("utf-8").splitlines())
+    assert len(others) == 3
+    assert (first["answer_rank"], first["evidence_contains_answer"]) == (1, True)
+    assert all(" " not in key for key in first)
     assert "<svg" in curves.read_text("utf-8")
     status, out, _ = run("eval", questions, "--format", "json", "-q")
     assert status == 0

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qa.errors import QuestionError
+from qa.errors import FilterError, QuestionError
 from qa.filtering import Filter, make_filter
 from qa.reading.dates import day
+from qa.store.rows import Described
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -76,7 +77,8 @@ def test_metadata_fits_as_a_whole_or_in_one_of_its_parts(library: Assistant, wan
 def test_all_conditions_must_hold(library: Assistant) -> None:
     found = documents(library, k=300, where={"author": "clerk 3"}, within="notes/00*")
     assert found == {"notes/003.md"}
-    assert not documents(library, where={"author": "Alice Adams", "language": "fr"})
+    with pytest.raises(FilterError, match="all filters at once"):
+        documents(library, where={"author": "Alice Adams"}, within="notes/**")
 
 
 def test_a_document_without_a_date_has_that_of_its_file(library: Assistant) -> None:
@@ -84,11 +86,24 @@ def test_a_document_without_a_date_has_that_of_its_file(library: Assistant) -> N
     assert documents(library, since="2024-03-05") == {"reports/deep/far.md"}
 
 
-def test_where_nothing_passes_the_answer_says_so(library: Assistant) -> None:
-    answer = library.ask(QUESTION, refresh=False, within="nowhere/**")
-    assert not answer.answered
-    assert not answer.nearest
-    assert "No document passes the filter" in answer.reason
+@pytest.mark.parametrize(
+    ("filters", "message", "hint"),
+    [
+        ({"within": "nowhere/**"}, "pattern 'nowhere/**'", ".md (261), .txt (1)"),
+        ({"within": "*.pfd", "where": {"author": "Alice Adams"}}, "'*.pfd'", ".md"),
+        ({"where": {"autor": "Bob"}}, "metadata 'autor'", "Did you mean 'author'?"),
+        ({"where": {"author": "Nobody"}}, "author=Nobody", "Clerk"),
+        ({"since": "2094-01-01"}, "2094-01-01 or later", "2024-03-05"),
+        ({"until": "1914-01-01"}, "1914-01-01 or earlier", "2017"),
+    ],
+)
+def test_a_filter_that_no_document_passes_is_refused_and_says_what_there_is(
+    library: Assistant, filters: dict[str, Any], message: str, hint: str
+) -> None:
+    with pytest.raises(FilterError) as caught:
+        library.ask(QUESTION, refresh=False, **filters)
+    assert message in str(caught.value)
+    assert hint in caught.value.hint
 
 
 @pytest.mark.parametrize(
@@ -114,8 +129,9 @@ def test_what_is_asked_of_a_filtered_corpus_is_what_a_corpus_of_just_those_would
 
 @given(st.lists(st.sampled_from(["a/x.md", "a/b/y.md", "c.txt"]), unique=True), st.booleans())
 def test_an_empty_filter_lets_everything_pass(paths: list[str], dated: bool) -> None:  # noqa: FBT001
-    rows = [(n, path, "2024-01-01" if dated else "", "{}") for n, path in enumerate(paths)]
-    assert Filter().passing(rows) == [row[0] for row in rows]
+    of_day = "2024-01-01" if dated else ""
+    rows = [Described(n, path, of_day, {}) for n, path in enumerate(paths)]
+    assert Filter().passing(rows) == [row.id for row in rows]
     assert not Filter()
     assert make_filter("a/**", None, None, None).passing(rows) == [
         n for n, path in enumerate(paths) if path.startswith("a/")

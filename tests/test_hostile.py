@@ -32,6 +32,7 @@ from qa.settings import Settings, load_settings
 from qa.splitting.sentences import sentences_of
 from qa.store.writing import vectors_notes
 from qa.types import Block
+from releasing import release
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -83,7 +84,7 @@ def test_rebuilding_heals_any_damage_of_the_catalog(
     assistant: Assistant, tmp_path: Path, damage: str
 ) -> None:
     assistant.refresh()
-    assistant.close()
+    release(assistant)
     path = tmp_path / "index" / "catalog.sqlite"
     changes = {
         "drop": "DROP TABLE passage",
@@ -101,7 +102,7 @@ def test_rebuilding_heals_any_damage_of_the_catalog(
         bad = bytes(4096) if damage == "zero" else os.urandom(4096)
         path.write_bytes(whole[: page * 4096] + bad + whole[(page + 1) * 4096 :])
         assert assistant.refresh(rebuild=True).added == 3
-        assistant.close()
+        release(assistant)
 
 
 @pytest.mark.parametrize("content", [b"", b"half", b"\0" * 200])
@@ -109,7 +110,7 @@ def test_a_damaged_file_of_ids_is_made_again_once(
     assistant: Assistant, tmp_path: Path, content: bytes
 ) -> None:
     assistant.refresh()
-    assistant.close()
+    release(assistant)
     [ids] = (tmp_path / "index").glob("*.ids.npy")
     ids.write_bytes(content)
     assert assistant.ask(QUESTION).passages[0].citation.document == "moon.md"
@@ -124,7 +125,7 @@ def test_any_file_of_the_lexical_index_may_go_missing(
     assistant: Assistant, corpus: Path, tmp_path: Path, part: str
 ) -> None:
     assistant.refresh()
-    assistant.close()
+    release(assistant)
     for path in (tmp_path / "index").glob(f"lexical-*/*.{part}"):
         path.unlink()
     for number in range(2):
@@ -149,7 +150,9 @@ def test_front_matter_full_of_aliases_takes_no_time() -> None:
     read_markdown("---\n" + "\n".join(lines) + "\n---\nBody.\n")
 
 
-@pytest.mark.parametrize("line", ["!", "\\", "a\\", "[z-a]", "*a*a*a*a*a*a*a*a*a*a*b", "\x00"])
+@pytest.mark.parametrize(
+    "line", ["!", "\\", "a\\", "[z-a]", "[", "[[:no:]]", "*a" * 30 + "*b", "\x00"]
+)
 def test_a_line_that_is_no_pattern_is_passed_over(tmp_path: Path, line: str) -> None:
     (tmp_path / ".gitignore").write_text(f"\ufeff*.log\n{line}\nskip.txt\n", "utf-8")
     (tmp_path / "skip.txt").write_text("x")
@@ -160,7 +163,6 @@ def test_a_line_that_is_no_pattern_is_passed_over(tmp_path: Path, line: str) -> 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no pipes in folders")
 def test_a_pipe_in_the_corpus_is_not_read(tmp_path: Path) -> None:
-    os.mkfifo(tmp_path / ".gitignore")
     os.mkfifo(tmp_path / "pipe.txt")
     assert FolderCorpus(tmp_path, max_file_size=99).scan().left_out["not a file"] == 1
 
@@ -208,7 +210,7 @@ def test_bytes_that_are_no_text_are_refused_with_status_2(tmp_path: Path, cache:
 
 def test_an_index_does_not_decide_what_is_fetched(assistant: Assistant, tmp_path: Path) -> None:
     assistant.refresh()
-    assistant.close()
+    release(assistant)
     forge(tmp_path / "index", "UPDATE meta SET value = 'attacker/model' WHERE key = 'model'")
     with pytest.raises(QaError, match="attacker/model"):
         assistant.ask(QUESTION)
@@ -237,7 +239,7 @@ def test_forged_rows_run_nothing_and_cite_nothing_false(
     assistant: Assistant, corpus: Path, tmp_path: Path, change: str
 ) -> None:
     assistant.refresh()
-    assistant.close()
+    release(assistant)
     (tmp_path / "secret.txt").write_text("The Moon is secret.")
     forge(tmp_path / "index", change)
     try:

@@ -142,6 +142,24 @@ def test_only_scripts_are_no_text() -> None:
         read(html)
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "cp1252"])
+@pytest.mark.parametrize("declared", ["", '<meta charset="{}">'])
+def test_nul_bytes_cost_no_page(declared: str, encoding: str) -> None:
+    html = (
+        f"<title>Fl\0eet</title>{declared.format(encoding)}<p>The \0caf\xe9 on the quay\0 opened."
+        * 3
+    )
+    page = read_html(html.encode(encoding) + bytes(5000))
+    assert "The caf\xe9 on the quay opened." in page.text
+    assert page.metadata["title"] == "Fleet"
+
+
+@pytest.mark.parametrize("raw", [b"\0\1\2\3<p>\4\5\6\7\0</p>", bytes(range(256)) * 40])
+def test_a_page_of_binary_bytes_is_reported(raw: bytes) -> None:
+    with pytest.raises(UnreadableError, match="not text in any encoding"):
+        read_html(raw)
+
+
 @pytest.mark.parametrize("raw", [b"", b" \n ", b"<html></html>", b"<p>&nbsp;</p>", b"<img src=a>"])
 def test_an_empty_page_is_no_text(raw: bytes) -> None:
     with pytest.raises(UnreadableError, match="no text in it"):

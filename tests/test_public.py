@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import builtins
+import dataclasses
+import inspect
 import json
 import re
 import subprocess
@@ -16,6 +19,8 @@ from conftest import REPOSITORY
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from conftest import Run
+
 README = (REPOSITORY / "README.md").read_text("utf-8")
 
 
@@ -26,6 +31,86 @@ def test_all_is_sorted_and_every_name_is_there() -> None:
         assert getattr(qa, name).__name__ == name
     with pytest.raises(AttributeError, match="nonsense"):
         qa.nonsense  # noqa: B018
+
+
+def test_every_error_is_public_and_so_is_every_class_that_the_documentation_names() -> None:
+    from qa import errors
+
+    assert set(errors.__all__) <= set(qa.__all__)
+    public = (qa.Assistant, qa.Settings, qa.diagnose, *vars(qa.Assistant).values())
+    named = {
+        name
+        for one in public
+        for name in re.findall(r"\b[A-Z]\w+Error\b", one.__doc__ or "")
+        if not hasattr(builtins, name)
+    }
+    assert named <= set(qa.__all__)
+    for name, method in inspect.getmembers(qa.Assistant, inspect.isfunction):
+        if not name.startswith("_"):
+            given = str(inspect.signature(method).return_annotation)
+            assert set(re.findall(r"\b[A-Z]\w+", given)) <= {*qa.__all__, "Path", "None"}, name
+
+
+def test_the_tree_of_errors_is_drawn_as_it_is() -> None:
+    from qa import errors
+
+    drawn = re.findall(r"^([│├└─ ]*)(\w+Error)(?: \((\w+)\))?", errors.__doc__ or "", re.MULTILINE)
+    above: list[type] = []
+    for lead, name, builtin in drawn:
+        one = getattr(qa, name)
+        del above[len(lead) // 4 :]
+        bases = [*above[-1:], *([getattr(builtins, builtin)] if builtin else [])]
+        assert list(one.__bases__) == (bases or [Exception])
+        above.append(one)
+    assert sorted(name for _, name, _ in drawn) == sorted(errors.__all__)
+
+
+def test_the_arguments_that_are_typed_are_those_that_are_taken() -> None:
+    asked = inspect.signature(qa.Assistant.ask).parameters
+    keywords = {n: p.annotation for n, p in asked.items() if p.kind is p.KEYWORD_ONLY}
+    assert _annotations(qa.AskArguments) == keywords
+    settings = {one.name: str(one.type) for one in dataclasses.fields(qa.Settings)}
+    for positional in ("corpus", "index"):
+        del settings[positional]
+    assert {
+        name: kind.replace("str | os.PathLike[str]", "str")
+        for name, kind in _annotations(qa.SettingsArguments).items()
+    } == settings
+
+
+def _annotations(typed: type) -> dict[str, str]:
+    return {name: one.__forward_arg__ for name, one in typed.__annotations__.items()}
+
+
+def test_the_page_on_python_names_all_that_is_public() -> None:
+    page = (REPOSITORY / "docs" / "python.md").read_text("utf-8")
+    named = set(re.findall(r"`(?:qa\.)?(\w+)`", page))
+    assert set(qa.__all__) <= named
+
+
+def test_an_answer_as_text_is_what_the_command_writes(
+    assistant: qa.Assistant, corpus: Path, tmp_path: Path, run: Run
+) -> None:
+    for question, options in {
+        "Who set foot on the Moon?": {},
+        "What does a barrister earn?": {},
+        "How long is bread kneaded?": {"explain": True},
+    }.items():
+        answer = assistant.ask(question, **options)
+        _, out, _ = run(
+            "ask", question, "--corpus", corpus, "--index", tmp_path / "index",
+            *(f"--{name}" for name in options),
+        )  # fmt: skip
+        assert f"{answer}\n" == out
+        assert repr(answer).startswith("Answer(question=")
+
+
+def test_the_text_of_an_answer_sends_nothing_that_a_terminal_obeys(cache: Path) -> None:
+    text = "The \x1b[31mMoon\x07 shines\x9b at \u202enight."
+    with qa.Assistant(documents=[("a\x1bb", text)], cache=cache) as assistant:
+        shown = str(assistant.ask("What shines at night?", threshold=0))
+    assert "Moon" in shown
+    assert not set(shown) & set("\x1b\x07\x9b\u202e")
 
 
 def test_importing_qa_imports_nothing_heavy() -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from qa.errors import CorpusNotFoundError, SettingsError, UnreadableDocumentError
 from qa.reading.corpus import FolderCorpus, PairCorpus, Stamp
-from qa.reading.decoding import LineIndex, byte_offsets, decode
+from qa.reading.decoding import LineIndex, UndecodableError, byte_offsets, decode
 from qa.reading.formats import read_file
 from qa.reading.markdown import read_markdown
 from qa.reading.plain import read_plain
@@ -56,6 +56,40 @@ def test_legacy_encodings_are_detected(text: str, encoding: str) -> None:
 @pytest.mark.parametrize("raw", [b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", bytes(range(256)) * 9])
 def test_binary_bytes_are_refused(raw: bytes) -> None:
     assert read_file("image.txt", raw, no_converter).problems.keys() == {"image.txt"}
+
+
+@pytest.mark.parametrize(
+    "text", ["A stray \0 in a text of some length — no more.", "\0" + GERMAN, GERMAN * 400 + "\0"]
+)
+def test_a_few_nuls_in_utf8_cost_no_text_and_shift_no_offset(text: str) -> None:
+    raw = text.encode()
+    assert decode(raw) == (text, "utf-8")
+    assert byte_offsets(raw, text, "utf-8", [len(text)]) == [len(raw)]
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"\0",
+        b"ab\0",
+        b"a\0b\0c\0 " * 99,
+        b"A stray \0 beside \x01 and \x02 in a text of some length.",
+        "Größe \0 in an older encoding, and so it stays.".encode("cp1252"),
+        bytes(8000),
+    ],
+)
+def test_what_has_many_nuls_or_other_controls_is_binary(raw: bytes) -> None:
+    with pytest.raises(UndecodableError, match="^binary$"):
+        decode(raw)
+
+
+@pytest.mark.parametrize("encoding", ["utf-32-le", "utf-32-be", "utf-16-le", "utf-16-be"])
+def test_wide_text_without_a_mark_is_told_by_its_nuls(encoding: str) -> None:
+    text = "A plain line, \U00010330 and another.\r\n"
+    raw = text.encode(encoding)
+    assert decode(raw) == (text, encoding)
+    start, end = byte_offsets(raw, text, encoding, [14, 15])
+    assert raw[start:end].decode(encoding) == "\U00010330"
 
 
 @given(
@@ -183,7 +217,11 @@ def test_links_that_lead_outside_are_not_followed_and_loops_end(tmp_path: Path) 
     corpus = corpus_of(root)
     scan = corpus.scan()
     assert list(scan.stamps) == ["in.txt", "same.txt"]
-    assert scan.left_out["link to outside"] == 2
+    assert scan.left_out == {
+        "link to outside": 1,
+        "link to a folder above it": 1,
+        "broken link": 1,
+    }
     with pytest.raises(UnreadableDocumentError):
         corpus.read("out.txt")
     with pytest.raises(UnreadableDocumentError):

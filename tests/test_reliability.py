@@ -17,12 +17,11 @@ from qa.errors import (
     IndexLockedError,
     IndexMissingError,
     QaError,
-    ReadOnlyIndexError,
     StorageError,
 )
+from releasing import release
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
 QUESTION = "Who set foot on the Moon?"
@@ -33,7 +32,7 @@ def test_a_damaged_catalog_is_reported_and_can_be_rebuilt(
     assistant: Assistant, tmp_path: Path
 ) -> None:
     assistant.ask(QUESTION)
-    assistant.close()
+    release(assistant)
     catalog = tmp_path / "index" / "catalog.sqlite"
     size = catalog.stat().st_size
     catalog.write_bytes(catalog.read_bytes()[:100] + b"\xee" * (size - 100))
@@ -68,7 +67,7 @@ def test_an_index_of_another_format_version_is_named_and_rebuilt_on_request(
     assistant: Assistant, tmp_path: Path
 ) -> None:
     assistant.refresh()
-    assistant.close()
+    release(assistant)
     with sqlite3.connect(tmp_path / "index" / "catalog.sqlite") as db:
         db.execute("PRAGMA user_version = 999")
     db.close()
@@ -82,22 +81,6 @@ def test_a_missing_index_is_named_where_it_may_not_be_made(assistant: Assistant)
         assistant.ask(QUESTION, refresh=False)
     with pytest.raises(IndexMissingError):
         assistant.status()
-
-
-@posix
-def test_a_read_only_index_answers_and_says_why_it_is_not_refreshed(
-    assistant: Assistant, corpus: Path, tmp_path: Path, cache: Path, as_user: Callable[[Path], None]
-) -> None:
-    assistant.ask(QUESTION)
-    assistant.close()
-    (corpus / "new.txt").write_text("Penguins live in the south.")
-    as_user(tmp_path / "index")
-    with Assistant(corpus, tmp_path / "index", cache=str(cache)) as reader:
-        answer = reader.ask(QUESTION)
-        assert answer.passages[0].citation.document == "moon.md"
-        assert any("can't be written" in note for note in answer.notes)
-        with pytest.raises(ReadOnlyIndexError):
-            reader.refresh()
 
 
 @posix
@@ -167,7 +150,7 @@ def test_a_kill_at_any_instant_leaves_the_old_index_or_the_new(tmp_path: Path, c
     assert outcomes["with files left"]
 
 
-@pytest.mark.parametrize("question", ["", "   \n\t ", "x" * 100_000, "word " * 2000])
+@pytest.mark.parametrize("question", ["", "   \n\t ", "half \ud83d of a pair"])
 def test_a_question_that_can_not_be_asked_is_refused(assistant: Assistant, question: str) -> None:
     with pytest.raises(QaError) as raised:
         assistant.ask(question)

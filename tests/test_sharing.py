@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from qa.assistant import Assistant
+from releasing import release
 from sharing import ask_while_writing, write_together
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ def test_a_reader_follows_an_index_that_was_replaced_under_it(
         assert reader.ask(QUESTION, refresh=False).answered
         for name in ("catalog.sqlite", "catalog.sqlite-wal", "catalog.sqlite-shm"):
             (tmp_path / "index" / name).unlink(missing_ok=True)
-        assistant.close()
+        release(assistant)
         (corpus / "moon.md").write_text("# Moon\n\nNobody ever set foot on it.\n")
         assistant.refresh()
         answer = reader.ask(QUESTION, refresh=False)

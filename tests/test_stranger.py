@@ -147,7 +147,7 @@ def _made(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> Path:
     folder = tmp_path_factory.mktemp("stranger")
     (folder / OUTSIDE).write_text("The Moon is secret.")
     (folder / "corpus").mkdir()
-    moon = "# The Moon\n\nThe Moon has no air.\n\n## Landing\n\nNeil Armstrong set foot on it.\n"
+    moon = "# The Moon\n\nThe Moon has no air.\n\n## Landing\n\nArmstrong set foot on it.\n"
     (folder / "corpus" / "moon.md").write_text(moon)
     (folder / "corpus" / "bread.txt").write_text("Sourdough bread rises through wild yeast.\n")
     (folder / "corpus" / "link").symlink_to(folder)
@@ -425,3 +425,45 @@ def test_a_heading_without_end_does_not_take_the_square_of_its_length(
     kept = [one.heading_path[0] for one in split(document, encoder.tokens, encoder.budget)]
     assert len(kept) > 10
     assert {len(one) for one in kept} == {1000}
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        (
+            "a.md",
+            "# Rumours\n\nFalse.\n\n# Facts\n\n## The Moon\n\nArmstrong set foot on it.\n",
+        ),
+        ("a.md", "Facts\n=====\n\nThe Moon\n--------\n\nArmstrong set foot on it.\n"),
+        (
+            "a.md",
+            "# Facts #\n\n~~~\n# no heading\n~~~\n\n## The Moon\n\nArmstrong set foot on it.\n",
+        ),
+        ("a.rst", "Facts\n=====\n\nThe Moon\n--------\n\nArmstrong set foot on it.\n"),
+        ("a.adoc", "= Facts\n\n== The Moon\n\nArmstrong set foot on it.\n"),
+        (
+            "a.py",
+            'class Facts:\n    def the_moon(self):\n        "Armstrong set foot on it."\n',
+        ),
+        ("a.txt", "Facts\n\nArmstrong set foot on the Moon.\n"),
+    ],
+)
+def test_headings_above_a_quote_are_those_of_its_file(
+    tmp_path: Path, cache: Path, name: str, text: str
+) -> None:
+    """A stranger's index can say what it wants of them; another section's heading won't do."""
+    (tmp_path / "corpus").mkdir()
+    (tmp_path / "corpus" / name).write_text(text)
+    with Assistant(tmp_path / "corpus", tmp_path / "index", cache=str(cache)) as one:
+        [found] = one.ask("Who set foot on it?", 1, threshold=0).passages
+    expected = found.citation.heading_path
+    for path in (["All this is false"], ["Rumours"], ["Facts", "Facts"], ["The Moon", "Facts"]):
+        forge(tmp_path / "index", f"UPDATE passage SET headings = '{json.dumps(path)}'")
+        with Assistant(tmp_path / "corpus", tmp_path / "index", cache=str(cache)) as one:
+            [found] = one.ask("Who set foot on it?", 1, threshold=0).passages
+        assert found.citation.heading_path == found.evidence.citation.heading_path == expected
+    # Nothing that was not there is added either.
+    forge(tmp_path / "index", "UPDATE passage SET headings = '[]'")
+    with Assistant(tmp_path / "corpus", tmp_path / "index", cache=str(cache)) as one:
+        [found] = one.ask("Who set foot on it?", 1, threshold=0).passages
+    assert found.citation.heading_path == ()

@@ -96,6 +96,19 @@ def test_ragged_rows_and_empty_cells_lose_nothing() -> None:
     ]
 
 
+def test_columns_that_are_empty_throughout_hide_no_header_names() -> None:
+    raw = b",name,,year,,,,,\n,Kim,,1950,,,,,\n\n,Lee,,1961,,,,,\n"
+    assert rows_of(read_table(raw)) == [
+        ("1", "name: Kim; year: 1950"),
+        ("3", "name: Lee; year: 1961"),
+    ]
+
+
+def test_one_far_cell_makes_no_line_of_bars() -> None:
+    raw = b"1950,2\n" + b"," * 16383 + b"7\n1961,3\n"
+    assert rows_of(read_table(raw)) == [("1", "1950 | 2"), ("2", "7"), ("3", "1961 | 3")]
+
+
 def test_lines_above_the_table_are_a_caption_and_no_rows() -> None:
     raw = b"Ships in port,,\n\nname,length,flag\nVega,120,NO\n"
     assert rows_of(read_table(raw)) == [

@@ -6,16 +6,18 @@ __all__ = ["main"]
 
 
 def main() -> None:
-    """Run the command `qa`; leaves with status 0, 1 (nothing found) or 2 (an error)."""
+    """Run the command `qa`; leaves with 0, 1 (nothing found), 2 (an error) or 130 (Ctrl-C)."""
     import os
+    import sys
 
     # numpy's and faiss's pools of threads spin while they wait; one question needs none of them.
     # (Indexing has threads of its own.) Read when they are imported, so set first.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-    from qa.cli.app import app
     from qa.cli.errors import report_errors
 
     with report_errors():
-        app(prog_name="qa")
+        from qa.cli.app import app
+
+        sys.exit(app(prog_name="qa", standalone_mode=False))

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from qa.cli import ask, calibrate, doctor, eval, index, model, show, status, verify  # noqa: A004
+from qa.cli.options import Command
 
 __all__ = ["app"]
 
@@ -19,7 +20,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80},
 )
 for module in (ask, index, status, show, verify, eval, calibrate, doctor):
-    app.command(module.__name__.rpartition(".")[2], epilog=module.EXAMPLES)(module.command)
+    name = module.__name__.rpartition(".")[2]
+    app.command(name, cls=Command, epilog=module.EXAMPLES)(module.command)
 app.add_typer(model.app, name="model")
 
 

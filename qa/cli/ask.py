@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from qa.cli import options
 from qa.cli.options import Format, open_assistant
 from qa.cli.output import Output
-from qa.errors import QuestionError
+from qa.errors import FilterError, QuestionError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 EXAMPLES = """Examples:
 
@@ -22,7 +25,7 @@ qa ask "Who signed?" --in "reports/**" --where author="A. Adams" --since 2024-01
 
 echo "Who signed?" | qa ask"""
 
-NOT_ANSWERED = 1
+NOT_ANSWERED, CANT_TELL = 1, 2
 
 
 def command(
@@ -44,7 +47,7 @@ def command(
         typer.Option(help="Probability below which it abstains, 0 to 1.  [default: 0.5]"),
     ] = None,
     always: Annotated[
-        bool, typer.Option("--always", help="Show passages even where it would abstain.")
+        bool, typer.Option("--always", help="Show all the closest passages where it abstains.")
     ] = False,
     within: Annotated[
         list[str] | None,
@@ -78,8 +81,8 @@ def command(
     """Answer a question with cited passages, best first.
 
     The index is made on first use, and brought up to date when documents have changed. Where the
-    documents hardly hold the answer, it says so, and shows what came nearest. Exit status: 0
-    answered, 1 not answered, 2 an error.
+    documents hardly hold the answer, it says so, and shows the closest passages. Exit status: 0
+    answered, 1 not answered, 2 an error, or too little is indexed to tell.
     """
     output = Output(quiet=quiet)
     with open_assistant(
@@ -88,7 +91,7 @@ def command(
         index=index,
         model=model,
         k=k,
-        threshold=0.0 if always else threshold,
+        threshold=threshold,
         rerank=rerank,
         ocr=ocr or None,
         lock_timeout=lock_timeout,
@@ -98,7 +101,7 @@ def command(
             refresh=refresh,
             explain=explain,
             within=within or (),
-            where=dict(map(_condition, where or ())),
+            where=_conditions(where or ()),
             since=since,
             until=until,
         )
@@ -109,13 +112,14 @@ def command(
         from qa.cli import render
 
         if output_format is Format.MARKDOWN:
-            output.data(render.markdown(answer))
+            output.data(render.markdown(answer, always=always))
         else:
-            output.lines(render.answer(answer, root, width=output.width))
+            lines = render.answer(answer, root, width=output.width, room=output.room, always=always)
+            output.lines(lines)
     for note in answer.notes:
         output.note(note)
     if not answer.answered:
-        raise typer.Exit(NOT_ANSWERED)
+        raise typer.Exit(CANT_TELL if answer.complete is False else NOT_ANSWERED)
 
 
 def _asked(question: str | None) -> str:
@@ -126,8 +130,21 @@ def _asked(question: str | None) -> str:
     return sys.stdin.buffer.read().decode("utf-8", "replace").strip()
 
 
+def _conditions(texts: Iterable[str]) -> dict[str, str]:
+    wanted: dict[str, str] = {}
+    for key, value in map(_condition, texts):
+        if key in wanted:
+            raise FilterError(
+                f"--where names {key!r} twice", hint="One value a key; `*` stands for anything."
+            )
+        wanted[key] = value
+    return wanted
+
+
 def _condition(text: str) -> tuple[str, str]:
     key, equals, value = text.partition("=")
     if not equals or not key.strip():
-        raise QuestionError(f"--where {text!r}", hint="Write it like author=Adams.")
+        raise FilterError(
+            f"--where {text!r} is not a condition", hint="Write it like author=Adams."
+        )
     return key.strip(), value.strip()

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import os
+import signal
 import sys
-from contextlib import contextmanager
+import threading
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -13,13 +16,27 @@ if TYPE_CHECKING:
 __all__ = ["report_errors"]
 
 FAILED = 2
+_SIGNALLED = 128  # and the number of the signal
 TRACEBACK = "RETRIEVAL_QA_TRACEBACK"
+
+
+class _Stopped(BaseException):
+    """A signal ends the command; typer, which takes KeyboardInterrupt for itself, lets it pass."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
 
 
 @contextmanager
 def _logged() -> Iterator[None]:
     try:
         yield
+    except _Stopped as stopped:
+        from qa import logs
+
+        logs.record("stopped", level=30, signal=stopped.number)
+        raise
     except Exception as error:
         from qa import logs
 
@@ -28,34 +45,87 @@ def _logged() -> Iterator[None]:
 
 
 @contextmanager
+def _signals() -> Iterator[None]:
+    """End on a signal as on an error, so that all is put away; on a second one, at once."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    stopping = False
+
+    def stop(number: int, _: object) -> None:
+        nonlocal stopping
+        if stopping:
+            with suppress(OSError):
+                os.write(2, "\nqa: {}\n    {}\n".format(*_what_is_kept()).encode())
+            os._exit(_SIGNALLED + number)
+        stopping = True
+        raise _Stopped(number)
+
+    usual = {signal.SIG_DFL, signal.default_int_handler}  # else nobody is to stop it
+    before = {
+        number: signal.signal(number, stop)
+        for number in (signal.SIGINT, signal.SIGTERM)
+        if signal.getsignal(number) in usual
+    }
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _what_is_kept() -> tuple[str, str]:
+    """Say what a stopped command leaves behind, and what to do: a refresh is kept whole or not."""
+    from qa.cli.output import Output
+
+    if Output.indexing is None:
+        return "Stopped.", ""
+    done, total = Output.indexing
+    if done < total:
+        return (
+            f"Stopped after {done:,} of {total:,} documents. The index is as it was before.",
+            "Run the same command to start again.",
+        )
+    return (
+        "Stopped. The index is whole: as it was before, or up to date.",
+        "Run the same command to make sure.",
+    )
+
+
+@contextmanager
 def report_errors() -> Iterator[None]:
     """Turn expected failures into a message, a hint and exit status 2, without a traceback.
 
-    Mistakes in how a command is typed are typer's to report, with the same status.
+    A signal that ends the command is one: its status is 128 and the signal's number. Mistakes in
+    how a command is typed are put in typer's words, with status 2 too.
     """
-    from qa.errors import QaError
-
     try:
-        with _logged():
+        with _signals(), _logged():
             yield
-    except QaError as error:
+    except _Stopped as stopped:
         from qa.cli.output import Output
 
-        Output().error(str(error), error.hint)
-        sys.exit(FAILED)
-    except OSError as error:
-        from qa.cli.output import Output
-
-        Output().error(f"The system refused: {error}", "")
-        sys.exit(FAILED)
+        Output().error(*_what_is_kept())
+        sys.exit(_SIGNALLED + stopped.number)
     except Exception as error:
         from qa.cli.output import Output
+        from qa.errors import QaError
 
-        where = f"{type(error).__name__}: {error}"
-        Output().error(
-            f"A defect of qa: {where}",
-            f"Please report it with the command that you ran; {TRACEBACK}=1 shows where it was.",
-        )
-        if os.environ.get(TRACEBACK):
-            raise
+        output = Output()
+        if (show := getattr(error, "show", None)) is not None:  # typer's, of a command's words
+            said = io.StringIO()
+            show(file=said)
+            output.refuse(said.getvalue())
+        elif isinstance(error, QaError):
+            output.error(str(error), error.hint)
+        elif isinstance(error, OSError):
+            output.error(f"Operating-system error: {error}", "")
+        else:
+            output.error(
+                f"Internal error (a bug in qa): {type(error).__name__}: {error}",
+                "Please report it, with the command that you ran. "
+                f"{TRACEBACK}=1 in the environment shows the traceback.",
+            )
+            if os.environ.get(TRACEBACK):
+                raise
         sys.exit(FAILED)

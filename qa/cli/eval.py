@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from functools import partial
 from pathlib import Path  # noqa: TC003 - typer reads annotations at run time
 from typing import TYPE_CHECKING, Annotated
 
@@ -94,10 +95,15 @@ def command(
     ) as assistant:
         assistant.refresh()
         outcomes = evaluate(
-            assistant, asked, progress=lambda done, total: output.progress(done, total, "")
+            assistant, asked, progress=partial(output.far, doing="Evaluating", things="questions")
         )
     found = report(outcomes)
     _write(output, found, output_format)
+    if truncated := sum(one.truncated for one in outcomes):
+        output.note(
+            f"{truncated:,} of {len(outcomes):,} questions are longer than the model reads: "
+            "only their beginnings were embedded."
+        )
     if is_all_zero(found):
         output.note("Nothing was found for any question: do the questions belong to this corpus?")
     if per_question is not None:
@@ -151,8 +157,8 @@ def _line(one: Outcome) -> str:
         "probability": round(one.probability, 4),
         "relevant": list(one.question.relevant),
         "documents": documents,
-        "rank of the answer": one.hit,
-        "evidence holds it": one.evidence,
+        "answer_rank": one.hit,
+        "evidence_contains_answer": one.evidence,
         "seconds": round(one.seconds, 5),
     }
     return json.dumps(row, ensure_ascii=False) + "\n"

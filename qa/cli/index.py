@@ -53,4 +53,4 @@ def command(
     if output_format is Format.JSON:
         output.json(done.to_dict())
     else:
-        output.lines(render.refresh(done))
+        output.lines(render.refresh(done, width=output.room))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from qa.cli import options, render
+from qa.cli.options import Command
 from qa.cli.output import Output
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ def show(context: typer.Context) -> None:
         Output().lines(render.models(cached_models(cache), cache))
 
 
-@app.command(epilog=EXAMPLES)
+@app.command(cls=Command, epilog=EXAMPLES)
 def prepare(*, model: options.Model = None, quiet: options.Quiet = False) -> None:
     """Export a model ahead of its first use, say in a Dockerfile: about 10 seconds."""
     from qa.encoding.load import cached_models, load_encoder

@@ -2,17 +2,46 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 
 if TYPE_CHECKING:
     from qa.assistant import Assistant
     from qa.cli.output import Output
     from qa.reading.corpus import PairCorpus
 
-__all__ = ["Corpus", "Format", "Index", "LockTimeout", "Model", "Ocr", "Quiet", "open_assistant"]
+__all__ = [
+    "Command",
+    "Corpus",
+    "Format",
+    "Index",
+    "LockTimeout",
+    "Model",
+    "Ocr",
+    "Quiet",
+    "open_assistant",
+]
+
+
+class Command(TyperCommand):
+    """A command that refuses an option given twice, instead of taking the last in silence."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # noqa: ANN401 - typer's own
+        """Parse what was typed (see click); leaves with status 2 where it can't be."""
+        _, _, given = self.make_parser(ctx).parse_args(args=list(args))
+        for option, count in Counter(one for one in given if _has_one_value(one)).items():
+            if count > 1 and not ctx.resilient_parsing:
+                ctx.fail(f"Option {option.opts[0]!r} was given {count} times; it takes one value.")
+        return super().parse_args(ctx, args)
+
+
+def _has_one_value(parameter: Any) -> bool:  # noqa: ANN401 - typer vendors click without its types
+    is_option = parameter.param_type_name == "option"
+    return is_option and not (parameter.multiple or parameter.is_flag or parameter.count)
 
 
 class Format(StrEnum):

@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import shutil
 import sys
+import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any, ClassVar, TextIO
+
+from qa.cli.visible import escaped, visible
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
-    from rich.progress import Progress, TaskID
+    from qa.logs import Pace
 
 __all__ = ["Line", "Output", "Segment", "visible"]
 
 _WIDEST = 100  # columns; longer lines are hard to read
+_REDRAWN = 0.1  # seconds between two drawings of the progress
+_GUESSED = 3  # seconds of work before the rest is guessed from it
+_ECHO = 2  # columns of the ^C that a terminal puts behind the progress
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,53 +36,50 @@ class Segment:
 
 Line = tuple[Segment, ...]
 
-# Characters that a terminal obeys (C0, DEL, C1) or that reorder what is read (bidirectional
-# marks) are shown as pictures or numbers. A tab is left as a space.
-_PICTURES = {code: 0x2400 + code for code in range(32)} | {0x09: " ", 0x7F: "\u2421"}
-_NUMBERED = [*range(0x80, 0xA0), 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)]
-_VISIBLE: dict[int, int | str] = {
-    **_PICTURES,
-    **{code: f"<U+{code:04X}>" for code in [*_NUMBERED, 0x2028, 0x2029, 0xFEFF]},
-}
-
-
-# The same characters, but for those that JSON writes as numbers anyhow; and line breaks stay.
-_OBEYED = re.compile("[" + "".join(map(chr, [0x7F, *_NUMBERED, 0x2028, 0x2029, 0xFEFF])) + "]")
-
-
-def visible(text: str) -> str:
-    """Show control characters instead of sending them; surrogates as question marks."""
-    shown = text.translate(_VISIBLE)
-    return shown.encode("utf-8", "replace").decode("utf-8")
-
 
 class Output:
     """Writes for people on a terminal, plainly to a pipe."""
 
-    def __init__(self, *, quiet: bool = False) -> None:
+    # There is one terminal for all who write to it: the columns of the line of progress on it.
+    _drawn: ClassVar[int] = 0
+    # How far indexing is, of how many documents; None where nothing was indexed.
+    indexing: ClassVar[tuple[int, int] | None] = None
+
+    def __init__(self, *, quiet: bool = False, clock: Callable[[], float] = time.monotonic) -> None:
         self._quiet = quiet
-        self._progress: Progress | None = None
-        self._task: TaskID | None = None
+        self._clock = clock
+        self._pace: Pace | None = None
+        self._doing = ""
+        self._begun = self._redrawn = clock()
 
     @property
     def width(self) -> int:
         """Columns to fill: those of the terminal within reason, 80 in a pipe."""
-        columns = shutil.get_terminal_size((80, 24)).columns if sys.stdout.isatty() else 80
-        return max(40, min(columns, _WIDEST))
+        return min(self.room, _WIDEST) if _is_terminal(sys.stdout) else 80
+
+    @property
+    def room(self) -> int:
+        """Columns of a line that had better stay one: the terminal's, any number in a pipe."""
+        if not _is_terminal(sys.stdout):
+            return sys.maxsize
+        return max(40, shutil.get_terminal_size((80, 24)).columns)
 
     def data(self, text: str) -> None:
         """Write text that is data, line by line."""
+        self._erase()
         for line in text.split("\n"):
             _write(sys.stdout, visible(line))
 
     def json(self, value: dict[str, Any]) -> None:
         """Write one JSON object."""
+        self._erase()
         text = json.dumps(value, ensure_ascii=False, indent=2)
-        _write(sys.stdout, _OBEYED.sub(lambda one: f"\\u{ord(one[0]):04x}", text))
+        _write(sys.stdout, escaped(text))
 
     def lines(self, lines: Iterable[Line]) -> None:
         """Write styled lines: with colour and links on a terminal, without in a pipe."""
-        if sys.stdout.isatty() and not os.environ.get("NO_COLOR"):
+        self._erase()
+        if _is_terminal(sys.stdout) and not os.environ.get("NO_COLOR"):
             self._styled(lines)
         else:
             for line in lines:
@@ -86,55 +88,69 @@ class Output:
     def note(self, text: str) -> None:
         """Tell the person something that is not data."""
         if not self._quiet:
-            self._stop_progress()
+            self._erase()
             _write(sys.stderr, visible(text))
 
     def error(self, message: str, hint: str) -> None:
         """Say what happened and what to do now; even when quiet."""
-        self._stop_progress()
+        self._erase()
         _write(sys.stderr, f"qa: {visible(message)}")
         if hint:
             _write(sys.stderr, f"    {visible(hint)}")
 
+    def refuse(self, text: str) -> None:
+        """Write lines about how a command was typed; even when quiet."""
+        for line in text.rstrip("\n").split("\n"):
+            _write(sys.stderr, visible(line))
+
     def progress(self, done: int, total: int, document: str) -> None:
-        """Show how far indexing is, on a terminal."""
-        if self._quiet or not sys.stderr.isatty():
+        """Show how far indexing is."""
+        Output.indexing = done, total
+        self.far(done, total, "Indexing", "documents", document)
+
+    def far(self, done: int, total: int, doing: str, things: str, name: str = "") -> None:
+        """Show how far something is: redrawn on a terminal, elsewhere a line now and then.
+
+        The cursor is neither moved up nor hidden, so however this ends, there is nothing to undo.
+        """
+        if not done or doing != self._doing or self._pace is None:
+            from qa.logs import Pace
+
+            self._pace = Pace(self._clock)
+            self._doing = doing
+            self._begun = self._redrawn = self._clock()
+        if self._quiet:
             return
-        if self._progress is None:
-            self._start_progress(total)
-        if self._progress is not None and self._task is not None:
-            self._progress.update(
-                self._task, completed=done, document=visible(document)[-40:], refresh=True
-            )
-            if done == total:
-                self._stop_progress()
+        said = f"{done:,} of {total:,} {things} ({100 * done // max(total, 1)} %)"
+        if not _is_terminal(sys.stderr):
+            if self._pace.is_due(done, total):
+                _write(sys.stderr, f"{doing}: {said}")
+        elif done >= total:
+            self._erase()
+        elif not self._drawn or self._clock() - self._redrawn >= _REDRAWN:
+            self._redrawn = self._clock()
+            self._draw(f"{doing} {said}{self._left(done, total)}  {visible(name)}")
 
-    def _start_progress(self, total: int) -> None:
-        from rich.console import Console
-        from rich.progress import (
-            BarColumn,
-            MofNCompleteColumn,
-            Progress,
-            TextColumn,
-            TimeRemainingColumn,
-        )
+    def _left(self, done: int, total: int) -> str:
+        passed = self._clock() - self._begun
+        if passed < _GUESSED or not done:
+            return ""
+        minutes, seconds = divmod(round(passed / done * (total - done)), 60)
+        return f", {minutes}:{seconds:02} left"
 
-        self._progress = Progress(
-            TextColumn("Indexing"),
-            BarColumn(bar_width=24),
-            MofNCompleteColumn(),
-            TimeRemainingColumn(),
-            TextColumn("{task.fields[document]}", markup=False),
-            console=Console(stderr=True),
-            transient=True,
-        )
-        self._progress.start()
-        self._task = self._progress.add_task("", total=total, document="")
+    def _draw(self, text: str) -> None:
+        from qa.cli.layout import clip, columns
 
-    def _stop_progress(self) -> None:
-        if self._progress is not None:
-            self._progress.stop()
-        self._progress = self._task = None
+        width = shutil.get_terminal_size((80, 24)).columns
+        shown = clip(text.rstrip(), max(width - _ECHO - 1, 1))
+        rest = " " * (self._drawn - columns(shown))
+        Output._drawn = columns(shown)
+        _write(sys.stderr, f"\r{shown}{rest}", end="\r" + shown if rest else "")
+
+    def _erase(self) -> None:
+        if self._drawn:
+            _write(sys.stderr, "\r" + " " * (self._drawn + _ECHO), end="\r")
+            Output._drawn = 0
 
     def _styled(self, lines: Iterable[Line]) -> None:
         from rich.console import Console
@@ -150,12 +166,22 @@ class Output:
             console.print(text)
 
 
-def _write(stream: TextIO, text: str) -> None:
+def _is_terminal(stream: TextIO | None) -> bool:
+    return stream is not None and stream.isatty()
+
+
+def _write(stream: TextIO | None, text: str, *, end: str = "\n") -> None:
+    if stream is None:  # closed by who started this
+        return
     encoding = getattr(stream, "encoding", None) or "utf-8"
     try:
-        stream.write(f"{text}\n".encode(encoding, "replace").decode(encoding))
+        stream.write(f"{text}{end}".encode(encoding, "replace").decode(encoding))
         stream.flush()
-    except BrokenPipeError:
-        # The reader has gone (`qa ask … | head -1`): nobody is left to tell.
+    except OSError as error:
+        # What is left in the buffer must not fail again when Python ends.
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
-        sys.exit(0)
+        if stream is sys.stderr:
+            return  # nobody hears; the work goes on
+        if isinstance(error, BrokenPipeError):
+            sys.exit(0)  # the reader has gone (`qa ask … | head -1`)
+        raise

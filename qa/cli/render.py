@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-import textwrap
 from collections import Counter
-from dataclasses import replace
 from itertools import pairwise
 from typing import TYPE_CHECKING
 from urllib.parse import quote as percent_encoded
 
+from qa.cli.layout import TAB, Row, behind, clip, columns, edge, kept, lay_out, lines_of, wrap
 from qa.cli.output import Line, Segment, visible
 
 if TYPE_CHECKING:
@@ -20,8 +19,10 @@ if TYPE_CHECKING:
     from qa.diagnosis import Diagnosis
     from qa.encoding.load import CachedModel
     from qa.evaluation.evaluate import Report
-    from qa.types import Answer, CitedPassage, Refresh, Status
-    from qa.verifying import Verification
+    from qa.types import Answer, CitedPassage, Problem, Refresh, Status
+    from qa.verifying import Checked, Verification
+
+    _Style = tuple[int, int, str]  # first character, the one after the last, style
 
 __all__ = [
     "answer",
@@ -31,6 +32,7 @@ __all__ = [
     "excerpt",
     "markdown",
     "models",
+    "plain",
     "problems",
     "refresh",
     "status",
@@ -39,103 +41,132 @@ __all__ = [
 
 _NUMBER, _PLACE, _HEADINGS, _QUIET = "bold", "bold cyan", "dim", "dim"
 _EVIDENCE, _MARK = "bold yellow", "bold yellow underline"
-NOT_ANSWERED = "Not in these documents, as far as can be told."
+NOT_ANSWERED = "Probably not in these documents."
 _NEAREST_SHOWN = 2
 _PROBLEMS_SHOWN = 10
+_DIFFERENCE_SHOWN = 2000  # characters
 _INDENT = 3
+_WIDTH = 80  # columns of plain text
 _CHECK = 23  # columns before what a check found
-# A line that begins like this is a line of its own; others continue the one before.
-_OWN_LINE = re.compile(r"[ ]{4}|\t|\s*(?:[-*+•]\s|[|>#`~]|\d{1,3}[.)]\s)")
+_NUMBERED = 6  # columns before a line of a file
 _BREAK = re.compile(r"\r\n?|\n")
+_SPACE = re.compile(r"[ \t\r\n]+")
 
 
-def answer(one: Answer, root: Path | None, *, width: int) -> Iterator[Line]:
-    """Lay out an answer: the best passage first, its evidence highlighted."""
-    if not one.answered:
-        for line in textwrap.wrap(f"{NOT_ANSWERED} {one.reason}", width):
-            yield (Segment(line, _NUMBER),)
-        if one.nearest:
+def answer(
+    one: Answer, root: Path | None, *, width: int, room: int, always: bool = False
+) -> Iterator[Line]:
+    """Lay out an answer: the best passage first, its evidence highlighted.
+
+    Args:
+        one: the answer, or an abstention.
+        root: what links to files begin with; None where there are no files.
+        width: columns of a line at most.
+        room: columns of a line of code or of a table at most.
+        always: lay out all the closest passages of an abstention, not the first few alone.
+    """
+    reason, nearest = _abstention(one, always=always)
+    for line in wrap(reason, width) if reason else ():
+        yield (Segment(line, _NUMBER),)
+    if nearest:
+        if reason:
             yield ()
-            yield (Segment("What came nearest, which is not an answer:", _QUIET),)
-    for number, passage in enumerate(one.passages or one.nearest[:_NEAREST_SHOWN], 1):
+        yield (Segment(nearest, _QUIET),)
+    for number, passage in enumerate(_shown(one, always=always), 1):
         if number > 1 or not one.answered:
             yield ()
-        yield from _passage(number, passage, root, width=width)
+        yield from _passage(number, passage, root, width=width, room=room)
         for line in _explained(passage):
-            for part in textwrap.wrap(line, width - _INDENT, subsequent_indent="  "):
+            for part in wrap(line, width - _INDENT, hanging=2):
                 yield (Segment(" " * _INDENT + part, _QUIET),)
     if any(passage.explanation for passage in one.passages or one.nearest):
         yield ()
         yield (Segment(f"Probability that the documents answer: {one.probability:.3f}", _QUIET),)
 
 
-def _passage(number: int, one: CitedPassage, root: Path | None, *, width: int) -> Iterator[Line]:
+def _abstention(one: Answer, *, always: bool) -> tuple[str, str]:
+    """Give the lines above an abstention and above the closest passages; "" where none is due."""
+    if one.answered:
+        return "", ""
+    reason = one.reason if one.complete is False else f"{NOT_ANSWERED} {one.reason}"
+    if not one.nearest:
+        return reason, ""
+    if always:
+        below = f"Below the threshold ({one.probability:.3f}); closest passages:"
+        return reason if one.complete is False else "", below
+    return reason, "Closest passages (not answers):"
+
+
+def _shown(one: Answer, *, always: bool) -> Sequence[CitedPassage]:
+    return one.passages or (one.nearest if always else one.nearest[:_NEAREST_SHOWN])
+
+
+def _passage(
+    number: int, one: CitedPassage, root: Path | None, *, width: int, room: int
+) -> Iterator[Line]:
     place = Segment(str(one.citation), _PLACE, _link(one, root))
     yield Segment(f"{number}. ", _NUMBER), place
     if one.citation.heading_path:
         yield (Segment(" " * _INDENT + _headings(one, width - _INDENT), _HEADINGS),)
     if about := _about(one):
-        yield (Segment(" " * _INDENT + about[: width - _INDENT], _QUIET),)
-    yield from _wrapped(_parts(one), width - _INDENT)
+        yield (Segment(" " * _INDENT + clip(about, width - _INDENT), _QUIET),)
+    yield from _quote(one, width - _INDENT, room - _INDENT)
 
 
-def _parts(one: CitedPassage) -> tuple[tuple[str, str], ...]:
-    """Cut a passage where its style changes: evidence, and in it what could be the answer."""
+def _quote(one: CitedPassage, width: int, room: int) -> Iterator[Line]:
+    """Lay out a passage; its evidence is highlighted, and in it what could be the answer."""
     quote, begin = one.citation.quote, one.citation.start
     evidence = one.evidence.citation
     borders = [(begin, ""), (evidence.start, _EVIDENCE)]
     for mark in one.evidence.marks:
         borders += [(mark.start, _MARK), (mark.end, _EVIDENCE)]
     borders += [(evidence.end, ""), (one.citation.end, "")]
-    return tuple(
-        (quote[start - begin : end - begin], style)
-        for (start, style), (end, _) in pairwise(borders)
-    )
+    styles = _styles(quote, [(at - begin, style) for at, style in borders])
+
+    def is_evidence(start: int, end: int) -> bool:
+        return any(style and first < end and start < last for first, last, style in styles)
+
+    for row in lay_out(quote, one.citation.format, width=width, room=room, whole=is_evidence):
+        lead = Segment(" " * (_INDENT + row.indent))
+        yield (lead, *_segments(quote, row, styles, room))
+
+
+def _styles(text: str, borders: Sequence[tuple[int, str]]) -> tuple[_Style, ...]:
+    """Give what is of one style, never parting a character from the marks on it."""
+    edges = [(edge(text, at), style) for at, style in borders]
+    return tuple((start, end, style) for (start, style), (end, _) in pairwise(edges) if start < end)
+
+
+def _segments(text: str, row: Row, styles: tuple[_Style, ...], width: int) -> Iterator[Segment]:
+    """Give a line's text as it is shown, cut off at the width where it keeps its white space."""
+    pieces: list[tuple[str, str]] = []
+    used = row.indent
+    for first, last, style in styles:
+        if piece := text[max(first, row.start) : min(last, row.end)]:
+            if row.filled:
+                piece = _SPACE.sub(" ", piece)
+            elif "\t" in piece:
+                piece = (" " * used + piece).expandtabs(TAB)[used:]
+            pieces.append((visible(piece), style))
+            used += columns(pieces[-1][0])
+    fits, room = row.filled or used <= width, width
+    for shown, style in pieces:
+        if fits or (size := columns(shown)) < room:
+            yield Segment(shown, style)
+            room -= 0 if fits else size
+        else:
+            yield Segment(clip(f"{shown}…", room), style)
+            return
 
 
 def _headings(one: CitedPassage, width: int) -> str:
     """Give the heading path on one line: outer headings give way to inner ones."""
     path = one.citation.heading_path
     for outer in range(len(path)):
-        shown = " › ".join((*(["…"] if outer else []), *path[outer:]))
-        if len(shown) <= width:
+        shown = visible(" › ".join((*(["…"] if outer else []), *path[outer:])))
+        if columns(shown) <= width:
             return shown
-    return textwrap.shorten(path[-1], width, placeholder=" …")
-
-
-def _wrapped(parts: tuple[tuple[str, str], ...], width: int) -> Iterator[Line]:
-    """Fill lines of styled text, keeping the breaks that mean something."""
-    line: list[Segment] = [Segment(" " * _INDENT)]
-    used = 0
-    for text, style in parts:
-        for word in _words(text):
-            if word == "\n" or (used and used + len(word.rstrip()) > width):
-                yield _trimmed(line)
-                line, used = [Segment(" " * _INDENT)], 0
-                if word == "\n":
-                    continue
-            line.append(Segment(word, style))
-            used += len(word)
-    yield _trimmed(line)
-
-
-def _trimmed(line: list[Segment]) -> Line:
-    """Take away the white space at the end, which would make a full line wrap."""
-    *rest, last = line
-    return (*rest, replace(last, text=last.text.rstrip()))
-
-
-def _words(text: str) -> Iterator[str]:
-    r"""Give words, each with the white space after it, and "\n" for a break that stays."""
-    lines = _BREAK.split(text)
-    for number, line in enumerate(lines):
-        if number and (_OWN_LINE.match(line) or not line.strip() or not lines[number - 1].strip()):
-            yield "\n"
-        ends = number < len(lines) - 1
-        own = not number or _OWN_LINE.match(line)
-        body = line.rstrip()
-        shown = (body if own else body.lstrip()) + " " * (len(body) < len(line) or ends)
-        yield from re.findall(r"^\s+\S+\s*|\S+\s*", shown)
+    return clip(visible(path[-1]), width)
 
 
 def _explained(one: CitedPassage) -> Iterator[str]:
@@ -163,7 +194,7 @@ def _about(one: CitedPassage) -> str:
         about.append(day(date) or date)
     about = [text for text in about if text and text not in " ".join(one.citation.heading_path)]
     label = one.citation.label
-    return " · ".join(([f"page {label}"] if label else []) + about)
+    return visible(" · ".join(([f"page {label}"] if label else []) + about))
 
 
 def _link(one: CitedPassage, root: Path | None) -> str:
@@ -176,14 +207,17 @@ def _link(one: CitedPassage, root: Path | None) -> str:
     return (root / place.file).as_uri() + (percent_encoded(place.fragment, "#=") if known else "")
 
 
-def markdown(one: Answer) -> str:
+def plain(one: Answer) -> str:
+    """Write an answer as plain text, as a pipe gets it."""
+    lines = answer(one, None, width=_WIDTH, room=_WIDTH)
+    return "\n".join("".join(visible(part.text) for part in line).rstrip() for line in lines)
+
+
+def markdown(one: Answer, *, always: bool = False) -> str:
     """Write an answer as Markdown: quotes as block quotes, with their citations."""
     blocks = [f"**{one.question.strip()}**"]
-    if not one.answered:
-        blocks.append(f"{NOT_ANSWERED} {one.reason}")
-        if one.nearest:
-            blocks.append("What came nearest, which is not an answer:")
-    for number, passage in enumerate(one.passages or one.nearest[:_NEAREST_SHOWN], 1):
+    blocks += [text for text in _abstention(one, always=always) if text]
+    for number, passage in enumerate(_shown(one, always=always), 1):
         path = " › ".join(passage.citation.heading_path)
         head = f"{number}. {_code(str(passage.citation))}" + (f" — {path}" if path else "")
         lines = _BREAK.split(passage.citation.quote)
@@ -200,40 +234,52 @@ def _code(text: str) -> str:
     return f"{fence}{space}{shown}{space}{fence}"
 
 
-def refresh(one: Refresh) -> Iterator[Line]:
+def refresh(one: Refresh, *, width: int) -> Iterator[Line]:
     """Say what a refresh did."""
     changes = {"added": one.added, "changed": one.changed, "removed": one.removed}
     said = ", ".join(f"{count} {word}" for word, count in changes.items() if count)
-    yield (
-        Segment(f"{said or 'Nothing changed'}; {one.unchanged} unchanged. ", "bold"),
-        Segment(
-            f"{one.encoded} of {one.passages} passages embedded in {one.seconds:.1f} s."
-            if one.passages
-            else ""
-        ),
-    )
-    yield from _left_out(one)
+    done = f"{said or 'Nothing changed'}; {one.unchanged} unchanged."
+    embedded = f"{one.encoded} of {one.passages} passages embedded in {one.seconds:.1f} s."
+    yield from _labelled(Segment(done, "bold"), embedded if one.passages else "", width)
+    yield from _left_out(one, width)
 
 
-def _left_out(one: Refresh | Status) -> Iterator[Line]:
+def _labelled(label: Segment, text: str, width: int, *, hanging: int = 0) -> Iterator[Line]:
+    """Put a text behind a label, which stays whole."""
+    first, *rest = behind(columns(visible(label.text)), text, width, hanging=hanging)
+    yield label, Segment(first)
+    for line in rest:
+        yield (Segment(line),)
+
+
+def _left_out(one: Refresh | Status, width: int) -> Iterator[Line]:
     if one.left_out:
         reasons = ", ".join(f"{count} {reason}" for reason, count in one.left_out.items())
-        yield (Segment(f"Left out: {reasons}."),)
+        for line in wrap(f"Left out: {reasons}.", width, hanging=_INDENT):
+            yield (Segment(line),)
     for problem in one.problems[:_PROBLEMS_SHOWN]:
-        yield (Segment(f"Can't read {problem.document}: {problem.reason}"),)
+        label = Segment(f"{_unread(problem)} {problem.document}:")
+        yield from _labelled(label, problem.reason, width, hanging=_INDENT)
     if (more := len(one.problems) - _PROBLEMS_SHOWN) > 0:
-        yield (Segment(f"… and {more} more: `qa status --problems` names them."),)
+        for line in wrap(f"… and {more} more: see `qa status --problems`.", width):
+            yield (Segment(line),)
 
 
-def problems(one: Status) -> Iterator[Line]:
-    """Name every document that can't be read, and why."""
+def _unread(problem: Problem) -> str:
+    return "Read only part of" if problem.indexed else "Can't read"
+
+
+def problems(one: Status, *, width: int) -> Iterator[Line]:
+    """Name every document that can't be read, or only in part, and why."""
     for problem in one.problems:
-        yield Segment(problem.document, _PLACE), Segment(f": {problem.reason}")
+        label = Segment(f"{problem.document}:", _PLACE)
+        reason = f"indexed, but {problem.reason}" if problem.indexed else problem.reason
+        yield from _labelled(label, reason, width, hanging=_INDENT)
     if not one.problems:
         yield (Segment("Every document could be read."),)
 
 
-def status(one: Status) -> Iterator[Line]:
+def status(one: Status, *, width: int) -> Iterator[Line]:
     """Lay out what is indexed."""
     rows = {
         "corpus": one.corpus or "given as text",
@@ -242,11 +288,13 @@ def status(one: Status) -> Iterator[Line]:
         "documents": f"{one.documents:,}",
         "passages": f"{one.passages:,}",
         "size": f"{one.size_bytes / 1e6:,.1f} MB",
-        "fresh": "yes" if not one.stale else f"no: {one.stale} documents differ (run `qa index`)",
     }
     for name, value in rows.items():
         yield Segment(f"{name:10}", _QUIET), Segment(value)
-    yield from _left_out(one)
+    differ = f"no: {one.stale} documents differ (run `qa index`)"
+    fresh = differ if one.stale else "yes"
+    yield from _labelled(Segment("fresh    ", _QUIET), fresh, width, hanging=10)
+    yield from _left_out(one, width)
 
 
 def diagnosis(one: Diagnosis, *, width: int) -> Iterator[Line]:
@@ -256,7 +304,7 @@ def diagnosis(one: Diagnosis, *, width: int) -> Iterator[Line]:
         name = Segment(f"{check.name:13} ", _QUIET)
         lead: Line = (Segment(f"{check.result:8} ", styles[check.result]), name)
         for text, style in ((check.found, ""), (check.advice, _NUMBER)):
-            for line in textwrap.wrap(visible(text), width - _CHECK):
+            for line in wrap(text, width - _CHECK) if text else ():
                 yield (*lead, Segment(line, style))
                 lead = (Segment(" " * _CHECK),)
 
@@ -264,7 +312,7 @@ def diagnosis(one: Diagnosis, *, width: int) -> Iterator[Line]:
 def models(found: Sequence[CachedModel], cache: Path) -> Iterator[Line]:
     """List models that are ready for use."""
     if not found:
-        yield (Segment(f"No model is ready in {cache}. `qa model prepare` makes one so."),)
+        yield (Segment(f"No model is ready in {cache}. Run `qa model prepare` to cache one."),)
     for one in found:
         yield (
             Segment(f"{one.name}  ", "bold"),
@@ -297,28 +345,48 @@ def verification(one: Verification, *, width: int) -> Iterator[Line]:
     """Say what became of each quote; what drifted is shown word by word."""
     for checked in one.quotes:
         style = "" if checked.verdict in {"verified", "moved"} else "bold red"
-        moved = f" to {checked.now}" if checked.verdict == "moved" else ""
-        why = f": {checked.reason}" if checked.reason else ""
         yield (
-            Segment(f"{checked.verdict:12}", style),
+            Segment(f"{checked.verdict:14}", style),
             Segment(checked.citation, _PLACE),
-            Segment(f"{moved}{why}"),
+            Segment(_became(checked)),
         )
-        for line in textwrap.wrap(checked.difference, width - _INDENT):
+        shown = checked.difference[:_DIFFERENCE_SHOWN]
+        for line in wrap(shown + " …" * (shown < checked.difference), width - _INDENT):
             yield (Segment(" " * _INDENT + line, _QUIET),)
     counts = Counter(checked.verdict for checked in one.quotes)
-    yield (Segment(", ".join(f"{count} {name}" for name, count in counts.items()) or "No quotes"),)
+    said = ", ".join(f"{count} {name}" for name, count in counts.items())
+    yield (Segment(said or "There are no quotes to check."),)
 
 
-def excerpt(one: Excerpt) -> Iterator[Line]:
+def _became(one: Checked) -> str:
+    """Say where the words of a quote stand now, or why that can't be told."""
+    if one.verdict == "verified":
+        return ""
+    if one.now is None:
+        return f": {one.reason or 'nothing like it is left in the document'}"
+    elsewhere = str(one.now) != one.citation
+    if one.verdict == "drifted":
+        return f"; closest words at {one.now}" * elsewhere
+    if elsewhere:
+        return f" to {one.now}"
+    reflowed = one.now.quote != one.quote
+    what = "line breaks or spaces differ" if reflowed else "the position in it differs"
+    return f" (only {what})"
+
+
+def excerpt(one: Excerpt, *, width: int) -> Iterator[Line]:
     """Lay out a cited place with line numbers; the quote is highlighted."""
-    number = one.citation.start_line - len(_BREAK.findall(one.before))
-    line: list[Segment] = []
-    for text, style in ((one.before, _QUIET), (one.citation.quote, _EVIDENCE), (one.after, _QUIET)):
-        pieces = _BREAK.split(text)
-        for piece in pieces[:-1]:
-            yield Segment(f"{number:5} ", _QUIET), *line, Segment(piece, style)
-            line, number = [], number + 1
-        line.append(Segment(pieces[-1], style))
-    if any(one.text for one in line):
-        yield Segment(f"{number:5} ", _QUIET), *line
+    text = one.before + one.citation.quote + one.after
+    quoted = len(one.before), len(one.before) + len(one.citation.quote)
+    borders = [(0, _QUIET), (quoted[0], _EVIDENCE), (quoted[1], _QUIET), (len(text), "")]
+    styles = _styles(text, borders)
+    lines = list(lines_of(text))
+    if lines[-1][0] == len(text):  # nothing follows the last line's end
+        lines.pop()
+    above = len(_BREAK.findall(one.before))
+    for number, (start, end) in enumerate(lines, one.citation.start_line - above):
+        lead = f"{number:5} "
+        for row in kept(text, start, end, width - _NUMBERED):
+            line = _segments(text, row, styles, width - _NUMBERED)
+            yield (Segment(lead + " " * row.indent, _QUIET), *line)
+            lead = " " * _NUMBERED

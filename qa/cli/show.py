@@ -30,4 +30,5 @@ def command(
     """Show a cited place in its surroundings, from the file as it is now."""
     output = Output()
     with open_assistant(output, corpus=corpus) as assistant:
-        output.lines(render.excerpt(assistant.show(citation, context=context)))
+        shown = assistant.show(citation, context=context)
+    output.lines(render.excerpt(shown, width=output.room))

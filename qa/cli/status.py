@@ -24,7 +24,8 @@ def command(
     corpus: options.Corpus = None,
     index: options.Index = None,
     problems: Annotated[
-        bool, typer.Option("--problems", help="Name every document that can't be read, and why.")
+        bool,
+        typer.Option("--problems", help="Name every document that can't be read whole, and why."),
     ] = False,
     output_format: Annotated[
         Format, typer.Option("--format", help="How to write it.")
@@ -37,4 +38,5 @@ def command(
     if output_format is Format.JSON:
         output.json(status.to_dict())
     else:
-        output.lines(render.problems(status) if problems else render.status(status))
+        laid_out = render.problems if problems else render.status
+        output.lines(laid_out(status, width=output.room))

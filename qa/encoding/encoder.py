@@ -12,7 +12,6 @@ import numpy as np
 
 from qa.encoding.gathering import Gathering
 from qa.encoding.pooling import mean, sentence_means
-from qa.errors import QuestionError
 from qa.retrieval.stopwords import STOP_WORDS
 
 if TYPE_CHECKING:
@@ -74,10 +73,14 @@ class EncodedPassage:
 
 @dataclass(frozen=True, slots=True)
 class EncodedQuestion:
-    """A question's unit vector, float32 `[d]`, and its tokens, int64, without stop words."""
+    """A question's unit vector, float32 `[d]`, and its tokens, int64, without stop words.
+
+    `characters` of it were embedded: all, unless it has more tokens than the model reads.
+    """
 
     vector: NDArray[np.float32]
     tokens: NDArray[np.int64]
+    characters: int
 
 
 class PassageRuntime(Protocol):
@@ -128,17 +131,16 @@ class Encoder(Generic[R_co]):
     def encode_question(self, question: str) -> EncodedQuestion:
         """Give the unit vector and the tokens of a question; from several threads if need be.
 
-        Raises:
-            QuestionError: it has more tokens than the model reads.
+        Of one that has more tokens than the model reads, the beginning is embedded.
         """
         prompt = self.spec.question_prompt
         encoding = self.tokens.encode(prompt + question)
-        if len(encoding.ids) > self.spec.limit:
-            raise QuestionError(
-                f"The question has {len(encoding.ids):,} tokens; {self.spec.name} reads at most "
-                f"{self.spec.limit:,}",
-                hint="Ask a shorter question.",
-            )
+        while len(encoding.ids) > self.spec.limit:
+            end = encoding.offsets[self.spec.limit - self.tokens.specials][0]
+            beginning = question[: max(0, end - len(prompt))]
+            words = beginning.rsplit(maxsplit=1)
+            question = words[0] if len(words) > 1 else beginning  # cut between words
+            encoding = self.tokens.encode(prompt + question)
         embeddings = self._question(encoding.ids)
         tokens = [
             one
@@ -146,7 +148,7 @@ class Encoder(Generic[R_co]):
             if len(prompt) <= begin < end
             and question[begin - len(prompt) : end - len(prompt)].strip().lower() not in STOP_WORDS
         ]
-        return EncodedQuestion(mean(embeddings), np.array(tokens, np.int64))
+        return EncodedQuestion(mean(embeddings), np.array(tokens, np.int64), len(question))
 
     def encode_passages(self, inputs: Iterable[PassageInput]) -> Iterator[EncodedPassage]:
         """Give the vectors and tokens of each input, in order.

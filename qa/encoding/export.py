@@ -26,7 +26,16 @@ if TYPE_CHECKING:
     from qa.encoding.encoder import Runtime
     from qa.encoding.reference import TorchRuntime
 
-__all__ = ["ExportError", "export", "folder_of", "load_exported", "read_spec", "write_graph"]
+__all__ = [
+    "ExportError",
+    "export",
+    "first_line",
+    "folder_of",
+    "load_exported",
+    "make_beside",
+    "read_spec",
+    "write_graph",
+]
 
 EXPORT_VERSION = 2
 _TOKENIZER, _SPEC = "tokenizer.json", "encoder.json"
@@ -36,6 +45,11 @@ _LEAST_COSINE = 0.99999
 
 class ExportError(Exception):
     """The model can't be exported, or not there."""
+
+
+def first_line(error: Exception) -> str:
+    """Give what an error of another library says, as far as one line goes."""
+    return next(iter(str(error).strip().splitlines()), "no reason was given")
 
 
 def folder_of(cache: Path, fingerprint: str) -> Path:
@@ -72,11 +86,7 @@ def export(reference: Encoder[TorchRuntime], folder: Path) -> None:
         ExportError: torch can't export the model, the folder can't be written, or the exported
             graph gives other vectors.
     """
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        beside = Path(tempfile.mkdtemp(prefix=f"{folder.name}.", dir=folder.parent))
-    except OSError as error:
-        raise ExportError(f"{folder.parent} can't be written ({error.strerror})") from error
+    beside = make_beside(folder)
     try:
         raw = beside / "raw.onnx"
         write_graph(reference.runtime.transformer, raw)
@@ -89,9 +99,25 @@ def export(reference: Encoder[TorchRuntime], folder: Path) -> None:
         beside.replace(folder)
     except Exception as error:
         if not (folder / GRAPH).is_file():  # else another process was first
-            raise ExportError(f"{type(error).__name__}: {error}".splitlines()[0]) from error
+            raise ExportError(first_line(error)) from error
     finally:
         shutil.rmtree(beside, ignore_errors=True)
+
+
+def make_beside(folder: Path) -> Path:
+    """Make an empty folder beside one, to be renamed to it once it is whole.
+
+    Raises:
+        ExportError: it can't be made.
+    """
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        beside = Path(tempfile.mkdtemp(prefix=f"{folder.name}.", dir=folder.parent))
+        # It was made for this account alone, but a cache may be shared.
+        beside.chmod(folder.parent.stat().st_mode & 0o777)
+    except OSError as error:
+        raise ExportError(f"{folder.parent} can't be written ({error.strerror})") from error
+    return beside
 
 
 def _check(reference: Encoder[TorchRuntime], folder: Path) -> None:

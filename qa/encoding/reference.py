@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from qa.encoding.encoder import Encoder, EncoderSpec
+from qa.encoding.export import first_line
 from qa.encoding.tokens import Tokens
 from qa.errors import ModelError
 
@@ -84,8 +85,8 @@ def load_reference(files: ModelFiles, *, device: str | None = None) -> Encoder[T
         )
     except Exception as error:
         raise ModelError(
-            f"{files.name} can't be loaded: {error}",
-            hint="Name a folder or hub model that sentence-transformers can load.",
+            f"{files.name} can't be loaded: {first_line(error)}",
+            hint="Set `model` (--model) to one that sentence-transformers can load.",
         ) from error
     _require_mean_pooling(model, files.name)
     limit = model.max_seq_length or _LONGEST

@@ -5,20 +5,19 @@ from __future__ import annotations
 import json
 import logging
 import shutil
-import tempfile
 import warnings
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from qa.encoding.export import ExportError
+from qa.encoding.export import ExportError, first_line, make_beside
 from qa.encoding.model import locate
 from qa.encoding.runtimes import open_graph, optimise_graph
 from qa.errors import ModelError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from pathlib import Path
 
     from qa.encoding.model import ModelFiles
 
@@ -46,7 +45,7 @@ def load_reranker(
     Raises:
         ModelError: there is no such model, or it is of another kind.
     """
-    files = locate(name, cache=cache)
+    files = locate(name, cache=cache, setting="rerank")
     folder = cache / "rerankers" / f"{files.fingerprint[:32]}-{EXPORT_VERSION}"
     if not (folder / _SPEC).is_file():
         tell(f"Preparing {files.name}: once per model, some seconds …")
@@ -120,23 +119,20 @@ def _load_torch(files: ModelFiles) -> Any:  # noqa: ANN401 - sentence-transforme
         )
     except Exception as error:
         raise ModelError(
-            f"{files.name} can't be loaded as a cross-encoder: {error}",
-            hint="Name a model for --rerank that sentence-transformers' CrossEncoder can load.",
+            f"{files.name} can't be loaded as a cross-encoder: {first_line(error)}",
+            hint="Set `rerank` (--rerank) to a model that sentence-transformers can load as one.",
         ) from error
     if model.model.config.num_labels != 1:
         raise ModelError(
-            f"{files.name} has {model.model.config.num_labels} outputs",
-            hint="Name a cross-encoder with a single score, such as the ms-marco ones.",
+            f"{files.name} gives {model.model.config.num_labels} scores, where one is needed",
+            hint="Set `rerank` (--rerank) to a cross-encoder with a single score, such as the "
+            "ms-marco ones.",
         )
     return model
 
 
 def _export(model: Any, folder: Path) -> None:  # noqa: ANN401 - sentence-transformers is untyped
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        beside = Path(tempfile.mkdtemp(prefix=f"{folder.name}.", dir=folder.parent))
-    except OSError as error:
-        raise ExportError(f"{folder.parent} can't be written ({error.strerror})") from error
+    beside = make_beside(folder)
     try:
         known = ("input_ids", "attention_mask", "token_type_ids")
         inputs = [one for one in known if one in model.tokenizer.model_input_names]
@@ -153,7 +149,7 @@ def _export(model: Any, folder: Path) -> None:  # noqa: ANN401 - sentence-transf
         beside.replace(folder)
     except Exception as error:
         if not (folder / _SPEC).is_file():  # else another process was first
-            raise ExportError(f"{type(error).__name__}: {error}".splitlines()[0]) from error
+            raise ExportError(first_line(error)) from error
     finally:
         shutil.rmtree(beside, ignore_errors=True)
 

@@ -36,7 +36,8 @@ class Outcome:
 
     `documents` are scored by their best passage; `hit` is the rank, from 1, of the first passage
     that holds a known answer (0: none does, None: no answer is known), and `evidence` whether
-    the evidence of that passage holds it.
+    the evidence of that passage holds it. `truncated` tells that the question is longer than the
+    encoder reads.
     """
 
     question: Question
@@ -46,6 +47,7 @@ class Outcome:
     evidence: bool | None
     features: tuple[float, float, float]
     seconds: float
+    truncated: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +111,7 @@ def _outcome(question: Question, answer: Answer, passages: int, seconds: float) 
         evidence=evidence,
         features=features(best, passages) if best else (0.0, 0.0, 0.0),
         seconds=seconds,
+        truncated=answer.truncated,
     )
 
 

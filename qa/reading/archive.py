@@ -7,6 +7,7 @@ import zlib
 from io import BytesIO
 
 from qa.reading.extracted import UnreadableError
+from qa.reading.reasons import ENCRYPTED, before_2007
 
 __all__ = [
     "LARGEST_MEMBER",
@@ -42,7 +43,7 @@ def open_archive(raw: bytes) -> zipfile.ZipFile:
     """
     if raw.startswith(_COMPOUND_FILE):
         encrypted = _ENCRYPTED_PACKAGE in raw
-        raise UnreadableError("encrypted" if encrypted else "in the format of Office before 2007")
+        raise UnreadableError(ENCRYPTED if encrypted else before_2007("Office", "a newer one"))
     try:
         archive = zipfile.ZipFile(BytesIO(raw))
     except (zipfile.BadZipFile, ValueError, NotImplementedError, OSError, EOFError) as error:
@@ -55,7 +56,7 @@ def open_archive(raw: bytes) -> zipfile.ZipFile:
     total = 0
     for member in members:
         if member.flag_bits & _ENCRYPTED:
-            raise UnreadableError("encrypted")
+            raise UnreadableError(ENCRYPTED)
         if member.compress_type not in _METHODS:
             raise UnreadableError("an archive packed in a way that documents don't use")
         if member.file_size > LARGEST_MEMBER:

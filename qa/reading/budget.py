@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["Budget"]
+__all__ = ["Budget", "cpu_seconds"]
 
-_SECONDS = 120.0  # on the processor, for any file
-_SECONDS_A_BYTE = 10 / 1_000_000  # and for a large one: mailboxes hold very many messages
+CPU_SECONDS = 120  # for any file
+_BYTES_A_SECOND = 100_000  # more for a large one
+_MOST_SECONDS = 240  # beyond the former, for one document: no parser needs more
 _WAITING = 10  # times as long by the clock: the machine may be busy, and OCR takes its time
+
+
+def cpu_seconds(size: int) -> int:
+    """Give the seconds of the processor for one document of so many bytes."""
+    return CPU_SECONDS + min(_MOST_SECONDS, size // _BYTES_A_SECOND)
 
 
 @dataclass(slots=True)
@@ -20,8 +26,8 @@ class Budget:
 
     @classmethod
     def of(cls, size: int) -> Budget:
-        """Give that of a file of so many bytes."""
-        seconds = _SECONDS + size * _SECONDS_A_BYTE
+        """Give that of a file of so many bytes; a mailbox holds very many messages."""
+        seconds = CPU_SECONDS + size / _BYTES_A_SECOND
         return cls(seconds, seconds * _WAITING)
 
     @property

@@ -5,7 +5,7 @@ from __future__ import annotations
 import binascii
 import re
 
-from qa.reading.decoding import UndecodableError, decode
+from qa.reading.decoding import UndecodableError, decode_padded
 
 __all__ = ["decoded", "header_text"]
 
@@ -38,7 +38,7 @@ def decoded(raw: bytes, charset: str = "") -> str:
         except (LookupError, ValueError):
             pass
     try:
-        return decode(raw)[0]
+        return decode_padded(raw)
     except UndecodableError:
         return raw.decode("utf-8", "replace")
 

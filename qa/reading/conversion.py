@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from qa.reading.budget import Budget
@@ -16,7 +17,7 @@ from qa.reading.extracted import UnreadableError
 from qa.reading.formats import CONVERTED
 from qa.reading.ocr import ocr_pdf
 from qa.reading.office import office_is_installed
-from qa.reading.reasons import NEEDS_OFFICE, SCAN
+from qa.reading.reasons import NEEDS_OFFICE, OCR_READS, SCAN
 from qa.reading.transport import OUT_OF_MEMORY, WRONG, unpack
 
 if TYPE_CHECKING:
@@ -89,14 +90,19 @@ class Converter:
         if kind not in CONVERTED and not office_is_installed():
             raise UnreadableError(NEEDS_OFFICE)
         budget = budget or Budget.of(len(raw))
+        found = None
         try:
-            return self._converted(kind, raw, budget)
+            found = self._converted(kind, raw, budget)
         except UnreadableError as error:
             if str(error) != SCAN or not self._ocr:
                 raise
+        if found and not (self._ocr and any(map(_names_scans, found.warnings))):
+            return found
         try:
-            return self._converted(kind, self._with_text(raw, budget), budget)
+            return _after_ocr(self._converted(kind, self._with_text(raw, budget), budget))
         except UnreadableError as error:
+            if found:
+                return _after_ocr(found)
             # Not the same reason, which would have it tried again at every refresh.
             raise UnreadableError(f"a scan that ocrmypdf could not make out ({error})") from error
 
@@ -104,7 +110,7 @@ class Converter:
         """Tell whether what could not be read for that reason can be by now."""
         if reason == NEEDS_OFFICE:
             return office_is_installed()
-        return reason == SCAN and self._ocr
+        return self._ocr and (reason == SCAN or _names_scans(reason))
 
     def _with_text(self, raw: bytes, budget: Budget) -> bytes:
         """Give a scan with the text that `ocrmypdf` sees on it."""
@@ -171,6 +177,16 @@ class Converter:
             worker.wait()
         if worker.stdout is not None:
             worker.stdout.close()
+
+
+def _names_scans(warning: str) -> bool:
+    return OCR_READS in warning
+
+
+def _after_ocr(found: Extracted) -> Extracted:
+    """Say of pages that are still without text what is so: they would be tried for ever."""
+    warnings = (one.replace(OCR_READS, "ocrmypdf can't make them out") for one in found.warnings)
+    return replace(found, warnings=tuple(warnings))
 
 
 def _end_late(worker: subprocess.Popen[bytes], late: threading.Event) -> None:

@@ -2,67 +2,26 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
-import re
 import stat
-from collections import Counter
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from qa.errors import CorpusNotFoundError, SettingsError, UnreadableDocumentError
-from qa.reading.reasons import MENDABLE, UNREAD
+from qa.reading.reasons import MENDABLE, OCR_READS
+from qa.reading.regular import read_regular
+from qa.reading.walking import Scan, Stamp, is_below, look_at_file, walk, why
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
-    from pathspec import GitIgnoreSpec
-
     from qa.reading.budget import Budget
     from qa.reading.conversion import Converter
     from qa.reading.extracted import Extracted
     from qa.reading.formats import Reading
 
 __all__ = ["Corpus", "FolderCorpus", "PairCorpus", "Scan", "Stamp"]
-
-# Not even looked at: pictures, sound, films, programs and archives are many and large.
-MEDIA = frozenset(
-    """
-    .7z .a .aac .avi .bin .bmp .bz2 .class .deb .dll .dmg .dylib .exe .flac .gif .gz .heic .ico
-    .img .iso .jar .jpeg .jpg .m4a .m4v .mkv .mov .mp3 .mp4 .mpeg .mpg .o .ogg .opus .otf .parquet
-    .png .pyc .pyd .rar .rpm .so .sqlite .tar .tgz .tif .tiff .ttf .wav .webm .webp .whl .wma .wmv
-    .woff .woff2 .xz .zip .zst
-    """.split()
-)
-IGNORE_FILES = (".gitignore", ".qaignore")
-_LONGEST_IGNORE_FILE = 64 * 1024  # bytes; every line is tried on every file
-_MOST_STARS = 6
-# A file written less than this before it was hashed may be written again without its times
-# showing it (FAT keeps two seconds), so its times are not trusted yet.
-RACY_NS = 2_000_000_000
-
-
-class Stamp(NamedTuple):
-    """What tells cheaply that a file is the one that was read: size, times, identity."""
-
-    size: int
-    mtime_ns: int
-    ctime_ns: int
-    inode: int
-
-    def is_settled(self, seen_ns: int) -> bool:
-        """Tell whether a change after `seen_ns` would show in the times."""
-        return max(self.mtime_ns, self.ctime_ns) < seen_ns - RACY_NS
-
-
-@dataclass(slots=True)
-class Scan:
-    """The documents found, and how many files were left out, by reason."""
-
-    stamps: dict[str, Stamp] = field(default_factory=dict)
-    left_out: Counter[str] = field(default_factory=Counter)
-    unreadable: dict[str, str] = field(default_factory=dict)
 
 
 class Corpus(Protocol):
@@ -128,43 +87,50 @@ class FolderCorpus:
 
     @property
     def _root(self) -> Path:
-        return self._path if self._path.is_dir() else self._path.parent
+        is_folder = os.path.isdir(self._path)  # noqa: PTH112 - Path raises where it may not look
+        return self._path if is_folder else self._path.parent
 
     @property
     def location(self) -> str:
         """Name the corpus by its absolute path."""
-        return str(self._path.resolve())
+        return os.path.realpath(self._path)
 
     @property
     def root(self) -> Path:
         """The absolute folder that ids are relative to."""
-        return self._root.resolve()
+        return Path(os.path.realpath(self._root))
 
     def scan(self) -> Scan:
         """Walk the folder in a fixed order; content is not read."""
-        found = Scan()
-        if self._path.is_dir():
-            self._walk(self._root, "", [], {os.path.realpath(self._root)}, found)
-        elif self._path.is_file():
-            self._consider(self._path, self._path.name, found)
-        else:
+        try:
+            status = self._path.stat()
+        except (OSError, ValueError) as error:
+            problem = f": {why(error)}" if not isinstance(error, FileNotFoundError) else ""
             raise CorpusNotFoundError(
-                f"There is no corpus at {self._path}",
+                f"There is no corpus at {self._path}{problem}",
                 hint="Make the folder and put documents in it, or name another with --corpus.",
-            )
-        return found
+            ) from error
+        if stat.S_ISDIR(status.st_mode):
+            return walk(str(self._path), max_file_size=self._max_file_size, exclude=self._exclude)
+        if stat.S_ISREG(status.st_mode):
+            return look_at_file(self._path.name, status, max_file_size=self._max_file_size)
+        raise CorpusNotFoundError(
+            f"The corpus at {self._path} is neither a folder nor a file",
+            hint="Name a folder of documents with --corpus.",
+        )
 
     def read_bytes(self, document: str) -> bytes:
         """Read one file below the root; an id that leads outside is refused."""
-        path = self._root / document
+        root = self._root
         try:
-            if not self._path.is_dir() and document != self._path.name:
+            # Who names a link to a file as the corpus means what it leads to.
+            alone = root != self._path
+            if document != self._path.name if alone else not _is_inside(str(root), document):
                 raise UnreadableDocumentError(document, "it lies outside the corpus")
-            if not self._is_inside(document):
-                raise UnreadableDocumentError(document, "it lies outside the corpus")
-            return path.read_bytes()
+            return read_regular(f"{root}{os.sep}{document}", self._max_file_size)
         except (OSError, ValueError) as error:
-            raise UnreadableDocumentError(document, _reason(error)) from error
+            limit = " (max_file_size)" if getattr(error, "errno", 0) == errno.EFBIG else ""
+            raise UnreadableDocumentError(document, why(error) + limit) from error
 
     def read(self, file: str) -> Reading:
         """Read one file below the root, and the files inside it."""
@@ -175,7 +141,8 @@ class FolderCorpus:
 
     def can_mend(self, reason: str) -> bool:
         """Tell whether what the converter lacked is there now."""
-        return reason in MENDABLE and self._converter().can_mend(reason)
+        is_mendable = reason in MENDABLE or OCR_READS in reason
+        return is_mendable and self._converter().can_mend(reason)
 
     def close(self) -> None:
         """Let go of the converter's process, if one was needed."""
@@ -193,85 +160,16 @@ class FolderCorpus:
     def _convert(self, kind: str, raw: bytes, budget: Budget) -> Extracted:
         return self._converter().convert(kind, raw, budget)
 
-    def _walk(
-        self,
-        folder: Path,
-        prefix: str,
-        rules: list[tuple[str, GitIgnoreSpec]],
-        above: set[str],
-        found: Scan,
-    ) -> None:
-        try:
-            entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
-        except OSError as error:
-            found.unreadable[prefix or "."] = _reason(error)
-            return
-        rules = [*rules, *_rules(folder, prefix, {entry.name for entry in entries})]
-        for entry in entries:
-            document = prefix + entry.name
-            if entry.name.startswith("."):
-                found.left_out["hidden"] += entry.name not in IGNORE_FILES
-                continue
-            try:
-                document.encode("utf-8")
-            except UnicodeEncodeError:
-                found.left_out["name is not UTF-8"] += 1
-                continue
-            is_folder = entry.is_dir()
-            if entry.path == self._exclude:
-                continue
-            if _is_ignored(document + "/" * is_folder, rules):
-                found.left_out["ignored"] += 1
-                continue
-            if entry.is_symlink() and not self._is_inside(document):
-                found.left_out["link to outside"] += 1
-                continue
-            if not is_folder:
-                self._consider(entry, document, found)
-            elif (real := os.path.realpath(entry.path)) not in above:  # else the link is a loop
-                self._walk(Path(entry.path), document + "/", rules, above | {real}, found)
-
-    def _consider(self, file: Path | os.DirEntry[str], document: str, found: Scan) -> None:
-        try:
-            status = file.stat()
-        except OSError as error:
-            found.unreadable[document] = _reason(error)
-            return
-        if not stat.S_ISREG(status.st_mode):
-            found.left_out["not a file"] += 1
-        elif status.st_size > self._max_file_size:
-            found.left_out["too large"] += 1
-        elif _suffix(document) in MEDIA:
-            found.left_out[UNREAD] += 1
-        else:
-            inode = status.st_ino & (2**63 - 1)  # SQLite's numbers are signed
-            found.stamps[document] = Stamp(
-                status.st_size, status.st_mtime_ns, status.st_ctime_ns, inode
-            )
-
-    def _is_inside(self, document: str) -> bool:
-        """Tell whether the file, links followed, is there and below the root."""
-        path = root = str(self._root)
-        for part in document.split("/"):
-            path = f"{path}{os.sep}{part}"
-            if part in {"", ".", ".."} or os.sep in part or Path(path).is_symlink():
-                break
-        else:
-            return True  # no link on the way: nothing to follow
-        try:
-            real = os.path.realpath(f"{root}{os.sep}{document}", strict=True)
-        except OSError:
-            return False
-        root = os.path.realpath(root)
-        return real == root or real.startswith(root.rstrip(os.sep) + os.sep)
-
 
 class PairCorpus:
-    """Documents given as `(id, text)` pairs, without files."""
+    """Documents given as `(id, text)` pairs, or as a mapping of ids to texts, without files."""
 
-    def __init__(self, pairs: Iterable[tuple[str, str]]) -> None:
+    def __init__(self, pairs: Mapping[str, str] | Iterable[tuple[str, str]]) -> None:
+        if not isinstance(pairs, Iterable):
+            raise SettingsError(f"documents is of type {type(pairs).__name__}", hint=_PAIRS)
         self._raw: dict[str, bytes] = {}
-        for document, text in pairs:
+        for pair in pairs.items() if isinstance(pairs, Mapping) else pairs:
+            document, text = _pair(pair)
             if not document or document in self._raw:
                 raise SettingsError(
                     f"document id {document!r} is {'given twice' if document else 'empty'}",
@@ -321,50 +219,36 @@ class PairCorpus:
         """There is nothing to let go of."""
 
 
-def _suffix(document: str) -> str:
-    # Asked of every file at every look: a Path would take ten times as long.
-    return os.path.splitext(document)[1].lower()  # noqa: PTH122
+def _is_inside(root: str, document: str) -> bool:
+    """Tell whether the file, links followed, is there and below the root."""
+    path = root
+    for part in document.split("/"):
+        path = f"{path}{os.sep}{part}"
+        if part in {"", ".", ".."} or os.sep in part or Path(path).is_symlink():
+            break
+    else:
+        return True  # no link on the way: nothing to follow
+    try:
+        real = os.path.realpath(f"{root}{os.sep}{document}", strict=True)
+    except OSError:
+        return False
+    return is_below(real, os.path.realpath(root))
+
+
+_PAIRS = "Give (id, text) pairs, both of them text (str), or a mapping of ids to texts."
+
+
+def _pair(given: object) -> tuple[str, str]:
+    match given:
+        case (str(document), str(text)):
+            return document, text
+        case (str(document), other):
+            kind = f"the text of document {document!r} is of type {type(other).__name__}"
+        case _:
+            kind = f"documents has an item of type {type(given).__name__}"
+    raise SettingsError(kind, hint=_PAIRS)
 
 
 def _content_stamp(raw: bytes) -> Stamp:
     digest = int.from_bytes(hashlib.sha256(raw).digest()[:6], "big")
     return Stamp(len(raw), 0, 0, digest)
-
-
-def _rules(folder: Path, prefix: str, names: set[str]) -> Iterator[tuple[str, GitIgnoreSpec]]:
-    for name in IGNORE_FILES:
-        if name in names:
-            yield prefix, _compiled(folder / name)
-
-
-def _compiled(path: Path) -> GitIgnoreSpec:
-    """Read an ignore file; like git, pass over lines that are no pattern."""
-    from pathspec import GitIgnoreSpec
-
-    kept: list[str] = []
-    regular = path.is_file() and not path.is_symlink()
-    if regular and path.stat().st_size <= _LONGEST_IGNORE_FILE:
-        for line in path.read_text("utf-8-sig", "replace").splitlines():
-            # Many stars in a name take time that grows with their power.
-            if line.count("*") > _MOST_STARS:
-                continue
-            try:
-                GitIgnoreSpec.from_lines([line])
-            except (ValueError, re.error):
-                continue
-            kept.append(line)
-    return GitIgnoreSpec.from_lines(kept)
-
-
-def _is_ignored(document: str, rules: list[tuple[str, GitIgnoreSpec]]) -> bool:
-    """Apply every ignore file from the root down; the last that speaks of the path decides."""
-    ignored = False
-    for prefix, spec in rules:
-        verdict = spec.check_file(document.removeprefix(prefix)).include
-        if verdict is not None:
-            ignored = verdict
-    return ignored
-
-
-def _reason(error: Exception) -> str:
-    return (error.strerror or str(error)) if isinstance(error, OSError) else str(error)

@@ -6,6 +6,7 @@ import codecs
 import itertools
 import re
 from bisect import bisect_right
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from qa.reading.reasons import BINARY
@@ -19,6 +20,7 @@ __all__ = [
     "byte_offsets",
     "decode",
     "decode_as",
+    "decode_padded",
 ]
 
 # The longer mark first: UTF-32's begins with UTF-16's.
@@ -35,6 +37,10 @@ _TOLD_OTHERWISE = ["utf_16", "utf_16_be", "utf_16_le", "utf_32", "utf_32_be", "u
 _NOT_OF_FILES = {"idna", "punycode", "raw-unicode-escape", "unicode-escape", "utf-7"}
 _SAMPLE = 8192  # bytes that are looked at to tell text from binary
 _BINARY = re.compile("[\x00-\x08\x0e-\x1a\x1c-\x1f]")
+_CONTROLS = re.compile(rb"[\x01-\x08\x0e-\x1a\x1c-\x1f]")
+_STRAY = (
+    20  # bytes of text for each NUL that may stand in it; binaries have more, or other controls
+)
 
 
 class UndecodableError(ValueError):
@@ -44,8 +50,9 @@ class UndecodableError(ValueError):
 def decode(raw: bytes) -> tuple[str, str]:
     """Give `(text, encoding)` with `raw.decode(encoding) == text`; line ends stay as they are.
 
-    A byte order mark decides; then UTF-8; then UTF-16 without a mark, told by its NUL bytes;
-    then the best guess of charset-normalizer.
+    A byte order mark decides; then UTF-8; then UTF-16 or UTF-32 without a mark, told by its NUL
+    bytes; then UTF-8 with a few NULs and no other controls, which stay in the text; then the best
+    guess of charset-normalizer, where there is no NUL.
 
     Raises:
         UndecodableError: the bytes are binary, or no encoding fits.
@@ -64,7 +71,32 @@ def decode(raw: bytes) -> tuple[str, str]:
             text = _strictly(raw, encoding)
             if not _BINARY.search(text):
                 return text, encoding
+    for encoding, zeros in (("utf-32-le", raw[3:_SAMPLE:4]), ("utf-32-be", raw[:_SAMPLE:4])):
+        if not zeros.strip(b"\0"):
+            with suppress(UnicodeDecodeError):
+                text = raw.decode(encoding)
+                if not _BINARY.search(text):
+                    return text, encoding
+    sample = raw[:_SAMPLE]
+    if sample.count(0) * _STRAY <= len(sample) and not _CONTROLS.search(sample):
+        with suppress(UnicodeDecodeError):
+            return raw.decode("utf-8"), "utf-8"
     raise UndecodableError(BINARY)
+
+
+def decode_padded(raw: bytes) -> str:
+    """Decode a file of which no bytes are cited: NULs in its text mean nothing, and are left out.
+
+    Raises:
+        UndecodableError: the bytes are binary, or no encoding fits.
+    """
+    try:
+        return decode(raw)[0].replace("\0", "")
+    except UndecodableError:
+        text = decode(raw.replace(b"\0", b""))[0]
+        if len(_BINARY.findall(text)) * _STRAY > len(text):
+            raise
+        return text
 
 
 def decode_as(raw: bytes, encoding: str) -> str:

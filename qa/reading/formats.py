@@ -9,10 +9,10 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from qa.errors import UnreadableDocumentError
+from qa.reading import reasons
 from qa.reading.budget import Budget
 from qa.reading.decoding import UndecodableError, decode
 from qa.reading.extracted import UnreadableError
-from qa.reading.reasons import UNREAD
 from qa.reading.sniffing import ENCRYPTED, UNSUPPORTED, described, sniff
 from qa.types import Document, Section
 
@@ -167,9 +167,9 @@ class _Reader:
             return _text_document(self.file, document, raw, kind, sha256), None
         if kind == UNSUPPORTED:
             what = described(raw, document)
-            raise UnreadableError(f"{UNREAD} ({what})" if what else UNREAD)
+            raise UnreadableError(f"{reasons.UNREAD} ({what})" if what else reasons.UNREAD)
         if kind == ENCRYPTED:
-            raise UnreadableError("it is encrypted: a password is needed")
+            raise UnreadableError(reasons.ENCRYPTED)
         extracted = self.convert(kind, raw, self.budget)
         return _converted_document(self.file, document, kind, sha256, extracted), extracted
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from qa.reading.charsets import decoded, header_text
 from qa.reading.dates import day
 from qa.reading.extracted import Composer, Extracted, Member, UnreadableError
+from qa.reading.reasons import NO_TEXT
 from qa.types import BlockKind
 
 if TYPE_CHECKING:
@@ -91,7 +92,7 @@ def read_mail(raw: bytes) -> Extracted:
     if not texts and not members and _is_encrypted(message):
         raise UnreadableError("it is encrypted")
     if not extracted.sections and not members:
-        raise UnreadableError("there is no text in it")
+        raise UnreadableError(NO_TEXT)
     return extracted
 
 

@@ -12,7 +12,9 @@ from xml.etree.ElementTree import (
 
 from qa.reading.extracted import UnreadableError
 
-__all__ = ["Element", "attribute", "parse_xml"]
+__all__ = ["Element", "attribute", "number", "parse_xml"]
+
+_MOST_DIGITS = 9  # what is longer counts nothing, and Python refuses to read the very long
 
 
 def parse_xml(data: bytes) -> Element:
@@ -42,6 +44,11 @@ def attribute(element: Element, name: str) -> str:
     if (value := element.get(name)) is not None:
         return value
     return next((v for key, v in element.items() if key.endswith("}" + name)), "")
+
+
+def number(value: str) -> int | None:
+    """Give the number, from 0, that an attribute's value is; None where it is something else."""
+    return int(value) if value.isdecimal() and len(value) <= _MOST_DIGITS else None
 
 
 class _Builder(TreeBuilder):

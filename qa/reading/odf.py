@@ -5,13 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from qa.reading.archive import open_archive, read_member
+from qa.reading.captions import caption, inline, joined
 from qa.reading.extracted import Composer, Extracted, UnreadableError
-from qa.reading.markup import Element, attribute, parse_xml
+from qa.reading.markup import Element, attribute, number, parse_xml
+from qa.reading.reasons import ENCRYPTED, NESTED, NO_TEXT
 from qa.reading.tables import add_table
 from qa.types import PlaceKind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
 __all__ = ["read_odf", "slide_heading"]
 
@@ -21,7 +23,8 @@ _LEFT_OUT = frozenset(
     "sequence-decls variable-decls user-field-decls dde-connection-decls note-citation "
     "named-expressions database-ranges calculation-settings content-validations".split()
 )
-_NAMES_OF_SHAPES = frozenset({"title", "desc"})  # not shown; elsewhere, a title is a field
+# Of a picture, they are said for those who don't see it; elsewhere, a title is a field.
+_NAMES_OF_SHAPES = frozenset({"title", "desc"})
 _SHAPES = frozenset(
     "frame g custom-shape rect line circle ellipse polygon polyline path connector caption "
     "measure regular-polygon".split()
@@ -43,7 +46,8 @@ def read_odf(raw: bytes) -> Extracted:
     """Read an OpenDocument file.
 
     Paragraphs of a text are counted as in Word documents; notes, comments and text boxes follow
-    the paragraph in which they are anchored. Each sheet, and each slide, is a section.
+    the paragraph in which they are anchored. What is said of a picture stands in its place. Each
+    sheet, and each slide, is a section.
 
     Raises:
         UnreadableError: not an OpenDocument file, encrypted, damaged, or without text.
@@ -51,20 +55,22 @@ def read_odf(raw: bytes) -> Extracted:
     content, styles, meta = _parts(raw)
     body = next(content.iter("body"), None)
     if body is None or not len(body):
-        raise UnreadableError("no OpenDocument text in it")
+        raise UnreadableError("XML, but not of an OpenDocument file")
     try:
-        document = _Document(_titles(content), is_text=body[-1].tag == "text")
+        is_text = body[-1].tag == "text"  # elsewhere, no one counts paragraphs
+        counted = _paragraphs(body[-1]) if is_text else ()
+        document = _Document(_titles(content), counted)
         document.read(body[-1])
         extracted = document.composer.finish(_metadata(meta))
-        if not extracted.text and styles is not None and body[-1].tag == "text":
+        if not extracted.text and styles is not None and is_text:
             for element in styles.iter():
                 if element.tag in {"header", "footer"}:
                     document.read(element)
             extracted = document.composer.finish(_metadata(meta))
     except RecursionError as error:
-        raise UnreadableError("its parts are nested too deeply") from error
+        raise UnreadableError(NESTED) from error
     if not extracted.text:
-        raise UnreadableError("no text in it")
+        raise UnreadableError(NO_TEXT)
     return extracted
 
 
@@ -85,9 +91,9 @@ def _parts(raw: bytes) -> tuple[Element, Element | None, Element | None]:
         element.tag == "encryption-data"
         for element in parse_xml(read_member(archive, "META-INF/manifest.xml")).iter()
     ):
-        raise UnreadableError("encrypted")
+        raise UnreadableError(ENCRYPTED)
     if "content.xml" not in names:
-        raise UnreadableError("an archive without an OpenDocument file in it")
+        raise UnreadableError("a ZIP archive without an OpenDocument file in it")
     others: list[Element | None] = []
     for name in ("styles.xml", "meta.xml"):
         try:
@@ -121,12 +127,11 @@ def _titles(content: Element) -> set[str]:
 class _Document:
     """Walks through a document's body."""
 
-    def __init__(self, titles: set[str], *, is_text: bool) -> None:
+    def __init__(self, titles: set[str], counted: Iterable[Element]) -> None:
         self.composer = Composer()
         self._titles = titles
-        self._paragraphs = 0
+        self._numbers = {element: at for at, element in enumerate(counted, 1)}
         self._slides = 0
-        self._is_text = is_text  # and not sheets or slides, where no one counts paragraphs
         self._asides: list[Element] = []
 
     def read(self, container: Element) -> None:
@@ -145,17 +150,18 @@ class _Document:
             elif tag in _LEFT_OUT or (tag in _NAMES_OF_SHAPES and container.tag in _SHAPES):
                 continue
             else:
+                self.composer.add(_said_of(element))
                 self.read(element)
 
     def _paragraph(self, element: Element) -> None:
+        if element in self._numbers:
+            self.composer.place(PlaceKind.PARAGRAPH, self._numbers[element])
         text = self._text(element)
         if text.strip():
-            self._paragraphs += 1
-            if self._is_text:
-                self.composer.place(PlaceKind.PARAGRAPH, self._paragraphs)
-            level = attribute(element, "outline-level")
             if element.tag == "h":
-                self.composer.heading(text, level=1 + (int(level) if level.isdecimal() else 1))
+                self.composer.heading(
+                    text, level=1 + (number(attribute(element, "outline-level")) or 1)
+                )
             elif attribute(element, "style-name") in self._titles:
                 self.composer.heading(text, level=1)
             else:
@@ -177,27 +183,34 @@ class _Document:
         self._add_asides()
 
     def _table(self, table: Element) -> None:
-        rows = [[self._cell(cell) for cell in row] for row in _rows(table)]
-        if not self._is_text:
-            if any(any(row) for row in rows):
-                self.composer.heading(attribute(table, "name"), level=1)
-            add_table(self.composer, rows)
+        rows = list(_rows(table))
+        texts = [{column: self._cell(cell) for column, cell in row.items()} for row in rows]
+        if self._numbers:
+            add_table(self.composer, texts, paragraphs=[self._number(row) for row in rows])
         else:
-            self._paragraphs = add_table(self.composer, rows, paragraph=self._paragraphs)
+            if any(any(row.values()) for row in texts):
+                self.composer.heading(attribute(table, "name"), level=1)
+            add_table(self.composer, texts)
         self._add_asides()
 
-    def _cell(self, cell: Element | None) -> str:
-        if cell is None:
-            return ""
+    def _number(self, row: Mapping[int, Element]) -> int:
+        """Give the number of the first paragraph of a row that has text; 0 where there is none."""
+        paragraphs = (p for cell in row.values() for p in _paragraphs(cell))
+        found = (self._numbers.get(p, 0) for p in paragraphs if "".join(p.itertext()).strip())
+        return next(found, 0)
+
+    def _cell(self, cell: Element) -> str:
         texts = []
         for element in cell:
             if element.tag in {"p", "h"}:
                 texts.append(self._text(element))
             elif element.tag == "table":
-                rows = (map(self._cell, row) for row in _rows(element))
-                texts.append("; ".join(", ".join(filter(None, row)) for row in rows))
+                rows = (map(self._cell, row.values()) for row in _rows(element))
+                lines = (", ".join(filter(None, row)) for row in rows)
+                texts.append("; ".join(filter(None, lines)))
             elif element.tag in _ASIDES:
                 self._asides.append(element)
+                texts.append(_said_within(element))
             elif element.tag not in _LEFT_OUT:
                 texts.append(self._cell(element))
         return " ".join(text for text in texts if text.strip())
@@ -207,31 +220,35 @@ class _Document:
         asides, self._asides = self._asides, []
         for aside in asides:
             author = "".join(e.text or "" for e in aside if e.tag == "creator")
+            if not _is_within(aside):
+                self.composer.add(" ".join(_captions(aside)))
             lead = f"Comment by {author}: " if author and aside.tag == "annotation" else ""
             for element in _blocks(aside):
                 if element.tag == "table":
-                    cells = [[self._cell(cell) for cell in row] for row in _rows(element)]
-                    add_table(self.composer, cells)
+                    rows = _rows(element)
+                    texts = [{at: self._cell(cell) for at, cell in row.items()} for row in rows]
+                    add_table(self.composer, texts)
                 elif (text := self._text(element)).strip():
                     self.composer.add(lead + text)
                     lead = ""
                 self._add_asides()
 
     def _text(self, element: Element) -> str:
-        return "".join(self._pieces(element))
+        return joined("".join(self._pieces(element)))
 
     def _pieces(self, element: Element) -> Iterator[str]:
         yield element.text or ""
         for child in element:
             if child.tag == "s":
-                count = attribute(child, "c")
-                yield " " * (min(int(count), _MOST_REPEATED) if count.isdecimal() else 1)
+                count = number(attribute(child, "c"))
+                yield " " * (1 if count is None else min(count, _MOST_REPEATED))
             elif child.tag == "tab":
                 yield "\t"
             elif child.tag == "line-break":
                 yield "\n"
             elif child.tag in _ASIDES:
                 self._asides.append(child)
+                yield inline(_said_within(child))
             elif child.tag not in _LEFT_OUT:
                 yield from self._pieces(child)
             yield child.tail or ""
@@ -246,16 +263,55 @@ def _blocks(container: Element) -> Iterator[Element]:
             yield from _blocks(element)
 
 
-def _rows(table: Element) -> Iterator[list[Element | None]]:
-    """Give the cells of each row; None for one that another covers."""
+def _paragraphs(container: Element) -> Iterator[Element]:
+    """Give all paragraphs in order, empty ones and those of tables too, but none of shapes."""
+    for element in container:
+        if element.tag in {"p", "h"}:
+            yield element
+        elif element.tag not in _LEFT_OUT and element.tag not in _ASIDES:
+            yield from _paragraphs(element)
+
+
+def _said_within(shape: Element) -> str:
+    """Give what is said of a picture that stands in a line, and does not float."""
+    return " ".join(_captions(shape)) if _is_within(shape) else ""
+
+
+def _is_within(shape: Element) -> bool:
+    return attribute(shape, "anchor-type") == "as-char"
+
+
+def _captions(shape: Element) -> Iterator[str]:
+    """Give what is said of a picture, or of those in a group."""
+    if said := _said_of(shape):
+        yield said
+    for child in shape:
+        if child.tag in _SHAPES:
+            yield from _captions(child)
+
+
+def _said_of(shape: Element) -> str:
+    """Give what is said of a picture; "" of other shapes, which have texts of their own."""
+    if shape.tag not in _SHAPES or not any(child.tag == "image" for child in shape):
+        return ""
+    said = {child.tag: "".join(child.itertext()) for child in shape}
+    return caption(said.get("desc", ""), said.get("title", ""))
+
+
+def _rows(table: Element) -> Iterator[dict[int, Element]]:
+    """Give the cells of each row by their columns; empty ones, and covered ones, are left out."""
     for element in table:
         if element.tag == "table-row":
-            cells: list[Element | None] = []
+            cells: dict[int, Element] = {}
+            column = 0
             for cell in element:
-                count = attribute(cell, "number-columns-repeated")
-                repeated = min(int(count), _MOST_REPEATED) if count.isdecimal() else 1
-                if cell.tag in {"table-cell", "covered-table-cell"}:
-                    cells += [cell if cell.tag == "table-cell" else None] * repeated
+                if cell.tag not in {"table-cell", "covered-table-cell"}:
+                    continue
+                repeated = number(attribute(cell, "number-columns-repeated")) or 1
+                if cell.tag == "table-cell" and len(cell):
+                    written = min(repeated, _MOST_REPEATED)
+                    cells |= dict.fromkeys(range(column, column + written), cell)
+                column += repeated
             yield cells
         elif element.tag in {"table-header-rows", "table-rows", "table-row-group"}:
             yield from _rows(element)

@@ -10,6 +10,7 @@ from urllib.parse import unquote
 from zipfile import ZIP_STORED, ZipFile, ZipInfo
 
 from qa.reading.archive import open_archive, read_member
+from qa.reading.captions import caption
 from qa.reading.extracted import UnreadableError
 from qa.reading.markup import Element, attribute, parse_xml
 
@@ -63,7 +64,7 @@ class Package:
         for name in ("word/document.xml", "ppt/presentation.xml", "xl/workbook.xml"):
             if self.has(name):
                 return name
-        raise UnreadableError("an archive without an office document in it")
+        raise UnreadableError("a ZIP archive without an Office document in it")
 
     def has(self, part: str) -> bool:
         """Tell whether there is such a part; their names don't differ by case alone."""
@@ -98,7 +99,7 @@ class Package:
     def beside(self, part: str, *kinds: str) -> Iterator[str]:
         """Give what is written in the parts that a slide or sheet refers to in these ways.
 
-        Comments, say, or drawings, and the diagrams and charts in these.
+        Comments, say, or drawings with what is said of them, and the diagrams and charts in these.
         """
         for kind, name in self.relations(part).values():
             if kind not in kinds or (root := self.tree(name)) is None:
@@ -107,6 +108,8 @@ class Package:
                 if element.tag in {"p", "text"}:
                     runs = "".join(run.text or "" for run in element.iter("t"))
                     yield runs or element.text or ""
+                elif element.tag == "cNvPr":
+                    yield caption(attribute(element, "descr"), attribute(element, "title"))
             if kind == "drawing":
                 yield from self.beside(name, "chart", "diagramData")
 

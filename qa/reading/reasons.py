@@ -2,11 +2,36 @@
 
 from __future__ import annotations
 
-__all__ = ["BINARY", "EXPECTED", "MENDABLE", "NEEDS_OFFICE", "SCAN", "UNREAD"]
+__all__ = [
+    "BINARY",
+    "DAMAGED",
+    "ENCRYPTED",
+    "EXPECTED",
+    "MENDABLE",
+    "NEEDS_OFFICE",
+    "NESTED",
+    "NO_ENCODING",
+    "NO_TEXT",
+    "OCR_READS",
+    "SCAN",
+    "UNREAD",
+    "before_2007",
+]
 
 BINARY = "binary"  # the bytes are not text at all
 UNREAD = "format not supported"  # there is no reader
+DAMAGED = "it is damaged, or written in an unusual way; open it and save it again"
+ENCRYPTED = "it is encrypted: a password is needed"
+NESTED = "it is nested too deeply"
+NO_ENCODING = "its bytes are not text in any encoding known"
+NO_TEXT = "no text in it"
 EXPECTED = (BINARY, UNREAD)  # counted, not named: nothing is wrong with the file
 SCAN = "a scan without text; `--ocr` reads it where ocrmypdf is installed"
+OCR_READS = "`--ocr` reads them where ocrmypdf is installed"  # pages that are scans
 NEEDS_OFFICE = "it needs more to be installed: pip install 'retrieval-qa[office]'"
 MENDABLE = frozenset({SCAN, NEEDS_OFFICE})  # read again once what it lacks is there
+
+
+def before_2007(program: str, suffix: str) -> str:
+    """Say that a file is in the old format of an office program, and how it can be read."""
+    return f"the format of {program} before 2007; save it as {suffix}"

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 from qa.types import BlockKind, PlaceKind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from qa.reading.extracted import Composer
 
-__all__ = ["add_table", "row_line"]
+__all__ = ["add_table", "by_column", "row_line"]
 
 # Characters: about what one passage holds. Names longer than a third of it are not repeated.
 _LONGEST_BLOCK = 800
@@ -19,46 +19,53 @@ _LONGEST_NAMES = 250
 _LAST_NAMES = 4  # rows: captions may stand above the names
 
 
-def row_line(cells: Sequence[str]) -> str:
-    """Give a row as one line, its cells parted by ` | `; "" where all are empty."""
-    texts = [" ".join(cell.split()) for cell in cells]
-    while texts and not texts[-1]:
-        texts.pop()
-    return " | ".join(texts)
+def by_column(cells: Iterable[str]) -> dict[int, str]:
+    """Give the texts of a row by their columns, without the empty ones."""
+    return {column: text for column, text in enumerate(cells) if text}
 
 
 def add_table(
-    composer: Composer, rows: Sequence[Sequence[str]], *, paragraph: int | None = None
-) -> int:
+    composer: Composer,
+    rows: Sequence[Mapping[int, str]],
+    *,
+    paragraphs: Sequence[int] | None = None,
+) -> None:
     """Add a table, of which the first row with several cells has the names of the columns.
 
     It is cut into blocks that fit a passage, and the names stand at the head of each, so that
-    every row is found, and can be read, with what its cells mean.
+    every row is found, and can be read, with what its cells mean. Columns that are empty in all
+    rows are left out, and so are empty rows.
 
     Args:
         composer: builds the document.
-        rows: the cells' texts.
-        paragraph: the number of the paragraph before; each row that isn't empty counts as one.
-
-    Returns:
-        The number of the last row's paragraph.
+        rows: the cells' texts by their columns; a sheet has very many that are empty.
+        paragraphs: the number of each row's paragraph.
     """
-    lines = [line for line in map(row_line, rows) if line]
-    before = paragraph or 0
+    used = sorted({column for row in rows for column, text in row.items() if text.strip()})
+    told = (row_line(row.get(column, "") for column in used) for row in rows)
+    found = [(at, line) for at, line in enumerate(told) if line]
+    lines = [line for _, line in found]
     named = next((at for at, line in enumerate(lines[:_LAST_NAMES]) if " | " in line.strip()), 0)
     for first, last in _blocks(lines):
         repeats = first > named and len(lines[named]) <= _LONGEST_NAMES
         text = [lines[named], *lines[first:last]] if repeats else lines[first:last]
         inside = []
-        if paragraph is not None:
-            composer.place(PlaceKind.PARAGRAPH, before + first + 1)
-            offset = 0
-            for at, line in enumerate(text, start=first - repeats):
-                if at > first:
-                    inside.append((offset, PlaceKind.PARAGRAPH, before + at + 1))
+        if paragraphs is not None:
+            numbers = [paragraphs[at] for at, _ in found[first:last]]
+            composer.place(PlaceKind.PARAGRAPH, numbers[0])
+            offset = len(lines[named]) + 1 if repeats else 0
+            for line, number in zip(lines[first:last], numbers, strict=True):
+                inside.append((offset, PlaceKind.PARAGRAPH, number))
                 offset += len(line) + 1
         composer.add("\n".join(text), kind=BlockKind.LINES, inside=inside)
-    return before + len(lines)
+
+
+def row_line(cells: Iterable[str]) -> str:
+    """Give a row as one line, its cells parted by ` | `; "" where all are empty."""
+    texts = [" ".join(cell.split()) for cell in cells]
+    while texts and not texts[-1]:
+        texts.pop()
+    return " | ".join(texts)
 
 
 def _blocks(lines: Sequence[str]) -> Iterator[tuple[int, int]]:

@@ -10,8 +10,9 @@ from collections import Counter
 from itertools import chain, islice, pairwise
 from typing import TYPE_CHECKING
 
-from qa.reading.decoding import UndecodableError, decode
+from qa.reading.decoding import UndecodableError, decode_padded
 from qa.reading.extracted import Composer, Extracted, UnreadableError
+from qa.reading.reasons import NO_TEXT
 from qa.types import BlockKind, PlaceKind
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ def read_table(raw: bytes) -> Extracted:
         _add(composer, number, _named(row, names), joined="; " if names else " | ")
     extracted = composer.finish()
     if not extracted.sections:
-        raise UnreadableError("there is no text in it")
+        raise UnreadableError(NO_TEXT)
     return extracted
 
 
@@ -87,7 +88,7 @@ def read_records(raw: bytes) -> Extracted:
         _add(composer, number, [("", line)] if record is None else record)
     extracted = composer.finish()
     if not extracted.sections:
-        raise UnreadableError("there is no text in it")
+        raise UnreadableError(NO_TEXT)
     if not parsed:
         raise UnreadableError("no line of it is JSON")
     return extracted
@@ -95,12 +96,9 @@ def read_records(raw: bytes) -> Extracted:
 
 def _text(raw: bytes) -> str:
     try:
-        return decode(raw)[0]
-    except UndecodableError:
-        try:
-            return decode(raw.replace(b"\0", b""))[0]  # padding that some programs write
-        except UndecodableError as error:
-            raise UnreadableError(f"it is no text ({error})") from error
+        return decode_padded(raw)
+    except UndecodableError as error:
+        raise UnreadableError(str(error)) from error
 
 
 def _delimiter(text: str) -> str:
@@ -176,7 +174,8 @@ def _has_header(sample: Sequence[Sequence[str]]) -> bool:
         return False
     names = [cell.strip() for cell in rows[0]]
     filled = [name for name in names if name]
-    if len(filled) * 2 < len(names) or len(set(filled)) < len(filled):
+    used = {at for row in rows for at, cell in enumerate(row[: len(names)]) if cell.strip()}
+    if len(filled) * 2 < len(used) or len(set(filled)) < len(filled):
         return False
     if any(len(name) > _LONGEST_NAME for name in filled):
         return False

@@ -16,8 +16,10 @@ import time
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from qa.reading.budget import cpu_seconds
 from qa.reading.extracted import UnreadableError
 from qa.reading.formats import CONVERTED, OFFICE
+from qa.reading.reasons import NESTED
 from qa.reading.transport import OUT_OF_MEMORY, pack, pack_unreadable
 
 if TYPE_CHECKING:
@@ -28,7 +30,6 @@ if TYPE_CHECKING:
 __all__ = ["main", "reader_of"]
 
 MEMORY = 2 * 1024**3  # bytes of address space, Python and its libraries included
-CPU_SECONDS = 120  # of one document
 # What no parser has to do: reach the network, start programs, change files.
 _FORBIDDEN = ("socket.", "subprocess.", "os.exec", "os.fork", "os.posix_spawn", "os.spawn")
 _FORBIDDEN_CALLS = frozenset(
@@ -53,7 +54,7 @@ def main() -> None:
         request = json.loads(line)
         raw = requests.read(request["size"])
         began = time.process_time()
-        _limit_time(began + min(request["seconds"], CPU_SECONDS))
+        _limit_time(began + min(request["seconds"], cpu_seconds(len(raw))))
         reply = _reply(request["format"], raw)
         head = {"size": len(reply), "seconds": time.process_time() - began}
         replies.write(json.dumps(head).encode() + b"\n")
@@ -69,7 +70,7 @@ def _reply(kind: str, raw: bytes) -> bytes:
     except MemoryError:
         reason = OUT_OF_MEMORY
     except RecursionError:
-        reason = "it is nested too deeply"
+        reason = NESTED
     except ImportError as error:
         reason = f"its reader could not be loaded ({error.name})"
     except Exception as error:  # noqa: BLE001 - a parser that stumbles costs this file alone

@@ -6,6 +6,7 @@ What is read for an answer is checked: rows carry sums, and all that refers to a
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -18,7 +19,7 @@ from qa.types import Place, PlaceKind
 if TYPE_CHECKING:
     import sqlite3
     from collections import Counter
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
     import numpy as np
@@ -37,10 +38,15 @@ ID_BLOCK = 2**32
 class Catalog(DocumentTables):
     """One connection to the catalog of an index folder."""
 
-    def __init__(self, folder: Path, connection: sqlite3.Connection) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        connection: sqlite3.Connection,
+        seen: Sequence[tuple[int, int, int, int]] = (),
+    ) -> None:
         super().__init__(folder, connection)
         self._meta: dict[str, str] = {}
-        self._file = _file_id(folder / CATALOG)
+        self._seen = seen
 
     @classmethod
     def create(cls, folder: Path) -> Catalog:
@@ -50,15 +56,19 @@ class Catalog(DocumentTables):
     @classmethod
     def open(cls, folder: Path) -> Catalog:
         """Open for reading; see `connect_to_read`."""
-        return cls(folder, connect_to_read(folder))
+        seen = _look(folder)
+        return cls(folder, connect_to_read(folder), seen)
 
     def close(self) -> None:
         """Close the connection; an open transaction is rolled back."""
         self._db.close()
 
     def is_current(self) -> bool:
-        """Tell whether the file that is open is still the one of that name."""
-        return self._file == _file_id(self.folder / CATALOG)
+        """Tell whether the file is as it was when it was opened for reading.
+
+        Where the folder can't be written, SQLite itself may not notice that it was changed.
+        """
+        return self._seen == _look(self.folder)
 
     # --- transactions -------------------------------------------------------------------
 
@@ -70,6 +80,8 @@ class Catalog(DocumentTables):
         with self.sense():
             if (self._meta or known) and known != meta_check(self._meta.items()):
                 raise ValueError("its notes are not what was written")
+            if not self._meta and self._db.execute("SELECT 1 FROM file LIMIT 1").fetchone():
+                raise ValueError("it lacks its notes")
 
     def commit(self) -> None:
         """End the transaction and keep what it did."""
@@ -106,6 +118,37 @@ class Catalog(DocumentTables):
         first = self.number("next_id") or 1
         self.set_meta(next_id=first + ID_BLOCK)
         return range(first, first + ID_BLOCK)
+
+    def note_counts(self) -> None:
+        """Note how many files, documents and problems there are, for `check_counts`."""
+        self.set_meta(**{key: self._count(table) for key, table in _NOTED.items()})
+
+    def check_counts(self) -> None:
+        """Refuse a catalog that has lost rows which nothing else need refer to.
+
+        Raises:
+            CatalogDamagedError: it has.
+        """
+        with self.sense():
+            for key, table in _TABLES.items():
+                # Catalogs of earlier versions have no such notes.
+                if key in self._meta and self._count(table) != self.number(key):
+                    raise ValueError(f"it lacks {key} that were indexed")
+
+    def check_passages(self) -> None:
+        """Refuse a catalog with passages that would be missed where one asks by documents.
+
+        Raises:
+            CatalogDamagedError: there are some.
+        """
+        self.check_counts()
+        query = "SELECT id FROM passage WHERE document NOT IN (SELECT id FROM document) LIMIT 1"
+        with self.sense():
+            if (row := self._db.execute(query).fetchone()) is not None:
+                raise ValueError(f"it lacks the document of passage {row[0]}")
+
+    def _count(self, table: str) -> int:
+        return int(self._db.execute(f"SELECT count(*) FROM {table}").fetchone()[0])
 
     def clear(self) -> None:
         """Delete all documents and passages, whatever state their rows are in."""
@@ -172,12 +215,16 @@ class Catalog(DocumentTables):
             rows.sort(key=itemgetter(0, 1))
             return unpack_candidates([row[:9] for row in rows], dimension)
 
-    def encoded(self, digest: bytes) -> EncodedPassage | None:
-        """Give what encoding a passage of that digest gave, if there is one."""
+    def encoded(self, digest: bytes, context: str, text: str) -> EncodedPassage | None:
+        """Give what encoding a passage of that digest gave, if there is one.
+
+        A digest is found by an index of SQLite's, which may be damaged and lead to another row:
+        only one of the same context and text will do.
+        """
         from qa.store.packing import unpack_encoded
 
-        query = _SCORED + " WHERE digest = ? LIMIT 1"
-        row = self._db.execute(query, (digest,)).fetchone()
+        query = _SCORED + " WHERE digest = ? AND context = ? AND text = ? LIMIT 1"
+        row = self._db.execute(query, (digest, context, text)).fetchone()
         with self.sense():
             return unpack_encoded(*_checked_scored(row)) if row else None
 
@@ -295,6 +342,8 @@ class Catalog(DocumentTables):
 _CHECK = "check"
 _MOST = 2**62  # what any number in the notes may reach: ids of passages have 63 bits
 _COUNTED = ("term", "token")
+_NOTED = {"files": "file", "documents": "document", "problems": "problem"}
+_TABLES = _NOTED | {"passages": "passage"}  # whose number the writer keeps
 _PASSAGE = (
     "SELECT id, document, start, end, headings, places, context, text, spans, cited_sum"
     " FROM passage"
@@ -305,12 +354,15 @@ _SCORED = (
 )
 
 
-def _file_id(path: Path) -> tuple[int, int]:
-    try:
-        status = path.stat()
-    except OSError:
-        return 0, 0
-    return status.st_dev, status.st_ino
+def _look(folder: Path) -> list[tuple[int, int, int, int]]:
+    """Give what shows that the catalog or its log was replaced or written."""
+    found = []
+    for name in (CATALOG, f"{CATALOG}-wal"):
+        with suppress(OSError):
+            one = (folder / name).stat()
+            if one.st_size:  # SQLite makes an empty log itself, to read
+                found.append((one.st_dev, one.st_ino, one.st_size, one.st_mtime_ns))
+    return found
 
 
 def _passage(one: int, row: tuple[Any, ...] | None) -> PassageRow:

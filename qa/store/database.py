@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from typing import TYPE_CHECKING
 
-from qa.errors import ForeignIndexError, IndexMissingError
+from qa.errors import ForeignIndexError, IndexMissingError, ReadOnlyIndexError
 from qa.store.failures import REBUILD
 from qa.store.hardening import check_files, check_schema, harden
 from qa.store.schema import SCHEMA
@@ -58,6 +58,7 @@ def connect_to_read(folder: Path) -> sqlite3.Connection:
         ForeignIndexError: another program's database, another format version, or a folder that
             qa can't have made.
         CatalogDamagedError: its tables are not ours.
+        ReadOnlyIndexError: it has a log that can't be read without writing in the folder.
     """
     path = folder / CATALOG
     check_files(folder)
@@ -71,10 +72,13 @@ def connect_to_read(folder: Path) -> sqlite3.Connection:
         # no writer left a log behind, the file is whole by itself.
         log = path.with_name(f"{CATALOG}-wal")
         codes = {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY}
-        if getattr(error, "sqlite_errorcode", 0) & 0xFF not in codes or (
-            log.exists() and log.stat().st_size
-        ):
+        if getattr(error, "sqlite_errorcode", 0) & 0xFF not in codes:
             raise
+        if log.exists() and log.stat().st_size:
+            raise ReadOnlyIndexError(
+                f"{log} holds changes that can't be read without the right to write in {folder}",
+                hint="Have somebody with that right run `qa status` once, or get the right.",
+            ) from error
         return _reading(folder, f"{uri}?mode=ro&immutable=1")
 
 

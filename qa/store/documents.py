@@ -10,7 +10,7 @@ from qa.errors import CatalogDamagedError
 from qa.reading.corpus import Stamp
 from qa.store.checks import check, require
 from qa.store.failures import REBUILD
-from qa.store.rows import DocumentRow, FileRow, ProblemRow
+from qa.store.rows import Described, DocumentRow, FileRow, ProblemRow
 
 if TYPE_CHECKING:
     import sqlite3
@@ -44,7 +44,11 @@ class DocumentTables:
         rows = self._db.execute(
             f"SELECT id, CAST(path AS TEXT), CAST(sha256 AS TEXT), {_TIMES} FROM file"
         )
-        return {r[1]: FileRow(r[0], r[1], r[2], Stamp(*r[4:]), r[3]) for r in rows}
+        found = {r[1]: FileRow(r[0], r[1], r[2], Stamp(*r[4:]), r[3]) for r in rows}
+        with self.sense():
+            if None in found:
+                raise TypeError("a file without a path")
+        return found
 
     def put_file(self, path: str, *, sha256: str, stamp: Stamp, seen_ns: int) -> int:
         """Insert a file, or replace what is known of it; gives its id."""
@@ -116,6 +120,7 @@ class DocumentTables:
 
     def check_documents(self) -> None:
         """Compare every document and its text with what was written (CatalogDamagedError)."""
+        self.check_references()
         with self.sense():
             for row in self._db.execute(_DOCUMENT):
                 _document(row[0], row)
@@ -126,34 +131,51 @@ class DocumentTables:
         """Count the documents that could be read."""
         return int(self._db.execute("SELECT count(*) FROM document").fetchone()[0])
 
-    def extract(self, document: int) -> str | None:
-        """Give the text of a document of a converted format; None where there is none."""
+    def extract(self, document: int) -> str:
+        """Give the text of a document whose row has no encoding: it is kept beside."""
         query = "SELECT text, text_sum FROM extract WHERE document = ?"
         found = self._db.execute(query, (document,)).fetchone()
-        if found is None:
-            return None
         with self.sense():
+            if found is None:
+                raise ValueError(f"it lacks the text of document {document}")
             require(document, found[1], check(document, found[0]))
         return str(found[0])
 
     def problems(self) -> list[ProblemRow]:
-        """Give the documents that could not be read, by path."""
+        """Give the documents that could not be read, or only in part, by path."""
         rows = self._db.execute(
-            "SELECT CAST(problem.path AS TEXT), CAST(file.path AS TEXT), CAST(reason AS TEXT)"
-            " FROM problem JOIN file ON file.id = file ORDER BY problem.path"
+            "SELECT problem.path, file.path, reason,"
+            " EXISTS (SELECT 1 FROM document WHERE document.path = problem.path)"
+            " OR problem.path = file.path"  # of a mailbox, say, the members are the documents
+            " AND EXISTS (SELECT 1 FROM document WHERE document.file = file.id)"
+            " FROM problem LEFT JOIN file ON file.id = problem.file ORDER BY problem.path"
         )
-        return [ProblemRow(*row) for row in rows]
+        with self.sense():
+            return [_problem(row) for row in rows]
 
-    def described(self) -> Iterator[tuple[int, str, str, str]]:
-        """Give `(id, path, day, metadata as JSON)` of all documents.
+    def check_references(self) -> None:
+        """Follow every reference between files, documents and texts (CatalogDamagedError)."""
+        with self.sense():
+            for broken, query in _BROKEN.items():
+                if (row := self._db.execute(query + " LIMIT 1").fetchone()) is not None:
+                    raise ValueError(broken.format(row[0]))
+            self.problems()
 
-        The day is that of the document's own date; where it has none, of the file's last change.
-        """
-        return self._db.execute(
-            "SELECT document.id, document.path,"
-            " CASE day WHEN '' THEN coalesce(date(mtime_ns / 1000000000, 'unixepoch'), '')"
-            " ELSE day END, metadata FROM document JOIN file ON file.id = file"
+    def described(self, *, metadata: bool) -> Iterator[Described]:
+        """Give what each document is filtered by; its metadata only where asked for."""
+        from qa.reading.dates import day
+
+        rows = self._db.execute(
+            "SELECT document.id, file, document.path, format, encoding, metadata,"
+            " document.cited_sum, day, date(mtime_ns / 1000000000, 'unixepoch')"
+            " FROM document LEFT JOIN file ON file.id = file"
         )
+        for one, *cited, cited_sum, of_day, changed in rows:
+            require(one, cited_sum, check(*cited))
+            about = json.loads(cited[-1]) if metadata else {}
+            if metadata and of_day != day(str(about.get("date", ""))):
+                raise ValueError(f"document {one} is of another day")
+            yield Described(one, cited[1], of_day or changed or "", about)
 
 
 # SQLite keeps any type in any column: the casts make good what a stranger's catalog may break.
@@ -164,6 +186,34 @@ _DOCUMENT = (
     "SELECT document.id, file, document.path, format, encoding, metadata, document.cited_sum,"
     " file.path, sha256, file.cited_sum FROM document JOIN file ON file.id = file"
 )
+
+
+# What is wrong where a query finds a row: that it refers to another that is not there.
+_BROKEN = {
+    "it lacks the file of document {}": (
+        "SELECT document.id FROM document LEFT JOIN file ON file.id = file WHERE file.id IS NULL"
+    ),
+    "it lacks the text of document {}": (
+        "SELECT id FROM document LEFT JOIN extract ON document = id"
+        " WHERE encoding = '' AND document IS NULL"
+    ),
+    "it lacks the document of text {}": (
+        "SELECT document FROM extract LEFT JOIN document ON id = document WHERE id IS NULL"
+    ),
+    "it lacks the documents of file {}": (
+        "SELECT id FROM file WHERE id NOT IN (SELECT file FROM document)"
+        " AND id NOT IN (SELECT file FROM problem)"
+    ),
+}
+
+
+def _problem(row: tuple[Any, ...]) -> ProblemRow:
+    path, file, reason, indexed = row
+    if not all(isinstance(text, str) for text in (path, file, reason)):
+        raise TypeError("a problem of no document, or without a reason")
+    if path != file and not path.startswith(f"{file}/"):
+        raise ValueError(f"a problem of {path} that is not in {file}")
+    return ProblemRow(path, file, reason, bool(indexed))
 
 
 def _document(one: int, row: tuple[Any, ...] | None) -> DocumentRow:

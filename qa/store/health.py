@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 __all__ = ["check_integrity", "is_healthy"]
 
 _DAMAGE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR}
-_NUMBERS = ("passages", "total_terms", "total_tokens", "changes", "next_id")
+_NUMBERS = (
+    *("passages", "total_terms", "total_tokens", "changes", "next_id"),
+    *("files", "documents", "problems"),
+)
 
 
 def is_healthy(folder: Path) -> bool:
@@ -42,6 +45,7 @@ def is_healthy(folder: Path) -> bool:
             check_format(folder, db)
             check_schema(folder, db)
             meta = dict(db.execute("SELECT key, value FROM meta"))
+            lacks_notes = not meta and db.execute("SELECT 1 FROM file LIMIT 1").fetchone()
             checked = db.execute("PRAGMA quick_check").fetchone()[0]
     except sqlite3.DatabaseError as error:
         # One that can't decode a text has no code.
@@ -58,7 +62,7 @@ def is_healthy(folder: Path) -> bool:
     except TypeError:
         return False
     numbers = all((meta.get(key) or "0").isdecimal() for key in _NUMBERS)
-    return sound and checked == "ok" and numbers
+    return sound and not lacks_notes and checked == "ok" and numbers
 
 
 def check_integrity(folder: Path) -> list[str]:

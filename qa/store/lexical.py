@@ -10,8 +10,10 @@ import json
 import os
 import re
 import shutil
+import tempfile
 from contextlib import contextmanager
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import tantivy
@@ -21,9 +23,8 @@ from qa.store.seals import sync, sync_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
-    from pathlib import Path
 
-__all__ = ["LexicalDamagedError", "LexicalIndex", "build", "files_of", "grow"]
+__all__ = ["LexicalDamagedError", "LexicalIndex", "build", "files_of", "grow", "open_index"]
 
 _ANALYSER = "qa"
 _ID, _TEXT = "id", "text"
@@ -107,6 +108,33 @@ class LexicalIndex:
             self._searcher = self._index.searcher()
 
 
+def open_index(folder: Path) -> LexicalIndex:
+    """Open the index in a folder for searching, whether or not that folder can be written.
+
+    Raises:
+        LexicalDamagedError: the files can't be read.
+        OSError: the system refuses.
+    """
+    try:
+        return LexicalIndex(folder)
+    except OSError:  # tantivy locks a file of its own in the folder even to read
+        with _links_to(folder) as beside:
+            return LexicalIndex(beside)
+
+
+@contextmanager
+def _links_to(folder: Path) -> Iterator[Path]:
+    """Give a temporary folder of links to the files: once these are open, it may go."""
+    beside = Path(tempfile.mkdtemp(prefix="qa-"))
+    try:
+        for path in files_of(folder):
+            (beside / path.name).symlink_to(path.absolute())
+        yield beside
+    finally:
+        for _ in range(2):  # a thread of tantivy's may put its lock there meanwhile
+            shutil.rmtree(beside, ignore_errors=True)
+
+
 def build(folder: Path, texts: Iterable[tuple[int, str]]) -> int:
     """Make a folder of `(id, text)`; gives how many passages it holds.
 
@@ -163,6 +191,8 @@ _NAME = re.compile(rf"{re.escape(_META)}|[0-9a-f]{{32}}\.(?:{'|'.join(_PARTS)}|\
 def _fill(folder: Path, delete: Iterable[int], add: Iterable[tuple[int, str]]) -> int:
     index = LexicalIndex(folder)
     index.write(delete=delete, add=add)
+    # tantivy makes it for this account alone; the folder tells what others may read.
+    (folder / _META).chmod(folder.stat().st_mode & 0o666)
     needed = set(files_of(folder))
     for path in folder.iterdir():
         if path not in needed:  # merged into others, or a lock
@@ -178,7 +208,7 @@ def _failures() -> Iterator[None]:
         yield
     except ValueError as error:
         # tantivy reports what the system does to it in words.
-        if (code := re.search(r"os error (\d+)", str(error))) is not None:
+        if (code := re.search(r"(?:os error |Os \{ code: )(\d+)", str(error))) is not None:
             raise OSError(int(code[1]), str(error)) from error
         raise LexicalDamagedError(str(error)) from error
     except BaseException as error:

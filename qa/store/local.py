@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
@@ -31,15 +32,14 @@ from qa.store.writing import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     import numpy as np
     from numpy.typing import NDArray
 
-    from qa.filtering import Filter
     from qa.reading.corpus import Stamp
-    from qa.store.rows import DocumentRow, PassageRow
+    from qa.store.rows import Described, DocumentRow, PassageRow
 
 __all__ = ["LocalStore", "Snapshot"]
 
@@ -63,6 +63,7 @@ class LocalStore:
         self._vectors: tuple[str, VectorIndex | None] = ("", None)
         self._lexical: tuple[str, LexicalIndex | None] = ("", None)
         self._lexical_in_memory: tuple[str, LexicalIndex | None] = ("", None)
+        self._checked = -1  # the change whose passages were
         self._in_use = threading.RLock()
 
     def close(self) -> None:
@@ -73,6 +74,7 @@ class LocalStore:
             self._catalog = None
             self._vectors, self._lexical = ("", None), ("", None)
             self._lexical_in_memory = ("", None)
+            self._checked = -1
 
     @contextmanager
     def snapshot(self, *, to_search: bool = False) -> Iterator[Snapshot]:
@@ -133,17 +135,35 @@ class LocalStore:
 
         A help, not a duty: where it can't be done now, it is left undone.
         """
-        with suppress(IndexUnusableError), self._in_use, storage_failures(self.folder):
+        if not os.access(self.folder, os.W_OK):
+            return
+        with (
+            suppress(IndexUnusableError),
+            self._in_use,
+            storage_failures(self.folder),
+            self._lock(timeout=0),
+        ):
             self.close()
-            with self._lock(timeout=0):
-                catalog = Catalog.create(self.folder)
-                try:
-                    catalog.begin(write=True)
-                    catalog.touch_files(stamps, seen_ns)
-                    catalog.commit()
-                    sweep(self.folder, catalog)
-                finally:
-                    catalog.close()
+            catalog = Catalog.create(self.folder)
+            try:
+                catalog.begin(write=True)
+                catalog.touch_files(stamps, seen_ns)
+                catalog.commit()
+                sweep(self.folder, catalog)
+            finally:
+                catalog.close()
+
+    def is_written(self) -> bool:
+        """Tell whether another process writes the index at this moment."""
+        from filelock import FileLock, Timeout
+
+        try:
+            with FileLock(self.folder / LOCK, timeout=0):
+                return False
+        except Timeout:
+            return True
+        except OSError:  # a folder that can't be written
+            return False
 
     def _catalog_for_writing(self, *, anew: bool) -> Catalog:
         _require_ours(self.folder)
@@ -204,11 +224,20 @@ class LocalStore:
             self._lexical = (key, open_lexical(self.folder, key))
         return self._lexical[1]
 
+    def check_passages(self, catalog: Catalog) -> None:
+        """Refuse a catalog with passages that no document leads to; once for each change."""
+        changes = catalog.number("changes")
+        if self._checked != changes:
+            catalog.check_passages()
+            self._checked = changes
+
     def lexical_in_memory(self, catalog: Catalog) -> LexicalIndex:
         """Make the lexical index anew, for this process only."""
         key, index = str(catalog.number("changes")), self._lexical_in_memory[1]
         if index is None or self._lexical_in_memory[0] != key:
-            self._tell(f"The lexical index in {self.folder} is damaged; working from the catalog.")
+            self._tell(
+                f"The lexical index in {self.folder} can't be used; working from the catalog."
+            )
             index = LexicalIndex(None)
             index.write(add=lexical_texts(catalog))
             self._lexical_in_memory = (key, index)
@@ -248,10 +277,19 @@ class Snapshot:
             store.vectors(catalog)[0] is not None and store.lexical(catalog) is not None
         )
 
-    def allowed(self, chosen: Filter) -> list[int]:
-        """Give the ids, ascending, of the passages of the documents that pass a filter."""
+    def described(self, *, metadata: bool) -> list[Described]:
+        """Give what all documents can be filtered by; their metadata only where asked for."""
+        self._store.check_passages(self.catalog)
         with self.catalog.sense():
-            return self.catalog.passages_of(chosen.passing(self.catalog.described()))
+            return list(self.catalog.described(metadata=metadata))
+
+    def passages_of(self, documents: Iterable[int]) -> list[int]:
+        """Give the ids, ascending, of the passages of some documents."""
+        return self.catalog.passages_of(documents)
+
+    def check_references(self) -> None:
+        """Follow every reference between files, documents and texts (CatalogDamagedError)."""
+        self.catalog.check_references()
 
     def is_tidy(self) -> bool:
         """Tell whether no writer that died, or writes just now, has left files there."""
@@ -267,15 +305,15 @@ class Snapshot:
         opened, last = self._store.vectors(self.catalog)
         found = opened.search(vector, k, allowed) if opened is not None else []
         among = None if allowed is None else set(allowed[allowed > last].tolist())
-        fresh: list[tuple[float, int]] = [
-            (-float(other @ vector), one)
-            for one, other in self.catalog.vectors(after=last)
-            if among is None or one in among
-        ]
+        unmerged = 0
+        fresh: list[tuple[float, int]] = []
+        for one, other in self.catalog.vectors(after=last):
+            unmerged += 1
+            if among is None or one in among:
+                fresh.append((-float(other @ vector), one))
         with self.catalog.sense():
-            if (0 if opened is None else len(opened)) + len(fresh) != self.catalog.number(
-                "passages"
-            ):
+            merged = 0 if opened is None else len(opened)
+            if merged + unmerged != self.catalog.number("passages"):
                 raise ValueError("it lacks passages that were indexed")
         return found + [one for _, one in sorted(fresh)[:k]]
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from qa.retrieval.terms import PassageTerms
     from qa.types import Place, Span
 
-__all__ = ["DocumentRow", "FileRow", "NewPassage", "PassageRow", "ProblemRow"]
+__all__ = ["Described", "DocumentRow", "FileRow", "NewPassage", "PassageRow", "ProblemRow"]
 
 
 class FileRow(NamedTuple):
@@ -24,6 +24,18 @@ class FileRow(NamedTuple):
     sha256: str
     stamp: Stamp
     seen_ns: int
+
+
+class Described(NamedTuple):
+    """What a document is filtered by.
+
+    `day` is that of its own date, else of its file's last change, YYYY-MM-DD or "".
+    """
+
+    id: int
+    path: str
+    day: str
+    metadata: Mapping[str, str]
 
 
 class DocumentRow(NamedTuple):
@@ -39,11 +51,15 @@ class DocumentRow(NamedTuple):
 
 
 class ProblemRow(NamedTuple):
-    """A document that could not be read, the file that holds it, and why."""
+    """A document that could not be read, the file that holds it, and why.
+
+    Where the document is indexed all the same, `reason` says what of it could not be read.
+    """
 
     path: str
     file: str
     reason: str
+    indexed: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 from qa.binding import check_encoder
-from qa.store.lexical import LexicalDamagedError, LexicalIndex, build, files_of, grow
+from qa.store.lexical import LexicalDamagedError, build, files_of, grow, open_index
 from qa.store.packing import unpack_ids
 from qa.store.seals import Seal, seal, sync_folder
 from qa.store.vectors import Sealed, is_whole
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from qa.reading.corpus import Stamp
     from qa.store.catalog import Catalog
+    from qa.store.lexical import LexicalIndex
     from qa.store.rows import NewPassage
     from qa.types import Document
 
@@ -107,7 +108,7 @@ def open_lexical(folder: Path, described: str) -> LexicalIndex | None:
     """Open the lexical index that the catalog names; None where it can't be used."""
     try:
         found = lexical_folder(folder, described)
-        return LexicalIndex(found) if found else None
+        return open_index(found) if found else None
     except (LexicalDamagedError, OSError):
         return None
 
@@ -143,6 +144,7 @@ class Writing:
             self.catalog.clear()
         else:
             check_encoder(self.catalog, identity.fingerprint, identity.model)
+            self.catalog.check_counts()
         ids = self.catalog.take_ids()
         self._ids, self._first = iter(ids), ids.start
         self._begun = True
@@ -216,6 +218,7 @@ class Writing:
             **{key: catalog.number(key) + more for key, more in self._totals.items()},
             changes=catalog.number("changes") + 1,
         )
+        catalog.note_counts()
         self._bring_lexical()
         self._bring_vectors()
         sync_folder(self._folder)

@@ -26,10 +26,12 @@ from qa.errors import (
     SettingsError,
 )
 from qa.evaluation.questions import load_questions
+from qa.filtering import make_filter
 from qa.reading.corpus import FolderCorpus, PairCorpus
 from qa.reading.decoding import UndecodableError, byte_offsets, decode
 from qa.reading.extracted import Extracted
 from qa.reading.formats import read_file
+from qa.reading.ignoring import parse, verdict
 from qa.reading.transport import pack, unpack
 from qa.reading.worker import reader_of
 from qa.retrieval.calibration import read_calibration
@@ -108,9 +110,7 @@ def saved_answer(raw: bytes) -> None:
         saved = json.loads(raw)
     except (ValueError, RecursionError):
         quote = raw.decode("utf-8", "replace")
-        place = {"document": "a.md", "file": "a.md", "quote": quote, "start": len(raw)}
-        passage = {"citation": place | {"start_line": 1}, "evidence": {"citation": place}}
-        saved = {"schema": "qa.answer/1", "passages": [passage], "nearest": []}
+        saved = _saved("moon.md", quote, len(raw))
     try:
         found = verify(saved if isinstance(saved, dict) else {}, _pairs())
     except CitationError as error:
@@ -119,6 +119,31 @@ def saved_answer(raw: bytes) -> None:
     for one in found.quotes:
         require(one.now is None or one.verdict != "moved" or one.now.quote, "it moved somewhere")
     json.dumps(found.to_dict(), allow_nan=False)
+
+
+def quoting(raw: bytes) -> None:
+    """A quote, and after a NUL the text it is looked for in; the first byte is where it stood."""
+    given, _, rest = raw[1:].partition(b"\0")
+    quote, text = (one.decode("utf-8", "ignore")[:300] for one in (given, rest))
+    start = raw[0] if raw else 0
+    (found,) = verify(_saved("a", quote, start), PairCorpus([("a", text)])).quotes
+    stands = text[start : start + len(quote)] == quote
+    require(stands == (found.verdict == "verified"), "verified is what stands where it stood")
+    elsewhere = {} if stands else _places(quote, text)
+    require(bool(elsewhere) == (found.verdict == "moved"), "moved is what stands elsewhere")
+    if found.now is not None:
+        now = found.now
+        require(text[now.start : now.end] == now.quote, "what is shown beside a quote is a quote")
+        if elsewhere:
+            require(elsewhere.get(now.start) == now.end, "it moved to where its words stand")
+            closest = min(abs(at - start) for at in elsewhere)
+            require(abs(now.start - start) == closest, "of several places, the closest")
+    if found.verdict == "drifted" and not set("[-]{+}") & set(quote + text):
+        gone = re.sub(r"\{\+.*?\+\}", "", found.difference, flags=re.DOTALL)
+        new = re.sub(r"\[-.*?-\]", "", found.difference, flags=re.DOTALL)
+        require(re.sub(r"\[-|-\]", "", gone).split() == quote.split(), "a difference has the old")
+        after = found.now.quote if found.now else ""
+        require(re.sub(r"\{\+|\+\}", "", new).split() == after.split(), "a difference has the new")
 
 
 def front_matter(raw: bytes) -> None:
@@ -230,6 +255,34 @@ def ignore_files(raw: bytes) -> None:
             made.unlink()
 
 
+def ignore_patterns(raw: bytes) -> None:
+    """Lines of an ignore file, and after a NUL a path."""
+    lines, _, path = (one.decode("utf-8", "surrogateescape") for one in raw.partition(b"\0"))
+    patterns = [one for one in map(parse, lines.split("\n")) if one]
+    for is_folder in (False, True):
+        told = [verdict([one], path, is_folder=is_folder) for one in patterns]
+        spoken = [one for one in told if one is not None]
+        last = spoken[-1] if spoken else None
+        require(verdict(patterns, path, is_folder=is_folder) == last, "the last that fits decides")
+    own = path.strip("/")
+    escaped = parse("/" + re.sub(r"([*?\[\\ ])", r"\\\1", own))
+    fits_itself = escaped is not None and verdict([escaped], own, is_folder=False)
+    require(not own or fits_itself, "a path fits itself, escaped")
+
+
+def within(raw: bytes) -> None:
+    """Patterns as after `--in`, and after a NUL a path."""
+    lines, _, path = (one.decode("utf-8", "surrogateescape") for one in raw.partition(b"\0"))
+    rows = [(1, path, "", "{}"), (2, f"{path}/below", "", "{}")]
+    try:
+        passing = make_filter(lines.split("\n"), None, None, None).passing(rows)
+    except QuestionError as error:
+        visible(f"{error} {error.hint}").encode()
+        return
+    if "!" not in lines and 1 in passing:
+        require(2 in passing, "what lies in a folder that fits passes with it")
+
+
 def questions(raw: bytes) -> None:
     """A file of questions."""
     path = _folder() / "questions.jsonl"
@@ -266,12 +319,15 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
         text_formats,
         converted_formats,
         saved_answer,
+        quoting,
         splitting,
         citation,
         settings_file,
         environment,
         question,
         ignore_files,
+        ignore_patterns,
+        within,
         questions,
         output,
         notes_of_the_catalog,
@@ -304,6 +360,25 @@ def _read(name: str, raw: bytes) -> Document | None:
             require(document.text[block.start : block.end].strip(), "no block is blank")
             at = block.end
     return document
+
+
+def _saved(document: str, quote: str, start: int) -> dict[str, object]:
+    place = {"document": document, "file": document, "quote": quote, "start": start}
+    place |= {"start_line": 1}
+    passage = {"citation": place, "evidence": {"citation": place}}
+    return {"schema": "qa.answer/1", "passages": [passage], "nearest": []}
+
+
+def _places(quote: str, text: str) -> dict[int, int]:
+    """Find where the words of a quote stand, the slow way: its starts and ends."""
+    words = quote.split()
+    if not words:
+        return {}
+    first = r"(?<!\w)" if re.match(r"\w", words[0]) else ""
+    last = r"(?!\w)" if re.search(r"\w$", words[-1]) else ""
+    pattern = re.compile(first + r"\s+".join(map(re.escape, words)) + last)
+    found = (pattern.match(text, at) for at in range(len(text)))
+    return {one.start(): one.end() for one in found if one}
 
 
 def _extracted(document: Document) -> Extracted:
@@ -359,6 +434,11 @@ _SEEDS: dict[str, Sequence[bytes]] = {
         b'\x04{"a": {"b": [1, null]}}\n',
     ],
     "saved_answer": [b"The Moon", b'{"schema": "qa.answer/1", "passages": [], "nearest": []}'],
+    "quoting": [
+        b"\x05art one\0He starts. An art\n one, art  one.",
+        b"\x00one two three\0zero one two 3 four",
+        "\x07a b a\0a b a b a\u2028b a_ naïve a\tb a".encode(),
+    ],
     "decoding": ["naïve".encode(x) for x in ("utf-8", "utf-16", "utf-32", "cp1252", "utf-16-le")]
     + ["日本語のテキスト。".encode(x) for x in ("shift_jis", "euc_jp", "iso2022_jp")],
     "front_matter": [b"-title: x\ntags: [a, b]\nd: 2020-01-01", b"+title = 'x'\nn = 3\nt = [1, 2]"],
@@ -367,6 +447,11 @@ _SEEDS: dict[str, Sequence[bytes]] = {
     "environment": [b"K=3\nTHRESHOLD=nan\nCORPUS=/tmp/x\nMAX_FILE_SIZE=1_0", b"LOCK_TIMEOUT=inf"],
     "question": [b"How many people signed it in 1969?", "Wer hat’s unterschrieben?".encode()],
     "ignore_files": [b"*.log\n!keep.log\n/deep/**\n\0a.log", b"[a-z]*\n\\!x\n#c\na\\ \n\0name"],
+    "ignore_patterns": [
+        b"*.log\n!keep.log\n/deep/**\n**/a/**/b\n\0deep/a.log",
+        b"[!a-c[:digit:]]x?\\*\n*a*b*c/\0x/abc",
+    ],
+    "within": [b"reports/**\n!reports/old\0reports/old/a.md", b"*.p[ad-]f\0a/b.pdf"],
     "questions": [
         b'{"question": "Who?", "documents": {"a": 1}, "answer": ["x"], "id": 3}\n{"text": "Why?"}',
         b'{"question": "Who?", "unanswerable": true, "documents": "a.md"}',

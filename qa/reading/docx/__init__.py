@@ -9,14 +9,17 @@ left out, unless there is no other text.
 from __future__ import annotations
 
 from contextlib import suppress
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from qa.reading.captions import caption, inline, joined
 from qa.reading.docx.numbering import Numbering
 from qa.reading.docx.styles import Styles, properties
 from qa.reading.extracted import Composer, Extracted, Member, UnreadableError
 from qa.reading.markup import Element, attribute, parse_xml
 from qa.reading.ooxml import Package
-from qa.reading.tables import add_table
+from qa.reading.reasons import NESTED, NO_TEXT
+from qa.reading.tables import add_table, by_column
 from qa.types import PlaceKind
 
 if TYPE_CHECKING:
@@ -36,14 +39,25 @@ _NOTES = {
 }
 # What stands beside the text of the paragraph in which it is anchored.
 _ASIDES = frozenset({*_NOTES, "txbxContent", "relIds", "chart", "p", "tbl"})
+# Elements that stand for pictures (a drawing, what is in it, and the older form), and their
+# attributes for those who don't see them.
+_PICTURES = {
+    "docPr": ("descr", "title"),
+    "cNvPr": ("descr", "title"),
+    "shape": ("alt", "title"),
+    "rect": ("alt", "title"),
+    "group": ("alt", "title"),
+}
 _SPACE = {"tab": "\t", "ptab": "\t", "br": "\n", "cr": "\n", "noBreakHyphen": "-"}
 
 
 def read_docx(raw: bytes) -> Extracted:
     """Read a Word document.
 
-    Paragraphs with text are counted from 1, headings among them, each row of a table as one.
-    Notes, comments and text boxes follow the paragraph that refers to them, and have its number.
+    Every paragraph of the body is counted from 1, empty ones and those of tables too. A row of a
+    table has the number of its first paragraph with text. Notes, comments and text boxes follow
+    the paragraph that refers to them, and have its number. What is said of a picture stands in
+    its place, and a drop cap before the word that it begins.
 
     Raises:
         UnreadableError: not a Word document, encrypted, damaged, or without text.
@@ -54,36 +68,37 @@ def read_docx(raw: bytes) -> Extracted:
         root = parse_xml(package.data(main))
         body = next((element for element in root if element.tag == "body"), None)
         if body is None:
-            raise UnreadableError("an office document, but not of Word")
-        document = _Document(package, main)
+            raise UnreadableError("an Office document, but not one of Word")
+        document = _Document(package, main, body)
         document.read(body)
         extracted = document.finish()
         if not extracted.text:
             document.read_heads_and_feet()
             extracted = document.finish()
     except RecursionError as error:
-        raise UnreadableError("its parts are nested too deeply") from error
+        raise UnreadableError(NESTED) from error
     if not extracted.text and not extracted.members:
-        raise UnreadableError("no text in it")
+        raise UnreadableError(NO_TEXT)
     return extracted
 
 
 class _Document:
     """Walks through a document's body, and what its paragraphs refer to."""
 
-    def __init__(self, package: Package, main: str) -> None:
+    def __init__(self, package: Package, main: str, body: Element) -> None:
         self._composer = Composer()
-        self._paragraphs = 0
+        self._numbers = {element: at for at, element in enumerate(_paragraphs(body), 1)}
         self._package = package
         self._relations = package.relations(main)
         self._styles = Styles(self._tree("styles"))
         self._numbering = Numbering(self._tree("numbering"))
         self._notes = {kind: self._read_notes(kind) for kind in set(_NOTES.values())}
         self._asides: list[Element] = []  # what the paragraph refers to
+        self._said = ""  # of the picture before
 
     def read(self, container: Element) -> None:
         """Read paragraphs and tables, in whatever they are wrapped."""
-        for element in _unwrapped(container):
+        for element in _content(container):
             if element.tag == "p":
                 self._paragraph(element)
             else:
@@ -106,10 +121,10 @@ class _Document:
         return self._composer.finish(self._package.metadata(), members)
 
     def _paragraph(self, element: Element) -> None:
+        if element in self._numbers:
+            self._composer.place(PlaceKind.PARAGRAPH, self._numbers[element])
         text = self._numbered_text(element)
         if text.strip():
-            self._paragraphs += 1
-            self._composer.place(PlaceKind.PARAGRAPH, self._paragraphs)
             level = self._styles.heading_level(element)
             if level is None:
                 self._composer.add(text)
@@ -127,39 +142,42 @@ class _Document:
                     if cell is not None:
                         self.read(cell)
             return
-        texts = [[self._cell(cell) for cell in row] for row in rows]
-        self._paragraphs = add_table(self._composer, texts, paragraph=self._paragraphs)
+        texts = [by_column(map(self._cell, row)) for row in rows]
+        add_table(self._composer, texts, paragraphs=[self._number(row) for row in rows])
         self._add_asides()
+
+    def _number(self, row: list[Element | None]) -> int:
+        """Give the number of the first paragraph of a row that has text; 0 where there is none."""
+        paragraphs = (p for cell in row if cell is not None for p in _paragraphs(cell))
+        found = (self._numbers.get(p, 0) for p in paragraphs if "".join(p.itertext()).strip())
+        return next(found, 0)
 
     def _cell(self, cell: Element | None) -> str:
         if cell is None:
             return ""
         texts = []
-        for element in _unwrapped(cell):
+        for element in _content(cell):
             if element.tag == "p":
                 texts.append(self._numbered_text(element))
             else:
-                rows = (map(self._cell, row) for row in _rows(element))
-                texts.append("; ".join(", ".join(filter(None, row)) for row in rows))
+                rows = (", ".join(filter(None, map(self._cell, row))) for row in _rows(element))
+                texts.append("; ".join(filter(None, rows)))
         return " ".join(text for text in texts if text.strip())
 
     def _add_asides(self) -> None:
         """Add what the paragraph refers to; that may refer to more."""
         asides, self._asides = self._asides, []
         for aside in asides:
-            before = self._paragraphs
             author = attribute(aside, "author") if aside.tag == "comment" else ""
-            for element in _unwrapped(aside):
+            for element in _content(aside):
                 text = self._text(element) if element.tag == "p" else ""
                 if element.tag == "tbl":
-                    add_table(
-                        self._composer, [[self._cell(cell) for cell in r] for r in _rows(element)]
-                    )
+                    rows = [by_column(map(self._cell, row)) for row in _rows(element)]
+                    add_table(self._composer, rows)
                 elif text.strip():
                     self._composer.add(f"Comment by {author}: {text}" if author else text)
                     author = ""
                 self._add_asides()
-            self._paragraphs = before
 
     def _numbered_text(self, paragraph: Element) -> str:
         name, level, style = self._styles.numbered(paragraph)
@@ -168,7 +186,7 @@ class _Document:
         return f"{label} {text}" if label and text.strip() else text
 
     def _text(self, element: Element) -> str:
-        return "".join(self._pieces(element))
+        return joined("".join(self._pieces(element)))
 
     def _pieces(self, element: Element) -> Iterator[str]:
         for child in element:
@@ -183,6 +201,10 @@ class _Document:
                 self._set_aside(child)
             elif tag == "textpath":
                 yield attribute(child, "string")
+            elif tag == "anchor" or "position:absolute" in child.get("style", ""):
+                self._set_beside(self._drawn(child))
+            elif tag in _PICTURES:
+                yield from self._drawn(child)
             elif tag == "sym":
                 yield _symbol(child)
             elif tag == "AlternateContent":
@@ -191,6 +213,20 @@ class _Document:
                 yield self._equation(child)
             else:
                 yield from self._pieces(child)
+
+    def _drawn(self, element: Element) -> Iterator[str]:
+        """Give what is said of a picture, and what is in the element; the same is said once."""
+        said = caption(*(attribute(element, name) for name in _PICTURES.get(element.tag, ())))
+        if said and (element.tag != "cNvPr" or said != self._said):
+            self._said = said
+            yield inline(said)
+        yield from self._pieces(element)
+
+    def _set_beside(self, pieces: Iterator[str]) -> None:
+        """Keep what is said of a picture that floats, before the texts in it."""
+        at = len(self._asides)
+        if text := joined("".join(pieces)).strip():
+            self._asides.insert(at, _boxed(_paragraph_of(text)))
 
     def _set_aside(self, element: Element) -> None:
         """Keep what stands beside the text until the paragraph is complete."""
@@ -201,15 +237,13 @@ class _Document:
         elif element.tag in {"relIds", "chart"}:
             self._diagram(element)
         else:
-            box = Element("box")
-            box.append(element)
-            self._asides.append(box)
+            self._asides.append(_boxed(element))
 
     def _alternative(self, element: Element) -> Iterator[str]:
         """Read the first form that has text: they all show the same."""
         for form in element:
             before = len(self._asides)
-            text = self._text(form)
+            text = "".join(self._pieces(form))
             yield text
             if text or len(self._asides) > before:
                 return
@@ -235,11 +269,8 @@ class _Document:
             if found.tag == "p":
                 aside.append(found)
             elif found.tag == "strCache":
-                paragraph = Element("p")
-                text = Element("t")
-                text.text = ", ".join(value.text or "" for value in found.iter("v"))
-                paragraph.append(text)
-                aside.append(paragraph)
+                values = (value.text or "" for value in found.iter("v"))
+                aside.append(_paragraph_of(", ".join(values)))
         self._asides.append(aside)
 
     def _tree(self, kind: str) -> Element | None:
@@ -261,6 +292,19 @@ _EQUATIONS = {
 }
 
 
+def _boxed(element: Element) -> Element:
+    box = Element("box")
+    box.append(element)
+    return box
+
+
+def _paragraph_of(text: str) -> Element:
+    paragraph, words = Element("p"), Element("t")
+    words.text = text
+    paragraph.append(words)
+    return paragraph
+
+
 def _unwrapped(container: Element) -> Iterator[Element]:
     """Give paragraphs and tables in order; what wraps them (content controls, insertions) goes."""
     for element in container:
@@ -270,6 +314,33 @@ def _unwrapped(container: Element) -> Iterator[Element]:
             yield from _unwrapped(element[0] if len(element) else element)
         elif element.tag not in _LEFT_OUT:
             yield from _unwrapped(element)
+
+
+def _content(container: Element) -> list[Element]:
+    """Give the same; what is a drop cap goes into the paragraph that it begins."""
+    elements = list(_unwrapped(container))
+    for cap, element in pairwise(elements):
+        if element.tag == "p" and _is_drop_cap(cap):
+            letters = [child for child in cap if child.tag != "pPr"]
+            at = 1 if len(element) and element[0].tag == "pPr" else 0
+            element[at:at] = letters
+            for child in letters:
+                cap.remove(child)
+    return elements
+
+
+def _is_drop_cap(element: Element) -> bool:
+    frames = [one for one in properties(element, "pPr") if one.tag == "framePr"]
+    return any(attribute(one, "dropCap") in {"drop", "margin"} for one in frames)
+
+
+def _paragraphs(container: Element) -> Iterator[Element]:
+    """Give all paragraphs in order, those of tables too, but none of text boxes."""
+    for element in container:
+        if element.tag == "p":
+            yield element
+        elif element.tag != "Fallback":
+            yield from _paragraphs(element)
 
 
 def _rows(table: Element) -> Iterator[list[Element | None]]:

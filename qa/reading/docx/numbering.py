@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from qa.reading.markup import attribute
+from qa.reading.markup import attribute, number
 
 if TYPE_CHECKING:
     from qa.reading.markup import Element
@@ -52,7 +52,7 @@ class Numbering:
             elif element.tag == "num":
                 values = {child.tag: attribute(child, "val") for child in element}
                 starts = {
-                    _number(attribute(child, "ilvl")): _number(attribute(start, "val"))
+                    number(attribute(child, "ilvl")) or 0: number(attribute(start, "val")) or 0
                     for child in element
                     if child.tag == "lvlOverride"
                     for start in child
@@ -101,10 +101,10 @@ def _definition(element: Element) -> _List:
     for child in element:
         if child.tag == "lvl":
             values = {one.tag: attribute(one, "val") for one in child}
-            list_.levels[_number(attribute(child, "ilvl"))] = _Level(
+            list_.levels[number(attribute(child, "ilvl")) or 0] = _Level(
                 values.get("numFmt", "decimal"),
                 values.get("lvlText", ""),
-                _number(values.get("start", "1")),
+                number(values.get("start", "1")) or 0,
                 values.get("pStyle", ""),
             )
         elif child.tag == "styleLink":
@@ -112,10 +112,6 @@ def _definition(element: Element) -> _List:
         elif child.tag == "numStyleLink":
             list_.like = attribute(child, "val")
     return list_
-
-
-def _number(text: str) -> int:
-    return int(text) if text.isdecimal() else 0
 
 
 def _written(number: int, kind: str) -> str:

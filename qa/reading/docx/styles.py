@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from qa.reading.markup import attribute
+from qa.reading.markup import attribute, number
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -50,7 +50,7 @@ class Styles:
         for one in (values, *(self._styles[name] for name in self._chain(values))):
             if name := one.get("numId", ""):
                 level = values.get("ilvl", one.get("ilvl", ""))
-                return name, int(level) if level.isdecimal() else None, style
+                return name, number(level), style
         return "", None, style
 
     def _chain(self, values: dict[str, str]) -> Iterator[str]:
@@ -91,7 +91,7 @@ def _name(style: Element) -> str:
 
 
 def _outline(values: dict[str, str]) -> int | None:
-    level = values.get("outlineLvl", "")
-    if not level.isdecimal():
+    level = number(values.get("outlineLvl", ""))
+    if level is None:
         return None
-    return int(level) + 2 if int(level) < _BODY_TEXT else 0
+    return level + 2 if level < _BODY_TEXT else 0

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 
 from selectolax.lexbor import LexborHTMLParser
 
-from qa.reading.decoding import UndecodableError, decode
+from qa.reading.decoding import UndecodableError, decode_padded
 from qa.reading.extracted import Composer, Extracted, UnreadableError
 from qa.reading.html.boilerplate import announces
 from qa.reading.html.metadata import metadata_of
 from qa.reading.html.walk import Walk
+from qa.reading.reasons import NO_ENCODING, NO_TEXT
 from qa.types import PlaceKind
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ def read_html(raw: bytes) -> Extracted:
             blocks = everything
     if not blocks:
         frames = tree.css_first("frameset") is not None
-        raise UnreadableError("frames without text" if frames else "no text in it")
+        raise UnreadableError("frames without text" if frames else NO_TEXT)
     metadata = metadata_of(tree)
     headings = [block for block in blocks if block.level]
     composer = Composer()
@@ -111,7 +112,8 @@ def text_of(raw: bytes) -> str:
         UnreadableError: the bytes are not text.
     """
     encoding = "" if raw.startswith(_MARKS) else _declared(raw)
-    if encoding and b"\0" not in raw[:1024]:
+    if encoding:
+        raw = raw.replace(b"\0", b"")  # HTML leaves them out; no wide encoding declares itself so
         try:
             if _MULTI_BYTE.match(encoding):
                 return raw.decode(encoding)
@@ -120,11 +122,11 @@ def text_of(raw: bytes) -> str:
             if encoding != "utf-8" and not _MULTI_BYTE.match(encoding):
                 return raw.decode(encoding, "replace")
     try:
-        return decode(raw)[0]
+        return decode_padded(raw)
     except UndecodableError as error:
         if encoding:
             return raw.decode(encoding, "replace")
-        raise UnreadableError("no text in it: its bytes fit no encoding known") from error
+        raise UnreadableError(NO_ENCODING) from error
 
 
 def _declared(raw: bytes) -> str:

@@ -15,8 +15,10 @@ from importlib.util import find_spec
 from io import BytesIO
 from typing import TYPE_CHECKING
 
+from qa.reading.captions import caption
 from qa.reading.extracted import Composer, Extracted, UnreadableError
-from qa.reading.tables import add_table
+from qa.reading.reasons import DAMAGED, NO_TEXT, before_2007
+from qa.reading.tables import add_table, by_column
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,11 +30,8 @@ __all__ = ["OFFICE_SUFFIXES", "office_is_installed", "read_office"]
 _LIBRARIES = ("markitdown", "pptx", "olefile", "openpyxl", "xlrd", "striprtf")
 _SLIDE = re.compile(r"^<!-- Slide number: (\d+) -->$", re.MULTILINE)
 _IMAGE = re.compile(r"!\[(.*)\]\([^)]*\)")
-_NAME_OF_SHAPE = re.compile(r"\D+ \d+|.*\.\w{3,4}")  # "Picture 3": what no one wrote
 _CELL_BORDER = re.compile(r"(?<!\\)\|")
 _RULE = re.compile(r"[\s|:-]*")  # below the row of names
-# Where a group doesn't begin with it, it means nothing; striprtf would leave out all that follows.
-_STRAY_STAR = re.compile(r"(?<![{\\\s])\\\*")
 _ESCAPED = re.compile(r"\\([_*|])")
 
 
@@ -50,9 +49,14 @@ def read_office(raw: bytes, *, suffix: str) -> Extracted:
     read = _READERS.get(suffix.lower())
     if read is None:
         raise UnreadableError(f"no reader for {suffix}")
-    extracted = read(raw)
+    try:
+        extracted = read(raw)
+    except (UnreadableError, ImportError, MemoryError, RecursionError, PermissionError):
+        raise  # the worker says what these mean
+    except Exception as error:  # libraries have many kinds, and each of them means this
+        raise UnreadableError(DAMAGED) from error
     if not extracted.sections and not extracted.members:
-        raise UnreadableError("no text in it")
+        raise UnreadableError(NO_TEXT)
     return extracted
 
 
@@ -83,19 +87,17 @@ def _read_slides(raw: bytes) -> Extracted:
 def _caption(line: str) -> str:
     """Give what is said of a picture, where more is said than the name that programs give it."""
     image = _IMAGE.fullmatch(line)
-    if image is None:
-        return line
-    return "" if _NAME_OF_SHAPE.fullmatch(image[1]) else image[1]
+    return line if image is None else caption(image[1])
 
 
 def _add_lines(composer: Composer, lines: list[str]) -> None:
     """Add paragraphs, a line each, and tables, of which the lines end in a border."""
-    table: list[list[str]] = []
+    table: list[dict[int, str]] = []
     for line in [*lines, ""]:
         if line.endswith("|"):
             if _RULE.fullmatch(line) is None:
                 cells = _CELL_BORDER.split(line.removeprefix("|"))[:-1]
-                table.append([_unescaped(cell) for cell in cells])
+                table.append(by_column(map(_unescaped, cells)))
             continue
         add_table(composer, table)
         table = []
@@ -133,16 +135,13 @@ def _read_notebook(raw: bytes) -> Extracted:
 
 
 def _read_rich_text(raw: bytes) -> Extracted:
-    from striprtf.striprtf import rtf_to_text
+    from qa.reading.office.richtext import metadata_of, text_of
 
     if not raw.lstrip().startswith(b"{\\rtf"):
-        raise UnreadableError("not rich text, as its name says")
-    text = rtf_to_text(_STRAY_STAR.sub("", raw.decode("latin-1")), errors="replace")
-    # Characters beyond 16 bits are written as two halves.
-    text = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+        raise UnreadableError("not rich text, whatever its name says")
     composer = Composer()
-    _add_lines(composer, text.replace("\xad", "").split("\n"))
-    return composer.finish(_rich_text_metadata(raw))
+    _add_lines(composer, text_of(raw).replace("\xad", "").split("\n"))
+    return composer.finish(metadata_of(raw))
 
 
 def _read_opendocument(raw: bytes) -> Extracted:
@@ -170,13 +169,13 @@ def _read_old_document(raw: bytes) -> Extracted:
         return read_docx(raw)
     if raw.lstrip().startswith(b"{\\rtf"):
         return _read_rich_text(raw)
-    raise UnreadableError("the format of Word before 2007; save it as .docx")
+    raise UnreadableError(before_2007("Word", ".docx"))
 
 
 def _read_old_slides(raw: bytes) -> Extracted:
     if raw.startswith(b"PK"):
         return _read_slides(raw)
-    raise UnreadableError("the format of PowerPoint before 2007; save it as .pptx")
+    raise UnreadableError(before_2007("PowerPoint", ".pptx"))
 
 
 def _converted(converter: DocumentConverter, raw: bytes, *, suffix: str) -> str:
@@ -197,27 +196,6 @@ def _read_markdown(markdown: str) -> Extracted:
 
 def _unescaped(markdown: str) -> str:
     return _ESCAPED.sub(r"\1", markdown)
-
-
-def _rich_text_metadata(raw: bytes) -> dict[str, str]:
-    """Give what the group `info` says; names and values are ASCII, or escaped as the text is."""
-    from striprtf.striprtf import rtf_to_text
-
-    found = re.search(rb"\\ansicpg\d+", raw)
-    page = found[0].decode() if found else ""
-    metadata = {}
-    for name in ("title", "author", "subject", "keywords"):
-        found = re.search(rb"\{\\" + name.encode() + rb"\s([^{}]*)\}", raw)
-        if found:
-            metadata[name] = rtf_to_text(
-                f"{{\\rtf1{page} {found[1].decode('latin-1')}}}", errors="replace"
-            )
-    for time in ("revtim", "creatim"):
-        found = re.search(rb"\\" + time.encode() + rb"\\yr(\d+)\\mo(\d+)\\dy(\d+)", raw)
-        if found and "date" not in metadata:
-            year, month, day = map(int, found.groups())
-            metadata["date"] = f"{year:04}-{month:02}-{day:02}" if year else ""
-    return metadata
 
 
 _READERS: dict[str, Callable[[bytes], Extracted]] = {

@@ -15,10 +15,13 @@ import xlrd
 
 from qa.reading.extracted import Composer, UnreadableError
 from qa.reading.ooxml import Package
-from qa.reading.tables import add_table
+from qa.reading.reasons import DAMAGED, ENCRYPTED
+from qa.reading.tables import add_table, by_column
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Sequence
+
+    from openpyxl.cell.read_only import EmptyCell, ReadOnlyCell
 
     from qa.reading.extracted import Extracted
 
@@ -45,7 +48,7 @@ def read_xlsx(raw: bytes) -> Extracted:
         )
         for sheet in book.worksheets:
             sheet.reset_dimensions()  # what is written in the file can be wrong, or far too much
-            rows = ([_text(cell.value, cell.number_format) for cell in row] for row in sheet.rows)
+            rows = map(_filled, sheet.rows)
             beside = package.beside(parts.get(sheet.title, ""), "comments", "drawing")
             _add_sheet(composer, sheet.title, rows, [text for text in beside if text.strip()])
     return composer.finish(package.metadata())
@@ -60,26 +63,26 @@ def read_xls(raw: bytes) -> Extracted:
     try:
         book = xlrd.open_workbook(file_contents=raw, logfile=StringIO(), on_demand=True)
     except xlrd.XLRDError as error:
-        reason = "encrypted" if "encrypted" in str(error) else f"not a workbook ({error})"
-        raise UnreadableError(reason) from error
+        encrypted = "encrypted" in str(error)
+        raise UnreadableError(ENCRYPTED if encrypted else DAMAGED) from error
     composer = Composer()
     for sheet in book.sheets():
-        rows = ([_xls_text(cell, book.datemode) for cell in row] for row in sheet.get_rows())
+        rows = (by_column(_xls_text(cell, book.datemode) for cell in r) for r in sheet.get_rows())
         _add_sheet(composer, sheet.name, rows)
     return composer.finish({"author": book.user_name})
 
 
 def _add_sheet(
-    composer: Composer, name: str, rows: Iterator[Sequence[str]], beside: Sequence[str] = ()
+    composer: Composer, name: str, rows: Iterable[dict[int, str]], beside: Sequence[str] = ()
 ) -> None:
     """Add a sheet and what is written beside its cells.
 
     Rows after a gap are a table of their own, with names of their own.
     """
-    tables: list[list[Sequence[str]]] = []
+    tables: list[list[dict[int, str]]] = []
     gap = _LONGEST_GAP + 1
     for row in rows:
-        if any(row):
+        if row:
             if gap > _LONGEST_GAP:
                 tables.append([])
             tables[-1].append(row)
@@ -92,6 +95,13 @@ def _add_sheet(
         add_table(composer, table)
     for text in beside:
         composer.add(text)
+
+
+def _filled(row: Sequence[ReadOnlyCell | EmptyCell]) -> dict[int, str]:
+    """Give the texts of a row by their columns; of its up to 16,384, few may be filled."""
+    filled = ((at, cell) for at, cell in enumerate(row) if cell.value is not None)
+    texts = ((at, _text(cell.value, cell.number_format)) for at, cell in filled)
+    return {at: text for at, text in texts if text}
 
 
 def _text(value: object, number_format: str = "") -> str:

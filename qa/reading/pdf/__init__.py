@@ -7,13 +7,14 @@ heads and feet.
 from __future__ import annotations
 
 import logging
-import unicodedata
+import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import pypdfium2
 import pypdfium2.raw as pdfium
 
+from qa.reading.budget import cpu_seconds
 from qa.reading.extracted import Composer, Extracted, UnreadableError
 from qa.reading.pdf.headings import outline_levels, with_headings
 from qa.reading.pdf.layout import (
@@ -25,6 +26,7 @@ from qa.reading.pdf.layout import (
     reading_order,
 )
 from qa.reading.pdf.lines import HYPHEN, Line, page_lines
+from qa.reading.pdf.losses import damaged, legible, meaningless, pictures
 from qa.reading.pdf.notes import (
     MOST_ATTACHED_BYTES,
     Annotations,
@@ -34,7 +36,9 @@ from qa.reading.pdf.notes import (
     read_wide,
 )
 from qa.reading.pdf.running import find_running
+from qa.reading.pdf.tables import row_cells
 from qa.reading.reasons import SCAN
+from qa.reading.tables import row_line
 from qa.types import BlockKind, PlaceKind
 
 if TYPE_CHECKING:
@@ -50,6 +54,16 @@ logging.getLogger("pypdfium2").setLevel(logging.CRITICAL)
 
 # A file may claim a million pages that it does not have.
 _MOST_MISSING_PAGES = 1_000
+# Of the file's time, what its pages may take: the rest is for putting their text together.
+_TIME_SHARE = 0.6
+# Bytes that the lines of all pages may take, and about what a line and a cell of it do.
+_MOST_HELD = 1_000_000_000
+_LINE_BYTES, _CELL_BYTES = 700, 250
+# A page without text that has more shapes than these is a drawing, or has letters drawn as shapes.
+_FEW_SHAPES = 50
+_SEEN = frozenset(
+    {pdfium.FPDF_PAGEOBJ_IMAGE, pdfium.FPDF_PAGEOBJ_SHADING, pdfium.FPDF_PAGEOBJ_FORM}
+)
 # Rows of a table that share a line of its names.
 _ROWS = 12
 # What programs write where nobody gave a title or a name.
@@ -72,7 +86,13 @@ class _Page:
     lines: list[Line]
     label: str
     beside: Annotations
-    is_drawn: bool  # whatever is drawn: text, pictures, lines
+    is_drawn: bool = False  # whatever is drawn: text, pictures, lines
+    is_picture: bool = False  # no text, but more than some lines and boxes
+    is_unknown: bool = False  # words of it are missing: their letters have no meaning
+    is_damaged: bool = False
+
+
+_DAMAGED = _Page([], "", Annotations((), (), ()), is_damaged=True)
 
 
 def read_pdf(raw: bytes) -> Extracted:
@@ -80,24 +100,30 @@ def read_pdf(raw: bytes) -> Extracted:
 
     Places are its pages, counted from 1, and their labels where these differ from the number.
     Its metadata has, beside the usual, `pages` and, where some of them are scans,
-    `pages without text`. Files attached to it are members.
+    `pages without text`. Files attached to it are members. It warns of pages that are not read,
+    or not in full.
 
     Raises:
         UnreadableError: it is encrypted or damaged, or there is no text in it.
     """
+    deadline = time.process_time() + _TIME_SHARE * cpu_seconds(len(raw))
     try:
         document = pypdfium2.PdfDocument(raw)
     except pypdfium2.PdfiumError as error:
         raise UnreadableError(_reason(error)) from error
     try:
         document.init_forms()
-        pages = list(_pages(document))
+        pages, why_ended = _pages(document, deadline)
         files = attached_files(document) + [file for page in pages for file in page.beside.files]
         if not files and not any(page.lines or any(page.beside) for page in pages):
             raise UnreadableError(_why_empty(pages))
         composer = Composer()
         _compose(composer, pages, outline(document))
-        return composer.finish(_metadata(document, pages), dict.fromkeys(files))
+        return composer.finish(
+            _metadata(document, pages),
+            dict.fromkeys(files),
+            _warnings(pages, len(document), why_ended),
+        )
     finally:
         document.close()
 
@@ -120,27 +146,43 @@ def _why_empty(pages: Sequence[_Page]) -> str:
     return "its pages are empty"
 
 
-def _pages(document: pypdfium2.PdfDocument) -> Iterator[_Page]:
-    missing, room = 0, MOST_ATTACHED_BYTES
-    pending: list[_Page] = []
+def _pages(document: pypdfium2.PdfDocument, deadline: float) -> tuple[list[_Page], str]:
+    """Read the pages; say as well why the rest of them is not read, where that is so.
+
+    Args:
+        document: the file.
+        deadline: of this process's time on the processor, in seconds.
+    """
+    pages: list[_Page] = []
+    missing, held, room, why_ended = 0, 0, MOST_ATTACHED_BYTES, ""
     for index in range(len(document)):
+        if held > _MOST_HELD:
+            why_ended = "the rest takes too much memory"
+        elif time.process_time() > deadline:
+            why_ended = "the rest takes too much time"
+        elif missing > _MOST_MISSING_PAGES:
+            why_ended = f"more than {_MOST_MISSING_PAGES:,} pages are damaged or missing"
+        if why_ended:
+            break
         try:
             page = document[index]
         except pypdfium2.PdfiumError:
             missing += 1
-            if missing > _MOST_MISSING_PAGES:
-                return
-            pending.append(_Page([], "", Annotations((), (), ()), is_drawn=False))
+            pages.append(_DAMAGED)
             continue
-        # Pages that can't be read count, where others follow: numbers stay those of the viewer.
-        yield from pending
-        pending = []
         try:
             found = _page(document, page, index, room=room)
         finally:
             page.close()
         room -= sum(len(file.raw) for file in found.beside.files)
-        yield found
+        held += sum(
+            _LINE_BYTES + _CELL_BYTES * len(line.cells) + len(line.text) for line in found.lines
+        )
+        pages.append(found)
+    # Pages that can't be read count where others follow: numbers stay those of the viewer.
+    while pages and pages[-1].is_damaged:
+        pages.pop()
+    return pages, why_ended
 
 
 def _page(
@@ -152,8 +194,7 @@ def _page(
             lines = page_lines(text)
         finally:
             pdfium.FPDFText_ClosePage(text)
-    if _is_unmapped(lines):
-        lines = []
+    lines, is_unknown = legible(lines)
     beside = read_annotations(document, page, room=room)
     if beside.notes:
         words = " ".join(line.text for line in lines)
@@ -164,14 +205,30 @@ def _page(
         read_wide(pdfium.FPDF_GetPageLabel, document, index),
         beside,
         is_drawn=pdfium.FPDFPage_CountObjects(page) > 0,
+        is_picture=not lines and not is_unknown and _is_picture(page),
+        is_unknown=is_unknown,
     )
 
 
-def _is_unmapped(lines: Sequence[Line]) -> bool:
-    """Tell whether most letters are ones that the file does not say the meaning of."""
-    text = "".join(line.text for line in lines).replace(" ", "")
-    unknown = sum(unicodedata.category(letter) in {"Cc", "Cn", "Co"} for letter in text)
-    return (unknown + text.count("\ufffd")) * 2 > len(text)
+def _is_picture(page: pypdfium2.PdfPage) -> bool:
+    count = pdfium.FPDFPage_CountObjects(page)
+    return count > _FEW_SHAPES or any(
+        pdfium.FPDFPageObj_GetType(pdfium.FPDFPage_GetObject(page, at)) in _SEEN
+        for at in range(count)
+    )
+
+
+def _warnings(pages: Sequence[_Page], claimed: int, why_ended: str) -> Iterator[str]:
+    """Say what of the pages is not in the text; `claimed` is how many the file says it has."""
+    numbered = list(enumerate(pages, 1))
+    missing = [number for number, page in numbered if page.is_damaged]
+    if why_ended:
+        yield f"read up to page {len(pages):,} of {claimed:,}: {why_ended}"
+    else:
+        missing += range(len(pages) + 1, claimed + 1)
+    yield from damaged(missing, claimed)
+    yield from meaningless([number for number, page in numbered if page.is_unknown], claimed)
+    yield from pictures([number for number, page in numbered if page.is_picture], claimed)
 
 
 def _metadata(document: pypdfium2.PdfDocument, pages: Sequence[_Page]) -> dict[str, str]:
@@ -286,8 +343,9 @@ def _add(
 
 def _row_groups(lines: Sequence[Line]) -> Iterator[list[str]]:
     """Cut a long table, each part below the row of names, where its first row is one."""
-    rows = [" | ".join(c.text.replace(HYPHEN, "-") for c in line.cells) for line in lines]
-    counts = [len(line.cells) for line in lines]
+    cells = row_cells(lines)
+    rows = [row_line(texts).replace(HYPHEN, "-") for texts in cells]
+    counts = [sum(map(bool, texts)) for texts in cells]
     has_names = (
         len(rows) > _ROWS
         and counts[0] == max(counts)

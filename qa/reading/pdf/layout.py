@@ -16,11 +16,12 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
+from qa.reading.pdf.columns import columns_apart
 from qa.reading.pdf.lines import HYPHEN, Cell, Line
 from qa.reading.pdf.tables import LIST_ITEM, table_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
 __all__ = [
     "Group",
@@ -105,7 +106,7 @@ def group_lines(lines: Sequence[Line], page: int, levels: Mapping[int, int]) -> 
         levels: of the lines, by their index, that are known to be headings.
     """
     marked = [(line, levels.get(index, 0)) for index, line in enumerate(lines)]
-    marked = list(_columns_apart(marked))
+    marked = list(columns_apart(marked))
     tables = table_rows([line for line, _ in marked])
     leading = _leading([line for line, _ in marked])
     groups: list[Group] = []
@@ -310,56 +311,3 @@ def _begins(line: Line, group: _Open) -> bool:
         # The next entry of a list whose lines hang.
         or (indent < -0.8 * size and len(group.lines) > 1 and abs(line.x0 - first.x0) < 0.5 * size)
     )
-
-
-def _columns_apart(lines: Sequence[tuple[Line, int]]) -> Iterator[tuple[Line, int]]:
-    """Give columns that are drawn line by line across the page one after the other."""
-    index = 0
-    while index < len(lines):
-        end, gutter = _columns(lines, index)
-        if not gutter:
-            yield lines[index]
-            index += 1
-            continue
-        left: list[tuple[Line, int]] = []
-        right: list[tuple[Line, int]] = []
-        for line, level in lines[index:end]:
-            parts = [tuple(c for c in line.cells if (c.x0 >= gutter) == side) for side in (0, 1)]
-            for cells, column in zip(parts, (left, right), strict=True):
-                if cells:
-                    column.append((replace(line, cells=cells), level))
-        yield from left
-        yield from _columns_apart(right)
-        index = end
-
-
-def _columns(lines: Sequence[tuple[Line, int]], start: int) -> tuple[int, float]:
-    """Find where columns of prose that begin at a line end, and what parts them; 0 for none."""
-    low, high = 0.0, 0.0
-    pairs: list[tuple[Cell, Cell]] = []
-    end = start
-    for at in range(start, len(lines)):
-        line = lines[at][0]
-        if line.angle != lines[start][0].angle:
-            break
-        if len(line.cells) == 1:
-            if not pairs or (line.x0 < high - 1 and line.x1 > low + 1):
-                break
-            continue
-        gaps = list(itertools.pairwise(line.cells))
-        near = [g for g in gaps if not pairs or min(g[1].x0, high) > max(g[0].x1, low)]
-        if not near:
-            break
-        pair = max(near, key=lambda g: g[1].x0 - g[0].x1)
-        low = max(low, pair[0].x1) if pairs else pair[0].x1
-        high = min(high, pair[1].x0) if pairs else pair[1].x0
-        pairs.append(pair)
-        end = at + 1
-    if len(pairs) < 4:
-        return start, 0.0
-    for side in zip(*pairs, strict=True):
-        wide = max(cell.x1 - cell.x0 for cell in side)
-        full = sum(cell.x1 - cell.x0 >= 0.75 * wide for cell in side)
-        if sum(len(cell.text) for cell in side) < 20 * len(side) or full * 2 < len(side):
-            return start, 0.0
-    return end, (low + high) / 2

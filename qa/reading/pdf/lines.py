@@ -25,15 +25,19 @@ if TYPE_CHECKING:
 
     from pypdfium2 import PdfTextPage
 
-__all__ = ["HYPHEN", "Cell", "Line", "page_lines"]
+__all__ = ["HYPHEN", "UNKNOWN", "Cell", "Line", "page_lines"]
 
 HYPHEN = "\xad"
 """Ends a line whose last word may go on in the next: a soft hyphen, or any that ends a line."""
+
+UNKNOWN = "\ufffd"
+"""Stands for each letter of which the file does not say what it means."""
 
 # Words apart by more than this many font sizes stand in cells of their own.
 _CELL_GAP = 1.15
 # Text that is turned by less than this many degrees keeps to its line well enough.
 _UPRIGHT = 0.3
+_RUN = re.compile(r"\S+")
 _WORD = re.compile("[^\\s\x00\x02\ufffe]+[\x02\ufffe]?")
 _CHUNK = re.compile("[^\r\n\x02\ufffe]*[\x02\ufffe\r\n]?")
 _CUT = "\x02\ufffe"
@@ -86,6 +90,8 @@ class Line:
     def text(self) -> str:
         """Give the words, whatever the gaps between them."""
         text = " ".join(cell.text for cell in self.cells)
+        if HYPHEN not in text:
+            return text  # of a lone cell: the same string, held once
         return text[:-1].replace(HYPHEN, "-") + text[-1:]
 
 
@@ -113,8 +119,10 @@ def page_lines(page: PdfTextPage) -> list[Line]:
             else _turned(page, text, span, angle, size)
             for span in spans
         ]
-        ends = zip(_style(page, spans[0][0]), _style(page, spans[-1][0]), strict=True)
-        bold, mono = (all(pair) for pair in ends)
+        bold, mono = _style(page, spans[0][0])
+        if len(spans) > 1 and (bold or mono):
+            ends = zip((bold, mono), _style(page, spans[-1][0]), strict=True)
+            bold, mono = (all(pair) for pair in ends)
         level = next(word.base for word, span in zip(words, spans, strict=True) if span[0] == start)
         for part in _split(words, size):
             base = level if any(word.base == level for word in part) else part[0].base
@@ -135,8 +143,22 @@ def _characters(page: PdfTextPage) -> str:
         text = "".join(map(chr, buffer[:count]))
     else:
         codes = (pdfium.FPDFText_GetUnicode(page, index) for index in range(count))
-        text = "".join(chr(code) if code < 0x110000 else "\ufffd" for code in codes)
-    return _ligatures_ordered(page, text)
+        text = "".join(chr(code) if code < 0x110000 else UNKNOWN for code in codes)
+    return _ligatures_ordered(page, _without_guesses(page, text))
+
+
+def _without_guesses(page: PdfTextPage, text: str) -> str:
+    """Put UNKNOWN for letters that pdfium guesses: the number of a glyph, taken for a letter.
+
+    Only the first letter of each word is asked for, unless one of them is a guess.
+    """
+    is_guess = pdfium.FPDFText_HasUnicodeMapError
+    if not any(is_guess(page, word.start()) == 1 for word in _RUN.finditer(text)):
+        return text
+    return "".join(
+        UNKNOWN if letter != " " and is_guess(page, at) == 1 else letter
+        for at, letter in enumerate(text)
+    )
 
 
 def _ligatures_ordered(page: PdfTextPage, text: str) -> str:

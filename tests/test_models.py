@@ -1,0 +1,49 @@
+"""What is said of a model that can't be used."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from qa.encoding.load import load_encoder
+from qa.encoding.model import locate
+from qa.encoding.reranker import load_reranker
+from qa.errors import ModelError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+
+@pytest.mark.parametrize("name", ["no-such/model", "/no/such/folder", "x" * 300, "."])
+@pytest.mark.parametrize(
+    ("load", "option", "other"),
+    [(load_encoder, "--model", "--rerank"), (load_reranker, "--rerank", "--model")],
+)
+def test_a_model_that_is_not_there_is_told_with_the_option_that_names_it(
+    cache: Path, load: Callable[..., object], option: str, other: str, name: str
+) -> None:
+    with pytest.raises(ModelError) as caught:
+        load(name, cache=cache)
+    assert f"`{option.lstrip('-')}` ({option})" in caught.value.hint
+    assert other not in caught.value.hint
+    assert "Error" not in str(caught.value)
+
+
+@pytest.mark.parametrize("load", [load_encoder, load_reranker])
+def test_a_model_that_can_t_be_loaded_is_told_in_one_line(
+    cache: Path, tmp_path: Path, load: Callable[..., object]
+) -> None:
+    (tmp_path / "config.json").write_text("{}")
+    (tmp_path / "model.safetensors").write_bytes(b"none")
+    with pytest.raises(ModelError, match="can't be loaded") as caught:
+        load(str(tmp_path), cache=cache)
+    assert "\n" not in str(caught.value)
+    assert caught.value.hint.startswith("Set `")
+
+
+def test_a_model_that_an_index_names_is_not_fetched_but_told_how_to(cache: Path) -> None:
+    with pytest.raises(ModelError, match="never fetched") as caught:
+        locate("some/model", cache=cache, trusted=False)
+    assert "--model some/model" in caught.value.hint

@@ -1,0 +1,458 @@
+"""The terminal: what may reach it, what it shows of long work, how it is left behind."""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+import os
+import re
+import signal
+import subprocess
+import sys
+import unicodedata
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from conftest import ARTICLE
+from qa import logs
+from qa.cli import render
+from qa.cli.layout import columns
+from qa.cli.output import Output, Segment, visible
+from qa.cli.visible import escaped
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from conftest import Run
+    from qa.assistant import Assistant
+
+QUESTION = "Who set foot on the Moon?"
+posix = pytest.mark.skipif(sys.platform == "win32", reason="terminals and signals of POSIX")
+
+# PropList.txt: Bidi_Control. DerivedCoreProperties.txt: Default_Ignorable_Code_Point.
+BIDI = [0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)]
+IGNORABLE = [
+    0x00AD, 0x034F, 0x061C, 0x115F, 0x1160, 0x17B4, 0x17B5, *range(0x180B, 0x1810),
+    *range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2060, 0x2070), 0x3164,
+    *range(0xFE00, 0xFE10), 0xFEFF, 0xFFA0, *range(0xFFF0, 0xFFF9), *range(0x1BCA0, 0x1BCA4),
+    *range(0x1D173, 0x1D17B), *range(0xE0000, 0xE1000),
+]  # fmt: skip
+CONTROLS = [*range(0x20), *range(0x7F, 0xA0)]
+SENT = {0x0A}  # the only one that a line may hold: its end
+HIDDEN = {*map(chr, {*CONTROLS, *BIDI, *IGNORABLE, 0x2028, 0x2029} - SENT)}
+
+
+@pytest.mark.parametrize("around", [("a", "b"), (" ", " "), ("", ""), ("1", "2"), ("é", "Ж")])
+def test_nothing_that_reorders_or_hides_passes(around: tuple[str, str]) -> None:
+    before, after = around
+    for character in HIDDEN:
+        if before == "é" and unicodedata.category(character) == "Mn":
+            continue  # a variation selector may follow it
+        text = f"{before}{character}{after}"
+        assert character not in visible(text), f"U+{ord(character):04X}"
+        assert character not in escaped(text)
+
+
+def test_a_letter_is_followed_by_one_selector_and_one_joiner_at_most() -> None:
+    passing = sorted(one for one in HIDDEN if one in visible(f"か{one}か"))
+    assert "\u200d" in passing
+    assert "\ufe0f" in passing
+    for hidden in (passing[:12], passing[-12:], ["\u200d"] * 9, ["\ufe0f"] * 9):
+        shown = visible("か" + "".join(hidden) + "か")
+        assert sum(one in HIDDEN for one in shown) <= 2
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "naïve 日本語 😀 “quoted” 1 000\u00a0km",
+        "می\u200cخواهم",  # Persian
+        "क्\u200dष র\u200d্য",  # Hindi, Bengali
+        "ភាសា\u200bខ្មែរ",  # Khmer
+        "👨\u200d👩\u200d👧 🏳\ufe0f\u200d🌈 🙂\u200d↔\ufe0f 👩🏽\u200d⚕\ufe0f",
+        "❤\ufe0f ©\ufe0f 1\ufe0f\u20e3 葛\U000e0100",
+        "١\u0600",  # an Arabic sign of number
+        "\ue000 \U0001f1eb\U0001f1f7",  # a glyph of an icon font, a flag
+    ],
+)
+def test_ordinary_text_is_left_alone(text: str) -> None:
+    assert visible(text) == text
+    assert escaped(text) == text
+
+
+@given(st.text())
+def test_what_is_visible_stays_as_it_is(text: str) -> None:
+    shown = visible(text)
+    assert visible(shown) == shown
+    assert not any(unicodedata.category(one) in {"Cc", "Cs", "Zl", "Zp"} for one in shown)
+    assert json.loads(escaped(json.dumps(text, ensure_ascii=False))) == text
+
+
+def test_the_table_of_ignorable_characters_is_that_of_unicode() -> None:
+    regex = pytest.importorskip("regex")
+    for code in range(0x110000):
+        if regex.match(r"[\p{Default_Ignorable_Code_Point}\p{Bidi_Control}]", chr(code)):
+            assert chr(code) in HIDDEN
+
+
+def answers(character: str) -> Iterator[str]:
+    """Give what the commands print of an answer that holds a character everywhere it can."""
+    from test_layout import _CITATION
+
+    from qa.types import Answer, CitedPassage, Evidence, Explanation, Mark, Scores
+
+    bad = f"a{character}b"
+    cited = replace(
+        _CITATION, document=bad, file=bad, quote=f"{bad} c", end=5, heading_path=(bad, bad),
+        label=bad, anchor=bad, encoding=bad,
+    )  # fmt: skip
+    best = Evidence(replace(cited, quote=bad, end=3), 1.0, (Mark("name", bad, 1, 2),))
+    words = ((bad, 1.0),)
+    passage = CitedPassage(
+        cited, best, Scores(1, 1, 1, 1, 1), {"title": bad, "author": bad, "date": bad},
+        Explanation(words, words),
+    )  # fmt: skip
+    one = Answer(bad, answered=False, probability=0.1, passages=(), nearest=(passage,),
+                 reason=bad, model=bad, corpus=bad, notes=(bad,))  # fmt: skip
+    for kind in ("markdown", "code", "html"):
+        of_kind = replace(passage, citation=replace(cited, format=kind))
+        shown = replace(one, nearest=(of_kind,))
+        for line in render.answer(shown, None, width=80, room=80):
+            yield "".join(visible(part.text) for part in line)
+    yield from map(visible, render.markdown(one).split("\n"))
+    yield escaped(json.dumps(one.to_dict(), ensure_ascii=False))
+
+
+def test_no_form_of_an_answer_holds_a_character_that_reorders_or_hides() -> None:
+    for character in map(chr, {*CONTROLS, *BIDI, 0xAD, 0x200B, 0x200D, 0x2060, 0xFE0F, 0xE0041}):
+        for line in answers(character):
+            assert not HIDDEN & {*line}, (f"U+{ord(character):04X}", line)
+
+
+def test_all_that_the_sink_writes_is_shown_and_never_obeyed(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    bad = "".join(map(chr, [*CONTROLS, *BIDI, *IGNORABLE[:100]]))
+    output = Output()
+    output.note(bad)
+    output.error(bad, bad)
+    output.data(bad)
+    output.lines([(Segment(bad), Segment(bad, "bold"))])
+    output.json({bad: bad})
+    out, err = capfd.readouterr()
+    assert not HIDDEN & {*out, *err}
+    assert json.loads(out[out.index("{\n") :]) == {bad: bad}
+
+
+@posix
+@pytest.mark.parametrize("form", ["text", "markdown", "json"])
+def test_no_command_sends_what_a_terminal_obeys(run: Run, tmp_path: Path, form: str) -> None:
+    bad = "".join(map(chr, {*CONTROLS, *BIDI, 0xAD, 0x2060, 0xE0041} - {0, 0x2F}))
+    folder = tmp_path / "corpus"
+    folder.mkdir()
+    (folder / f"whales{bad}.md").write_text(f"# Whales {bad}\n\nWhales {bad} sing.\n", "utf-8")
+    (folder / f"b{bad}.pdf").write_bytes(b"%PDF-1.7 no more")
+    commands = [
+        ("ask", f"Do whales {bad} sing?", "--always", "--explain", "--format", form),
+        ("index", "--rebuild"), ("status",), ("status", "--problems", "--format", form),
+        ("show", f"whales{bad}.md:3"), ("show", bad), ("verify", bad), ("doctor",),
+        ("status", "--corpus", f"no{bad}"), ("ask", "x", "--model", f"no{bad}"),
+        ("ask", f"--x{bad}"), ("ask", "x", "--since", bad), ("ask", "x", "--where", bad),
+    ]  # fmt: skip
+    for arguments in commands:
+        _, out, err = run(*arguments)
+        assert not HIDDEN & {*out, *err}, arguments
+
+
+# --- progress ---------------------------------------------------------------------------
+
+
+class Terminal(io.StringIO):
+    """Stands for a terminal: keeps what its last line looks like."""
+
+    line = ""
+    at = 0
+    widest = 0
+
+    def isatty(self) -> bool:
+        """Say so."""
+        return True
+
+    def write(self, text: str) -> int:
+        """Draw over what stands there, as a terminal does."""
+        for piece in re.split("(\r|\n)", text):
+            if piece in {"\r", "\n"}:
+                self.at = 0
+                self.line = "" if piece == "\n" else self.line
+            else:
+                self.line = self.line[: self.at] + piece + self.line[self.at + len(piece) :]
+                self.at += len(piece)
+                self.widest = max(self.widest, columns(self.line))
+        return super().write(text)
+
+
+def on_screen(monkeypatch: pytest.MonkeyPatch) -> Terminal:
+    """Have a terminal in place of standard error."""
+    screen = Terminal()
+    monkeypatch.setattr(sys, "stderr", screen)
+    monkeypatch.setenv("COLUMNS", "60")
+    return screen
+
+
+class Clock:
+    """A time that is set."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        """Give it, in seconds."""
+        return self.now
+
+
+def test_on_a_terminal_one_line_is_redrawn_and_then_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    screen, clock = on_screen(monkeypatch), Clock()
+    output = Output(clock=clock)
+    output.progress(0, 1571, "")
+    assert screen.line == "Indexing 0 of 1,571 documents (0 %)"
+    clock.now += 60
+    output.progress(157, 1571, "deep/notes\x1b[2J.md")
+    assert screen.line.startswith("Indexing 157 of 1,571 documents (9 %), 9:00 left  ")
+    clock.now += 0.01
+    output.progress(158, 1571, "too soon")
+    assert "too soon" not in screen.line
+    output.note("By the way.")
+    assert "\x1b" not in screen.getvalue()
+    clock.now += 1
+    output.progress(160, 1571, "日本語の長い名前のファイル" * 3)
+    assert screen.widest < 60
+    output.progress(1571, 1571, "last")
+    assert not screen.line.strip()
+
+
+def test_an_error_takes_the_line_of_progress_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    screen = on_screen(monkeypatch)
+    Output().progress(0, 5, "")
+    Output().error("It failed.", "")
+    assert screen.getvalue().splitlines()[-1] == "qa: It failed."
+    assert not screen.line
+
+
+def test_elsewhere_a_line_is_written_every_ten_seconds_or_five_percent(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    clock = Clock()
+    output = Output(clock=clock)
+    for done in range(1001):
+        output.progress(done, 1000, "name.md")
+        clock.now += 0.4  # 20 s for 5 %
+    lines = capfd.readouterr().err.splitlines()
+    assert lines[0] == "Indexing: 50 of 1,000 documents (5 %)"
+    assert len(lines) == 20
+    for done in range(101):
+        output.progress(done, 100, "name.md")
+        clock.now += 5.1
+    assert len(capfd.readouterr().err.splitlines()) == 20
+    for done in range(101):
+        output.progress(done, 100, "name.md")
+        clock.now += 0.09
+    assert capfd.readouterr().err == ""
+
+
+def test_quiet_says_nothing_of_progress(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = Clock()
+    output = Output(quiet=True, clock=clock)
+    for screen in (None, on_screen(monkeypatch)):
+        for done in range(3):
+            output.progress(done, 2, "name.md")
+            clock.now += 60
+        assert capfd.readouterr().err == (screen.getvalue() if screen else "") == ""
+
+
+def test_progress_is_recorded_at_the_same_pace(caplog: pytest.LogCaptureFixture) -> None:
+    clock, told = Clock(), []
+    progress = logs.indexing(lambda *one: told.append(one), clock)
+    with caplog.at_level(logging.INFO, logger="qa"):
+        for done in range(101):
+            progress(done, 100, "secret.md")
+            clock.now += 0.5
+    lines = [one.getMessage() for one in caplog.records]
+    assert lines == [f"indexing done={done} total=100" for done in range(20, 101, 20)]
+    assert len(told) == 101
+
+
+def test_a_program_hears_of_progress(
+    assistant: Assistant, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logs, "_SECONDS", 0)
+    with caplog.at_level(logging.INFO, logger="qa"):
+        assistant.refresh()
+    assert "indexing done=3 total=3" in caplog.messages
+
+
+# --- the end ----------------------------------------------------------------------------
+
+
+@pytest.fixture(name="large")
+def _large(tmp_path: Path) -> Path:
+    """Give a corpus that takes some seconds to index."""
+    folder = tmp_path / "corpus"
+    folder.mkdir()
+    words = ARTICLE.read_text("utf-8").split()
+    for number in range(120):
+        body = " ".join(words[number * 7 % 900 :] + words)
+        (folder / f"{number}.txt").write_text(f"Number {number}. {body}", "utf-8")
+    return folder
+
+
+def stopped(
+    arguments: list[str], when: bytes, *, by: int, folder: Path, twice: bool = False
+) -> tuple[int, str]:
+    """Run a command on a terminal of its own and stop it; give its status and all it showed."""
+    import pty
+
+    leader, follower = pty.openpty()
+
+    def take_terminal() -> None:
+        import fcntl
+        import termios
+
+        fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+    command = [sys.executable, "-m", "qa", *arguments]
+    shown, done = b"", False
+    with subprocess.Popen(
+        command, cwd=folder, stdin=follower, stdout=follower, stderr=follower,
+        start_new_session=True, env=os.environ | {"TERM": "xterm"},
+        preexec_fn=take_terminal,  # noqa: PLW1509 - no threads here
+    ) as one:  # fmt: skip
+        os.close(follower)
+        while True:
+            try:
+                shown += os.read(leader, 65536)
+            except OSError:
+                break
+            if not done and when in shown:
+                done = True
+                for _ in range(1 + twice):
+                    if by == signal.SIGINT:
+                        os.write(leader, b"\x03")
+                    else:
+                        one.send_signal(by)
+        status = one.wait()
+    os.close(leader)
+    assert done, shown
+    return status, shown.decode()
+
+
+@posix
+@pytest.mark.parametrize("by", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("twice", [False, True])
+@pytest.mark.parametrize("arguments", [["index"], ["ask", QUESTION]])
+def test_a_command_that_is_stopped_says_what_is_kept_and_leaves_the_terminal_as_it_was(
+    run: Run, large: Path, arguments: list[str], by: int, *, twice: bool
+) -> None:
+    status, shown = stopped(arguments, b"Indexing", by=by, twice=twice, folder=large.parent)
+    assert status == 128 + by
+    assert "Traceback" not in shown
+    assert "\x1b[?25l" not in shown  # the cursor is never hidden
+    *_, last, hint = shown.splitlines()
+    assert last.endswith("documents. The index is as it was before.")
+    assert hint == "    Run the same command to start again."
+    assert json.loads(run("status", "--format", "json")[1])["documents"] == 0
+
+
+@posix
+def test_an_index_whose_refresh_was_stopped_answers_as_before(run: Run, large: Path) -> None:
+    later = large.rename(large.with_name("later"))
+    large.mkdir()
+    (large / "moon.txt").write_text("Neil Armstrong set foot on the Moon in 1969.")
+    assert run("index")[0] == 0
+    for path in later.iterdir():
+        path.rename(large / path.name)
+    status, _ = stopped(["index"], b"Indexing", by=signal.SIGINT, folder=large.parent)
+    assert status == 130
+    assert json.loads(run("status", "--format", "json")[1])["documents"] == 1
+    assert "Armstrong" in run("ask", QUESTION, "--no-refresh")[1]
+
+
+@posix
+def test_what_evaluates_or_waits_can_be_stopped(run: Run, corpus: Path, tmp_path: Path) -> None:
+    pytest.importorskip("ir_measures")
+    line = json.dumps({"question": QUESTION, "documents": ["moon.md"]})
+    (tmp_path / "q.jsonl").write_text(f"{line}\n" * 5000)
+    assert run("index")[0] == 0
+    status, shown = stopped(["eval", "q.jsonl"], b"Evaluating", by=signal.SIGINT, folder=tmp_path)
+    assert (status, shown.splitlines()[-1].strip()) == (130, "qa: Stopped.")
+    assert "Evaluating 1 of 5,000 questions" in shown
+
+
+@posix
+def test_a_command_that_must_not_be_interrupted_is_not(corpus: Path, tmp_path: Path) -> None:
+    program = (
+        "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)\n"
+        "import os; from qa.cli import main; import qa.cli.errors as errors\n"
+        "with errors._signals(): os.kill(os.getpid(), signal.SIGINT)\n"
+        "print('went on')"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=False)
+    assert done.stdout == b"went on\n"
+
+
+def test_a_command_leaves_the_signals_of_its_program_alone(run: Run) -> None:
+    before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
+    run("status")
+    assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before
+
+
+@posix
+def test_a_log_tells_that_a_command_was_stopped(large: Path, tmp_path: Path) -> None:
+    log = tmp_path / "qa.log"
+    arguments = ["--log-file", str(log), "index"]
+    stopped(arguments, b"Indexing", by=signal.SIGTERM, folder=tmp_path)
+    assert "stopped signal=15" in log.read_text()
+
+
+@posix
+@pytest.mark.parametrize("streams", ["2>&-", "2>/dev/full", "2> >(true)", ">&-"])
+def test_a_stream_that_nobody_reads_stops_no_work(
+    run: Run, corpus: Path, tmp_path: Path, streams: str
+) -> None:
+    saved = tmp_path / "answer.json"
+    saved.write_text(run("ask", QUESTION, "--format", "json")[1], "utf-8")
+    if not os.path.exists("/dev/full") and "full" in streams:  # noqa: PTH110 - a device
+        pytest.skip("no such device")
+    shell = f'"{sys.executable}" -m qa verify answer.json {streams}'
+    done = subprocess.run(["bash", "-c", shell], cwd=tmp_path, capture_output=True, check=False)  # noqa: S607
+    assert done.returncode == 0, done
+    assert (b" verified\n" in done.stdout) == ("2>" in streams)
+    assert b"Traceback" not in done.stderr
+
+
+@posix
+def test_a_disk_that_is_full_is_said_once(run: Run, corpus: Path, tmp_path: Path) -> None:
+    run("index")
+    shell = f'"{sys.executable}" -m qa status > /dev/full'
+    done = subprocess.run(["bash", "-c", shell], cwd=tmp_path, capture_output=True, check=False)  # noqa: S607
+    assert done.returncode == 2
+    assert done.stderr.decode().startswith("qa: Operating-system error: ")
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_bug_is_called_one_and_says_how_to_report_it(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("qa.settings.load_settings", lambda *_: 1 / 0)
+    status, _, err = run("status")
+    assert status == 2
+    assert err.startswith("qa: Internal error (a bug in qa): ZeroDivisionError")
+    assert "Traceback" not in err
+    assert "RETRIEVAL_QA_TRACEBACK=1" in err
