@@ -29,10 +29,15 @@ if TYPE_CHECKING:
 
 MILLION = 1_000_000
 PEAK = """
-import resource, sys
+import sys
 def peak() -> int:
-    unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit // 2**20
+    try:  # `getrusage` would count what the process had before it became this program
+        lines = open("/proc/self/status").read().splitlines()
+    except OSError:
+        import resource
+        unit = 1 if sys.platform == "darwin" else 1024
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit // 2**20
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) // 1024
 """
 
 
