@@ -139,6 +139,18 @@ def test_pages_that_are_pictures_are_told_and_rules_and_blank_pages_are_not() ->
     assert found.metadata["pages without text"] == "2, 4, 5, 6"
 
 
+def test_scans_on_which_the_same_line_is_stamped_are_told() -> None:
+    stamp = drawn("Downloaded from the archive on 1 May.", y=20)
+    pages = [stamp + PICTURE] * 4
+    assert read_pdf(pdf_of(*pages)).warnings == (
+        "4 of 4 pages are scans without text but for lines that repeat (pages 1-4)",
+    )
+    others = [
+        drawn(f"Slide about {name}", y=700) + PICTURE for name in ("boats", "nets", "fish", "tar")
+    ]
+    assert not read_pdf(pdf_of(*others)).warnings
+
+
 def test_pages_that_are_missing_are_told() -> None:
     text = drawn("This page has text.", y=700)
     assert read_pdf(pdf_of(text, "-", text, count=5)).warnings == (

@@ -17,6 +17,7 @@ from qa.reading.pdf.tables import row_cells
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+COLOURS = ("red", "dun", "wan")
 LEFT = ("The old harbour was", "built by two men who", "came in the spring.")
 RIGHT = ("Nothing of it is left", "today but a tower in", "which maps are kept.")
 
@@ -76,6 +77,11 @@ def test_blocks_that_stand_side_by_side_are_read_one_after_the_other(
         [("Berth", "Room"), ("Quay 7", "Room 12"), ("Quay 8", "Room 13")],
         [("Name:", "Ida Boye"), ("Street:", "Quay 7"), ("Town:", "4711 Oldtown")],
         [("Option", "Meaning"), ("verbose", "says more than usual"), ("quiet", "says nothing")],
+        [("item 31190", "item 77678"), ("item 62135", "item 82014"), ("item 61503", "item 33994")],
+        [("cold water", "from the sea"), ("warm water", "from the lake"), ("ice", "from the hill")],
+        [("row 1 of the left", "row 1 of the rest"), ("row 2 of the left", "row 2 of the rest")]
+        * 2,
+        [("Ship", "Port")] + [(f"by the {one} sea", f"at the {one} sea") for one in COLOURS],
         [("Total for May", "12.50"), ("Total for June", "9.75"), ("Total for July", "11.00")],
         [
             ("Opening hours of the office", "Monday to Friday, nine to five"),
@@ -109,7 +115,9 @@ def test_an_empty_cell_keeps_its_place(rows: list[tuple[str, ...]], lines: list[
     assert text_of(rows).splitlines() == lines
 
 
-WORDS = st.sampled_from("harbour boat Ida tons 12 1904 spring M8 0.20 a Oldtown".split())
+WORDS = st.sampled_from(
+    [*"harbour boat Ida tons 12 1904 M8 0.20 a Oldtown".split(), "of the sea", "a boat", "Quay 7"]
+)
 
 
 @hypothesis_settings(max_examples=60, deadline=None)

@@ -26,7 +26,7 @@ from qa.reading.pdf.layout import (
     reading_order,
 )
 from qa.reading.pdf.lines import HYPHEN, Line, page_lines
-from qa.reading.pdf.losses import damaged, legible, meaningless, page_numbers, pictures
+from qa.reading.pdf.losses import damaged, legible, meaningless, page_numbers, pictures, stamped
 from qa.reading.pdf.notes import (
     MOST_ATTACHED_BYTES,
     Annotations,
@@ -61,6 +61,8 @@ _MOST_HELD = 1_000_000_000
 _LINE_BYTES, _CELL_BYTES = 700, 250
 # A page without text that has more shapes than these is a drawing, or has letters drawn as shapes.
 _FEW_SHAPES = 50
+# What is stamped on each page of a scan.
+_FEW_LINES = 4
 _SEEN = frozenset(
     {pdfium.FPDF_PAGEOBJ_IMAGE, pdfium.FPDF_PAGEOBJ_SHADING, pdfium.FPDF_PAGEOBJ_FORM}
 )
@@ -87,7 +89,7 @@ class _Page:
     label: str
     beside: Annotations
     is_drawn: bool = False  # whatever is drawn: text, pictures, lines
-    is_picture: bool = False  # no text, but more than some lines and boxes
+    is_picture: bool = False  # little or no text, but more than some lines and boxes
     is_unknown: bool = False  # words of it are missing: their letters have no meaning
     is_damaged: bool = False
 
@@ -120,11 +122,15 @@ def read_pdf(raw: bytes) -> Extracted:
         if not files and not any(page.lines or any(page.beside) for page in pages):
             raise UnreadableError(_why_empty(document, pages))
         composer = Composer()
-        _compose(composer, pages, outline(document))
+        running = find_running([page.lines for page in pages])
+        _compose(composer, pages, outline(document), running)
         return composer.finish(
             _metadata(document, pages),
             dict.fromkeys(files),
-            [*_warnings(pages, len(document), why_ended), *_beside(document, pages, left_out)],
+            [
+                *_warnings(pages, running, len(document), why_ended),
+                *_beside(document, pages, left_out),
+            ],
         )
     finally:
         document.close()
@@ -210,7 +216,7 @@ def _page(
         read_wide(pdfium.FPDF_GetPageLabel, document, index),
         beside,
         is_drawn=pdfium.FPDFPage_CountObjects(page) > 0,
-        is_picture=not lines and not is_unknown and _is_picture(page),
+        is_picture=len(lines) <= _FEW_LINES and not is_unknown and _is_picture(page),
         is_unknown=is_unknown,
     )
 
@@ -223,7 +229,9 @@ def _is_picture(page: pypdfium2.PdfPage) -> bool:
     )
 
 
-def _warnings(pages: Sequence[_Page], claimed: int, why_ended: str) -> Iterator[str]:
+def _warnings(
+    pages: Sequence[_Page], running: Running, claimed: int, why_ended: str
+) -> Iterator[str]:
     """Say what of the pages is not in the text; `claimed` is how many the file says it has."""
     numbered = list(enumerate(pages, 1))
     missing = [number for number, page in numbered if page.is_damaged]
@@ -233,7 +241,9 @@ def _warnings(pages: Sequence[_Page], claimed: int, why_ended: str) -> Iterator[
         missing += range(len(pages) + 1, claimed + 1)
     yield from damaged(missing, claimed)
     yield from meaningless([number for number, page in numbered if page.is_unknown], claimed)
-    yield from pictures([number for number, page in numbered if page.is_picture], claimed)
+    seen = [(number, page) for number, page in numbered if page.is_picture]
+    yield from pictures([number for number, page in seen if not page.lines], claimed)
+    yield from stamped([number for number, _ in seen if number - 1 in running.alone], claimed)
 
 
 def _beside(
@@ -262,9 +272,11 @@ def _metadata(document: pypdfium2.PdfDocument, pages: Sequence[_Page]) -> dict[s
 
 
 def _compose(
-    composer: Composer, pages: Sequence[_Page], bookmarks: Mapping[int, list[Bookmark]]
+    composer: Composer,
+    pages: Sequence[_Page],
+    bookmarks: Mapping[int, list[Bookmark]],
+    running: Running,
 ) -> None:
-    running = find_running([page.lines for page in pages])
     words = count_words(line for page in pages for line in page.lines)
     groups = _groups(pages, running, bookmarks)
     labels = _labels(pages, running)

@@ -21,6 +21,8 @@ __all__ = ["columns_apart"]
 _FEWEST = 3
 # From this many lines on, lines that are long and full are enough to be prose.
 _MANY = 4
+# In a line of prose, on average; a cell is shorter.
+_FEWEST_WORDS = 3
 _DIGITS = re.compile(r"[^\W\d_]+|\d+")
 _WORD = re.compile(r"[^\W\d_]{2,}")  # what has none is a number, or a formula
 _SENTENCE_END = re.compile(r"[.!?:]['\"”’»)\]]*$")
@@ -73,15 +75,23 @@ def _columns(lines: Sequence[tuple[Line, int]], start: int) -> tuple[int, float]
         return start, 0.0
     sides = list(zip(*pairs, strict=True))
     size = lines[start][0].size
-    are_columns = (
-        (len(pairs) >= _MANY and all(map(_is_wide, sides)))
-        or all(_runs_on(side, size) for side in sides)
-        or (end - start == len(pairs) and _are_blocks(lines[start:end]))
+    are_columns = (len(pairs) >= _MANY and all(map(_is_wide, sides))) or (
+        not _is_below_a_row(lines, start)
+        and (
+            all(_runs_on(side, size) for side in sides)
+            or (end - start == len(pairs) and _are_blocks(lines[start:end]))
+        )
     )
     if not are_columns:
         return start, 0.0
     gutter = (low + high) / 2
     return _with_the_longer(lines, end, gutter), gutter
+
+
+def _is_below_a_row(lines: Sequence[tuple[Line, int]], start: int) -> bool:
+    """Tell whether cells stand right above a line: it is not the first of its columns."""
+    above, line = lines[max(start - 1, 0)][0], lines[start][0]
+    return len(above.cells) > 1 and 0 < above.base - line.base < 2.5 * line.size
 
 
 def _with_the_longer(lines: Sequence[tuple[Line, int]], end: int, gutter: float) -> int:
@@ -108,19 +118,21 @@ def _is_wide(side: Sequence[Cell]) -> bool:
 
 def _runs_on(side: Sequence[Cell], size: float) -> bool:
     """Tell whether a column is prose: its lines are full, and most go on in the next."""
+    words = sum(len(cell.text.split()) for cell in side)
+    if words < _FEWEST_WORDS * len(side):
+        return False
     right = max(cell.x1 for cell in side)
     goes_on = 0
     for cell, following in itertools.pairwise(side):
         word = following.text.split(" ", 1)[0]
-        if word == following.text:
-            return False
         is_cut = cell.text.endswith(HYPHEN)
         width = (following.x1 - following.x0) * (len(word) + 1) / len(following.text)
         has_room = cell.x1 + width < right - 0.3 * size
         if has_room and not is_cut and not _SENTENCE_END.search(cell.text):
             return False
         goes_on += is_cut or following.text[0].islower()
-    return " " in side[0].text and goes_on * 2 >= len(side) - 1
+    numbers = sum(any(map(str.isdecimal, cell.text)) for cell in side)
+    return goes_on * 2 >= len(side) - 1 and numbers * 2 <= len(side)
 
 
 def _are_blocks(lines: Sequence[tuple[Line, int]]) -> bool:

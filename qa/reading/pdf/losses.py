@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from qa.reading.pdf.lines import Line
 
-__all__ = ["damaged", "legible", "meaningless", "page_numbers", "pictures"]
+__all__ = ["damaged", "legible", "meaningless", "page_numbers", "pictures", "stamped"]
 
 # Controls, and letters for private use but for the pieces that tall brackets are made of.
 _UNKNOWN = "\x00-\x08\x0e-\x1f\x7f\ue000-\uf8e4\uf8ff\ufffd\U000f0000-\U0010ffff"
@@ -60,6 +60,14 @@ def pictures(pages: Sequence[int], of: int) -> Iterator[str]:
     if pages:
         what = "is a scan" if len(pages) == 1 else "are scans"
         yield f"{_count(pages, of)} {what} without text ({page_numbers(pages)}); {OCR_READS}"
+
+
+def stamped(pages: Sequence[int], of: int) -> Iterator[str]:
+    """Say which of so many pages are pictures below lines that other pages have as well."""
+    if pages:
+        what = "is a scan" if len(pages) == 1 else "are scans"
+        numbers = page_numbers(pages)
+        yield f"{_count(pages, of)} {what} without text but for lines that repeat ({numbers})"
 
 
 def damaged(pages: Sequence[int], of: int) -> Iterator[str]:

@@ -32,11 +32,13 @@ class Running:
     """Lines to leave out, by page and index, and what a page's printed number is.
 
     `once` are those that say something and stand nowhere else: the first of each is kept.
+    `alone` are the pages that have no other lines; theirs are not left out.
     """
 
     dropped: set[tuple[int, int]] = field(default_factory=set)
     once: set[tuple[int, int]] = field(default_factory=set)
     printed: dict[int, str] = field(default_factory=dict)
+    alone: set[int] = field(default_factory=set)
 
 
 class _Edge(NamedTuple):
@@ -83,6 +85,8 @@ def find_running(pages: Sequence[Sequence[Line]]) -> Running:
         if whole <= running.dropped:  # pages that say only this: it is their text
             running.dropped -= whole
             running.once -= whole
+            if whole:
+                running.alone.add(page)
     return running
 
 
