@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote as percent_encoded
 
 from qa.cli.output import Line, Segment, visible
+from qa.counting import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -208,7 +209,8 @@ def refresh(one: Refresh) -> Iterator[Line]:
     yield (
         Segment(f"{said or 'Nothing changed'}; {one.unchanged} unchanged. ", "bold"),
         Segment(
-            f"{one.encoded} of {one.passages} passages embedded in {one.seconds:.1f} s."
+            f"{one.encoded:,} of {counted(one.passages, 'passage')} embedded "
+            f"in {one.seconds:.1f} s."
             if one.passages
             else ""
         ),
@@ -236,6 +238,7 @@ def problems(one: Status) -> Iterator[Line]:
 
 def status(one: Status) -> Iterator[Line]:
     """Lay out what is indexed."""
+    differ = f"{counted(one.stale, 'document')} differ{'s' * (one.stale == 1)}"
     rows = {
         "corpus": one.corpus or "given as text",
         "index": one.index,
@@ -243,7 +246,7 @@ def status(one: Status) -> Iterator[Line]:
         "documents": f"{one.documents:,}",
         "passages": f"{one.passages:,}",
         "size": f"{one.size_bytes / 1e6:,.1f} MB",
-        "fresh": "yes" if not one.stale else f"no: {one.stale} documents differ (run `qa index`)",
+        "fresh": "yes" if not one.stale else f"no: {differ} (run `qa index`)",
     }
     for name, value in rows.items():
         yield Segment(f"{name:10}", _QUIET), Segment(value)
@@ -281,7 +284,7 @@ def evaluation(found: Report) -> Iterator[Line]:
         yield (
             Segment(f"{name:10}", _QUIET),
             Segment(figure),
-            Segment(f"{interval:20}  {one.questions:,} questions", _QUIET),
+            Segment(f"{interval:20}  {counted(one.questions, 'question')}", _QUIET),
         )
 
 
