@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from qa.citing import open_source
+from qa.counting import counted
 from qa.planning import known_problems
 from qa.retrieval.calibration import read_calibration
 from qa.retrieval.evidence import best_sentences, marks
@@ -323,7 +324,7 @@ def conclude(
     answered = found.is_answer(threshold)
     said = [f"{lacking}."] if lacking and answered else []
     if found.dropped:
-        dropped = f"{found.dropped:,} passage{'s' * (found.dropped != 1)} left out"
+        dropped = f"{counted(found.dropped, 'passage')} left out"
         said.append(f"{dropped}: the file has changed or gone since. Run `qa index`.")
         lacking = lacking or f"{dropped}, whose files are changing"
     return Answer(

@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from qa.counting import counted
 from qa.errors import CitationError, UnreadableDocumentError
 from qa.reading.decoding import LineIndex, byte_offsets, decode_as
 from qa.reading.places import places_at
@@ -298,7 +299,7 @@ def _span(source: Source, document: Document, citation: str, place: str) -> Span
         start, end = (int(one[:18]) for one in characters.groups())
         if not start <= end <= length:
             raise CitationError(
-                f"{citation!r}: the document has {length} characters",
+                f"{citation!r}: the document has {counted(length, 'character')}",
                 hint="The file may have changed since; ask again.",
             )
         return Span(start, end)
@@ -308,7 +309,7 @@ def _span(source: Source, document: Document, citation: str, place: str) -> Span
 def _lines(source: Source, citation: str, first: int, last: int) -> Span:
     if not 1 <= first <= last <= len(source.lines.starts):
         raise CitationError(
-            f"{citation!r}: the document has {len(source.lines.starts)} lines",
+            f"{citation!r}: the document has {counted(len(source.lines.starts), 'line')}",
             hint="The file may have changed since; ask again.",
         )
     start = source.lines.start(first)

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from qa.binding import Binding
 from qa.citing import open_source
+from qa.counting import counted
 from qa.errors import QaError
 from qa.planning import make_plan, report
 from qa.reading.corpus import FolderCorpus
@@ -207,7 +208,7 @@ def _runtime(settings: Settings, files: list[ModelFiles]) -> Check:
         advice = f"Delete {folder}; it is made again."
         return Check("runtime", Result.FAILED, f"{type(error).__name__}: {error}", advice)
     by = f"questions by ONNX Runtime in float32, passages by {passages_by(folder)}"
-    return Check("runtime", Result.OK, f"{by}; {found.shape[1]} dimensions")
+    return Check("runtime", Result.OK, f"{by}; {counted(found.shape[1], 'dimension')}")
 
 
 def _disk(folder: Path) -> Check:
@@ -245,7 +246,7 @@ def _file_system(folder: Path) -> str:
 def _corpus(corpus: FolderCorpus) -> Check:
     scan = corpus.scan()
     left_out = ", ".join(f"{count} {reason}" for reason, count in scan.left_out.items() if count)
-    found = f"{corpus.location}: {len(scan.stamps):,} documents"
+    found = f"{corpus.location}: {counted(len(scan.stamps), 'document')}"
     found += f"; left out: {left_out}" if left_out else ""
     if not scan.stamps:
         return Check("corpus", Result.WARNING, found, "Put documents there, or name another.")
@@ -293,7 +294,8 @@ def _index(
 def _catalog(_: Settings, __: FolderCorpus, catalog: Catalog) -> Check:
     from qa.store.health import check_integrity, is_healthy
 
-    found = f"{catalog.count_documents():,} documents, {catalog.number('passages'):,} passages"
+    found = counted(catalog.count_documents(), "document")
+    found += f", {counted(catalog.number('passages'), 'passage')}"
     if not is_healthy(catalog.folder):
         return Check("index", Result.FAILED, f"{found}; the catalog is damaged", REBUILD)
     if wrong := check_integrity(catalog.folder):
@@ -345,7 +347,9 @@ def _documents(_: Settings, corpus: FolderCorpus, catalog: Catalog) -> Check:
         found += f", {len(seen.problems)} can't be read"
     if stale:
         advice = "The next question takes them up, and so does `qa index`."
-        return Check("documents", Result.WARNING, f"{found}, {stale:,} differ", advice)
+        return Check(
+            "documents", Result.WARNING, f"{found}, {stale:,} differ{'s' * (stale == 1)}", advice
+        )
     if seen.problems:
         return Check("documents", Result.WARNING, found, "`qa status --problems` names them.")
     return Check("documents", Result.OK, found)

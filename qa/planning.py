@@ -7,6 +7,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from qa.counting import counted
 from qa.errors import EmptyCorpusError, UnreadableDocumentError
 from qa.reading.reasons import EXPECTED
 from qa.types import Problem, Refresh, Status
@@ -153,7 +154,7 @@ def notes_on(problems: Iterable[Problem]) -> list[str]:
     counts = Counter(one.indexed for one in problems)
     said = {False: "could not be read", True: "could be read only in part"}
     return [
-        f"{count:,} file{'s' * (count != 1)} {said[indexed]} (qa status --problems)."
+        f"{counted(count, 'file')} {said[indexed]} (qa status --problems)."
         for indexed, count in sorted(counts.items())
     ]
 

@@ -323,7 +323,9 @@ def test_calibrating_moves_the_probability_and_is_kept(assistant: Assistant) -> 
 
 
 def test_too_few_questions_do_not_calibrate(assistant: Assistant) -> None:
-    with pytest.raises(QuestionsError, match="1 answerable and 0"):
+    with pytest.raises(
+        QuestionsError, match="1 answerable and 0 unanswerable questions are too few"
+    ):
         assistant.calibrate([Question("1", "How does bread rise?")])
 
 
@@ -338,3 +340,25 @@ def test_calibrate_is_a_command(run: Run, tmp_path: Path) -> None:
     assert out.startswith("bias ")
     assert run("calibrate", "--reset")[0] == 0
     assert run("calibrate")[0] == 2
+
+
+@pytest.mark.usefixtures("corpus")
+def test_one_of_anything_is_not_said_in_the_plural(run: Run, corpus: Path, tmp_path: Path) -> None:
+    for name in ("bread.txt", "deep/whales.txt"):
+        (corpus / name).unlink()
+    (corpus / "moon.md").write_text("The Moon orbits the Earth once every 27 days.")
+    assert "1 of 1 passage embedded" in run("index")[1]
+    doctor = run("doctor")[1]
+    assert "1 document," in doctor
+    assert "1 passage;" in " ".join(doctor.split())
+    (corpus / "new.md").write_text("One more.")
+    assert "no: 1 document differs (run `qa index`)" in run("status")[1]
+    assert "1 differs" in run("doctor")[1]
+    (corpus / "newer.md").write_text("And one more.")
+    assert "no: 2 documents differ (run `qa index`)" in run("status")[1]
+    file = tmp_path / "one.jsonl"
+    file.write_text(json.dumps(MOON))
+    measured = run("eval", file)[1]
+    assert "1 question\n" in measured
+    assert "1 questions" not in measured
+    assert "the document has 1 line\n" in run("show", "moon.md:7")[2]

@@ -10,6 +10,7 @@ from urllib.parse import quote as percent_encoded
 
 from qa.cli.layout import TAB, Row, behind, clip, columns, edge, kept, lay_out, lines_of, wrap
 from qa.cli.output import Line, Segment, visible
+from qa.counting import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -240,7 +241,8 @@ def refresh(one: Refresh, *, width: int) -> Iterator[Line]:
     changes = {"added": one.added, "changed": one.changed, "removed": one.removed}
     said = ", ".join(f"{count} {word}" for word, count in changes.items() if count)
     done = f"{said or 'Nothing changed'}; {one.unchanged} unchanged."
-    embedded = f"{one.encoded} of {one.passages} passages embedded in {one.seconds:.1f} s."
+    passages = counted(one.passages, "passage")
+    embedded = f"{one.encoded:,} of {passages} embedded in {one.seconds:.1f} s."
     yield from _labelled(Segment(done, "bold"), embedded if one.passages else "", width)
     yield from _left_out(one, width)
 
@@ -282,6 +284,7 @@ def problems(one: Status, *, width: int) -> Iterator[Line]:
 
 def status(one: Status, *, width: int) -> Iterator[Line]:
     """Lay out what is indexed."""
+    differ = f"{counted(one.stale, 'document')} differ{'s' * (one.stale == 1)}"
     rows = {
         "corpus": one.corpus or "given as text",
         "index": one.index,
@@ -292,8 +295,7 @@ def status(one: Status, *, width: int) -> Iterator[Line]:
     }
     for name, value in rows.items():
         yield Segment(f"{name:10}", _QUIET), Segment(value)
-    differ = f"no: {one.stale} documents differ (run `qa index`)"
-    fresh = differ if one.stale else "yes"
+    fresh = f"no: {differ} (run `qa index`)" if one.stale else "yes"
     yield from _labelled(Segment("fresh    ", _QUIET), fresh, width, hanging=10)
     yield from _left_out(one, width)
 
@@ -329,7 +331,7 @@ def evaluation(found: Report) -> Iterator[Line]:
         yield (
             Segment(f"{name:10}", _QUIET),
             Segment(figure),
-            Segment(f"{interval:20}  {one.questions:,} questions", _QUIET),
+            Segment(f"{interval:20}  {counted(one.questions, 'question')}", _QUIET),
         )
 
 

@@ -31,7 +31,7 @@ def fit_own(outcomes: Sequence[Outcome]) -> Calibration:
     truths = np.array([not one.question.unanswerable for one in outcomes])
     if min(truths.sum(), (~truths).sum()) < _FEWEST:
         raise QuestionsError(
-            f"There are {truths.sum()} answerable and {(~truths).sum()} unanswerable questions",
+            f"{truths.sum()} answerable and {(~truths).sum()} unanswerable questions are too few",
             hint=f'Give at least {_FEWEST} of each; mark the latter with "unanswerable": true.',
         )
     features = np.array([one.features for one in outcomes])

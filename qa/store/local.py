@@ -188,8 +188,7 @@ class LocalStore:
                 lock.acquire(timeout=self._lock_timeout if timeout is None else timeout)
         except Timeout as error:
             raise IndexLockedError(
-                f"Another process has been writing {self.folder} for over "
-                f"{self._lock_timeout:g} seconds",
+                f"Another process has been writing {self.folder} for over {self._lock_timeout:g} s",
                 hint="Try again when it is done, or wait longer with --lock-timeout.",
             ) from error
         except (NotADirectoryError, FileExistsError) as error:
