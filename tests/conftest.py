@@ -121,3 +121,21 @@ def _run(
         return int(left.value.code or 0), out, err
 
     return run
+
+
+@pytest.fixture(name="as_user")
+def _as_user(tmp_path: Path) -> Iterator[Callable[[], None]]:
+    """Give a function that takes root's rights from this process, until the test ends."""
+    if sys.platform == "win32":
+        pytest.skip("POSIX permissions")
+
+    def drop() -> None:
+        if os.geteuid() == 0:
+            for parent in (tmp_path, *tmp_path.parents):
+                if parent.stat().st_uid == 0 and parent != Path(parent.anchor):
+                    parent.chmod(parent.stat().st_mode | 0o055)
+            os.seteuid(65534)
+
+    yield drop
+    if os.getuid() == 0:
+        os.seteuid(0)

@@ -14,6 +14,7 @@ import pytest
 from crashing import change, contents
 from qa.assistant import Assistant
 from qa.errors import StorageError
+from releasing import release
 from tracing import STRACE, inject
 
 if TYPE_CHECKING:
@@ -97,7 +98,7 @@ def test_a_disk_that_fills_up_at_any_point_leaves_the_old_index(
         change(corpus, "add")
         full = 0
         for free in range(0, 800, 16):
-            assistant.close()
+            release(assistant)
             room = os.statvfs(disk)
             (disk / "filler").write_bytes(bytes(room.f_bavail * room.f_bsize - free * 1024))
             try:
@@ -109,7 +110,7 @@ def test_a_disk_that_fills_up_at_any_point_leaves_the_old_index(
             if free > 64:  # SQLite needs a little to read while another process may write
                 assert contents(assistant) == before
                 assert assistant.ask(QUESTION, refresh=False).answered
-            assistant.close()
+            release(assistant)
             (disk / "filler").unlink()
             assert contents(assistant) == before
         assert full >= 5
@@ -137,7 +138,7 @@ def test_a_system_call_that_fails_is_reported_with_status_2(
 ) -> None:
     assistant.refresh()
     before = contents(assistant)
-    assistant.close()
+    release(assistant)
     change(corpus, "add")
     done = inject(
         [sys.executable, "-m", "qa", "index", "--corpus", corpus, "--index", tmp_path / "index"],

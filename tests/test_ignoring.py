@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shutil
@@ -19,6 +18,7 @@ from qa.errors import QuestionError
 from qa.filtering import Filter, make_filter
 from qa.reading.corpus import FolderCorpus
 from qa.reading.ignoring import parse, verdict
+from qa.store.rows import Described
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -120,7 +120,9 @@ _DIFFERS = re.compile(r"^!|\[[!^]|\[:|\[b-a\]|\*\*/$")
 def test_patterns_fit_what_another_implementation_says(pattern: str, path: str) -> None:
     told = GitIgnoreSpec.from_lines([pattern]).match_file(path)
     pattern = pattern.removesuffix("\r")
-    assert make_filter(pattern, None, None, None).passing([(1, path, "", "{}")]) == [1] * told
+    assert (
+        make_filter(pattern, None, None, None).passing([Described(1, path, "", {})]) == [1] * told
+    )
 
 
 @pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
@@ -188,14 +190,15 @@ def test_no_pattern_hangs(tmp_path: Path, pattern: str) -> None:
         (tmp_path / name).write_text("x")
     (tmp_path / ".gitignore").write_text(pattern)
     assert not FolderCorpus(tmp_path, max_file_size=9).scan().unreadable
-    deep = [(1, "a/" * 1000 + "a" * 200, "", "{}"), (2, "/".join(names * 10), "", "{}")]
+    paths = ["a/" * 1000 + "a" * 200, "/".join(names * 10)]
+    deep = [Described(number, path, "", {}) for number, path in enumerate(paths)]
     if parse(pattern) is not None:
         make_filter(pattern, None, None, None).passing(deep)
 
 
 @HANG
 def test_no_wanted_value_hangs() -> None:
-    row = (1, "a.md", "", json.dumps({"author": "a" * 2000}))
+    row = Described(1, "a.md", "", {"author": "a" * 2000})
     for wanted in ("*a" * 500 + "*b", "?*" * 1000 + "b", "*" * 5000 + "b", "[" * 5000):
         assert not Filter(where={"author": wanted}).passing([row])
 
@@ -205,7 +208,7 @@ def test_no_wanted_value_hangs() -> None:
 
 @pytest.mark.parametrize("pattern", ["", "[a", "[", "#draft", "!", "a\\"])
 def test_what_is_not_a_pattern_is_refused_after_in(pattern: str) -> None:
-    with pytest.raises(QuestionError, match="not a pattern") as caught:
+    with pytest.raises(QuestionError, match="not a path pattern") as caught:
         make_filter(["a", pattern], None, None, None)
     assert "reports/**" in caught.value.hint
 
@@ -225,7 +228,7 @@ def test_what_is_not_a_pattern_is_refused_after_in(pattern: str) -> None:
 )
 def test_in_takes_what_lies_in_a_folder_that_fits(patterns: list[str], inside: str) -> None:
     paths = ["reports/a.md", "reports/old/b.md", "x/reports/c.pdf", "d.txt"]
-    rows = [(number, path, "", "{}") for number, path in enumerate(paths)]
+    rows = [Described(number, path, "", {}) for number, path in enumerate(paths)]
     passing = make_filter(patterns, None, None, None).passing(rows)
     assert [paths[number] for number in passing] == inside.split()
 

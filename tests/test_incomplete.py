@@ -139,7 +139,7 @@ def test_what_could_not_be_read_is_mentioned_with_every_answer(
 
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX permissions")
 def test_a_file_without_the_right_to_read_it_is_mentioned(
-    corpus: Path, tmp_path: Path, cache: Path, as_user: Callable[[Path], None]
+    corpus: Path, tmp_path: Path, cache: Path, as_user: Callable[[], None]
 ) -> None:
     with Assistant(corpus, tmp_path / "index", cache=str(cache)) as assistant:
         assistant.refresh()
@@ -147,7 +147,7 @@ def test_a_file_without_the_right_to_read_it_is_mentioned(
             path.chmod(0o777)
         (corpus / "secret.txt").write_text("The harbour has 42 cranes.\n")
         (corpus / "secret.txt").chmod(0)
-        as_user(corpus / "deep")
+        as_user()
         answer = assistant.ask(HARBOUR)
     assert "1 file could not be read (qa status --problems)." in answer.notes
 

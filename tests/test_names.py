@@ -87,7 +87,7 @@ def test_a_citation_leads_back_to_its_file_whatever_its_name(
             assert one.show(str(citation)).citation.quote == citation.quote
             written = json.loads(json.dumps(answer.to_dict()))
             assert written["passages"][0]["citation"]["document"] == name
-            link = next(iter(render.answer(answer, one.root, width=80)))[1].link
+            link = next(iter(render.answer(answer, one.root, width=80, room=80)))[1].link
             assert re.fullmatch(r"file:///[!-~]+", link)
             first = render.markdown(answer).split("\n\n")[1]
             tokens = MarkdownIt().parse(first)

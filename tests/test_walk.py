@@ -50,16 +50,15 @@ def test_a_link_to_itself_costs_only_itself(tmp_path: Path) -> None:
 
 
 def test_a_link_into_a_folder_one_may_not_enter_costs_only_itself(
-    tmp_path: Path, as_user: Callable[[Path], None]
+    tmp_path: Path, as_user: Callable[[], None]
 ) -> None:
     root = tmp_path / "docs"
     (root / "locked" / "in").mkdir(parents=True)
     (root / "a.txt").write_text("x")
     (root / "link").symlink_to("locked/in")
     (root / "locked").chmod(0)
-    (tmp_path / "none").mkdir()
     try:
-        as_user(tmp_path / "none")
+        as_user()
         found = scan(root)
     finally:
         os.seteuid(os.getuid())
@@ -173,7 +172,7 @@ def test_a_folder_whose_ignore_file_can_not_be_read_is_left_out_and_no_other(
 
 
 def test_an_ignore_file_without_rights_leaves_its_folder_out(
-    tmp_path: Path, as_user: Callable[[Path], None]
+    tmp_path: Path, as_user: Callable[[], None]
 ) -> None:
     root = tmp_path / "docs"
     (root / "b").mkdir(parents=True)
@@ -181,8 +180,7 @@ def test_an_ignore_file_without_rights_leaves_its_folder_out(
     (root / "b" / "x.txt").write_text("x")
     (root / "b" / ".gitignore").write_text("x.txt\n")
     (root / "b" / ".gitignore").chmod(0)
-    (tmp_path / "none").mkdir()
-    as_user(tmp_path / "none")
+    as_user()
     found = scan(root)
     assert list(found.stamps) == ["a.txt"]
     assert "Permission denied" in found.unreadable["b/.gitignore"]
@@ -340,14 +338,13 @@ def test_a_root_that_is_neither_folder_nor_file_is_said_to_be_none(
 
 @pytest.mark.parametrize("locked", ["docs", "above"])
 def test_a_root_without_rights_is_named(
-    tmp_path: Path, as_user: Callable[[Path], None], locked: str
+    tmp_path: Path, as_user: Callable[[], None], locked: str
 ) -> None:
     root = tmp_path / "above" / "docs"
     root.mkdir(parents=True)
     (root / "a.txt").write_text("x")
     (root if locked == "docs" else root.parent).chmod(0)
-    (tmp_path / "none").mkdir()
-    as_user(tmp_path / "none")
+    as_user()
     if locked == "docs":
         assert scan(root).unreadable == {".": "Permission denied"}
     else:

@@ -354,7 +354,8 @@ def verification(one: Verification, *, width: int) -> Iterator[Line]:
             Segment(_became(checked)),
         )
         shown = checked.difference[:_DIFFERENCE_SHOWN]
-        for line in wrap(shown + " …" * (shown < checked.difference), width - _INDENT):
+        difference = shown + " …" * (shown < checked.difference)
+        for line in wrap(difference, width - _INDENT) if difference else ():
             yield (Segment(" " * _INDENT + line, _QUIET),)
     counts = Counter(checked.verdict for checked in one.quotes)
     said = ", ".join(f"{count} {name}" for name, count in counts.items())

@@ -40,6 +40,7 @@ from qa.retrieval.evidence import asked_for, marks
 from qa.retrieval.terms import content_terms, passage_terms, term_ids
 from qa.settings import load_settings
 from qa.splitting.passages import embedded_text, split
+from qa.store.rows import Described
 from qa.store.writing import vectors_notes
 from qa.types import Document, Span
 from qa.verifying import verify
@@ -299,7 +300,7 @@ def ignore_patterns(raw: bytes) -> None:
 def within(raw: bytes) -> None:
     """Patterns as after `--in`, and after a NUL a path."""
     lines, _, path = (one.decode("utf-8", "surrogateescape") for one in raw.partition(b"\0"))
-    rows = [(1, path, "", "{}"), (2, f"{path}/below", "", "{}")]
+    rows = [Described(1, path, "", {}), Described(2, f"{path}/below", "", {})]
     try:
         passing = make_filter(lines.split("\n"), None, None, None).passing(rows)
     except QuestionError as error:
