@@ -18,7 +18,6 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 from qa.binding import check_encoder
-from qa.counting import counted
 from qa.store.lexical import LexicalDamagedError, LexicalIndex, build, files_of, grow
 from qa.store.packing import unpack_ids
 from qa.store.seals import Seal, seal, sync_folder
@@ -233,7 +232,7 @@ class Writing:
             held = build(folder, lexical_texts(catalog))
         with catalog.sense():
             if held != passages:
-                raise ValueError(f"it has {counted(held, 'passage')}, not {passages:,}")
+                raise ValueError(f"it has {held} passages, not {passages}")
         catalog.set_meta(lexical=_described(folder.name, seal(files_of(folder))))
 
     def _bring_vectors(self) -> None:
