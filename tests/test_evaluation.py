@@ -289,6 +289,26 @@ def test_eval_prints_measures_and_writes_what_is_asked_for(
 
 
 @pytest.mark.usefixtures("corpus")
+@pytest.mark.parametrize(
+    ("option", "name"),
+    [
+        ("--plot", "x.foo"),
+        ("--plot", "x"),
+        ("--plot", "no/x.png"),
+        ("--per-question", "no/x.jsonl"),
+    ],
+)
+def test_a_place_that_eval_can_t_write_to_is_refused_before_the_work(
+    run: Run, questions: Path, option: str, name: str
+) -> None:
+    status, out, err = run("eval", questions, option, name)
+    assert (status, out) == (2, "")
+    assert name in err
+    assert "defect" not in err
+    assert "refused" not in err
+
+
+@pytest.mark.usefixtures("corpus")
 def test_eval_fails_under_a_bound_and_says_when_nothing_fits(run: Run, tmp_path: Path) -> None:
     file = tmp_path / "wrong.jsonl"
     file.write_text(json.dumps({"question": "Where is Oslo?", "documents": ["oslo.md"]}))

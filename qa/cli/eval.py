@@ -31,6 +31,7 @@ qa eval questions.jsonl --foreign others.jsonl --plot curves.png
 A line of questions.jsonl: {"question": "Who signed?", "documents": ["pact.md"], "answer": "Kim"}"""
 
 BELOW = 1
+_DRAWN = (".png", ".svg", ".pdf")
 
 
 def command(
@@ -50,7 +51,7 @@ def command(
         Path | None, typer.Option(help="Write what came of each question here, as JSONL.")
     ] = None,
     plot: Annotated[
-        Path | None, typer.Option(help="Draw reliability and risk here (.png, .svg).")
+        Path | None, typer.Option(help="Draw reliability and risk here (.png, .svg, .pdf).")
     ] = None,
     corpus: options.Corpus = None,
     index: options.Index = None,
@@ -63,7 +64,7 @@ def command(
     """Measure how good the answers are, on questions whose answers are known.
 
     A folder in BEIR form brings its own corpus, indexed in a temporary folder unless --index
-    names one. Exit status: 0, 1 where a measure is below what --fail-under asks, 2 an error.
+    names one. Exit status: 0, 1 if a measure is below --fail-under, 2 on an error.
     """
     wanted = dict(map(_bound, fail_under or []))
     output = Output(quiet=quiet)
@@ -81,6 +82,13 @@ def command(
         raise QuestionsError(
             f"--fail-under: there is no measure {unknown[0]!r}",
             hint=f"There are {', '.join(RANKING)}, answer@1, answer@5, evidence and auroc.",
+        )
+    for path in filter(None, (per_question, plot)):
+        _check_place(path)
+    if plot is not None and plot.suffix not in _DRAWN:
+        raise QuestionsError(
+            f"--plot: {plot} does not end in a format that can be drawn",
+            hint=f"Give a name that ends in {', '.join(_DRAWN)}.",
         )
     documents = None
     if questions.is_dir():
@@ -119,10 +127,23 @@ def command(
         raise typer.Exit(BELOW)
 
 
+def _check_place(path: Path) -> None:
+    """Refuse a place to write to that is none, before the work rather than after."""
+    if path.is_dir() or not path.parent.is_dir():
+        what = (
+            "is a folder"
+            if path.is_dir()
+            else f"can't be written: there is no folder {path.parent}"
+        )
+        raise QuestionsError(f"{path} {what}", hint="Name a file in a folder that exists.")
+
+
 def _bound(text: str) -> tuple[str, float]:
     match = re.fullmatch(r"\s*([\w@]+)\s*=\s*(\d*\.?\d+)\s*", text)
     if match is None:
-        raise QuestionsError(f"--fail-under {text!r}", hint="Write it like ndcg=0.7.")
+        raise QuestionsError(
+            f"--fail-under: {text!r} is not a measure and a bound", hint="Write it like ndcg=0.7."
+        )
     return match[1], float(match[2])
 
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from qa.cli import options, render
+from qa.cli import render
 from qa.cli.options import Format, open_assistant
 from qa.cli.output import Output
 from qa.errors import CitationError, CorpusNotFoundError
@@ -26,16 +26,19 @@ NOT_ALL = 1
 def command(
     answer: Annotated[Path, typer.Argument(help="Saved with `qa ask … --format json`.")],
     *,
-    corpus: options.Corpus = None,
+    corpus: Annotated[
+        str | None,
+        typer.Option(help="Folder or file to check against.  [default: where it was asked]"),
+    ] = None,
     output_format: Annotated[
         Format, typer.Option("--format", help="How to write it.")
     ] = Format.TEXT,
 ) -> None:
     """Check the quotes of a saved answer against the files as they are now.
 
-    Each is verified, moved (the same words elsewhere), drifted (other words) or unresolvable (the
-    file is gone or can't be read). Exit status: 0 where all are verified or moved, 1 where not, 2
-    an error.
+    Each is verified (still there), moved (the same words elsewhere), drifted (the words have
+    changed) or unresolvable (the file is gone or can't be read). Exit status: 0 if all are
+    verified or moved, 1 if not, 2 on an error.
     """
     output = Output()
     saved = _load(answer)
