@@ -463,7 +463,7 @@ _SEEDS: dict[str, Sequence[bytes]] = {
     "members": [
         (
             b"\x05\x05Content-Type: multipart/mixed; boundary=b\n\n--b\n\nHi\n--b\nContent-Type: "
-            b"message/rfc822\n\nSubject: x\n\nIn.\n--b\nContent-Type: text/html; name=a.html\n\n<p>x"
+            b"message/rfc822\n\nSubject: x\n\nIn.\n--b\nContent-Type: text/html; name=a.html\n\n<p>"
             b"\n--b\nContent-Type: text/csv; name=a.html\n\na,b\n1,2\n--b--\n"
         ),
         b"\x07\x07From a\nTo: b\n\nHi\n\nFrom b\nTo: c\n\nHo\n",
