@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import codecs
-import itertools
 import re
 from bisect import bisect_right
 from contextlib import suppress
@@ -157,18 +156,16 @@ def byte_offsets(raw: bytes, text: str, encoding: str, positions: Sequence[int])
 def _by_decoding(raw: bytes, encoding: str, positions: Sequence[int]) -> list[int]:
     """Do the same where encoding again would give other bytes (shift sequences and the like)."""
     ends = list(_character_ends(raw, encoding))
+    ends[-1] = len(raw)  # what follows the last character, such as a shift back to ASCII
     return [ends[position] for position in positions]
 
 
 def _character_ends(raw: bytes, encoding: str) -> Iterator[int]:
     decoder = codecs.getincrementaldecoder(encoding)()
     yield 0
-    last = 0
     for end in range(1, len(raw) + 1):
         for _ in decoder.decode(raw[end - 1 : end], final=end == len(raw)):
-            last = end
             yield end
-    yield from itertools.repeat(max(last, len(raw)), 1)
 
 
 class LineIndex:

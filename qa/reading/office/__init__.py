@@ -29,7 +29,7 @@ __all__ = ["OFFICE_SUFFIXES", "office_is_installed", "read_office"]
 
 _LIBRARIES = ("markitdown", "pptx", "olefile", "openpyxl", "xlrd", "striprtf")
 _SLIDE = re.compile(r"^<!-- Slide number: (\d+) -->$", re.MULTILINE)
-_IMAGE = re.compile(r"!\[(.*)\]\([^)]*\)")
+_IMAGE = re.compile(r"!\[(.*)\]\([^()]*\)")
 _CELL_BORDER = re.compile(r"(?<!\\)\|")
 _RULE = re.compile(r"[\s|:-]*")  # below the row of names
 _ESCAPED = re.compile(r"\\([_*|])")
