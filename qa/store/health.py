@@ -26,7 +26,7 @@ _NUMBERS = (
 
 
 def is_healthy(folder: Path) -> bool:
-    """Check every page of the catalog, its tables, and the numbers that must be numbers.
+    """Check every page and index of the catalog, its tables, and the numbers in its notes.
 
     A catalog that is not there is healthy: it can be made.
 
@@ -46,7 +46,7 @@ def is_healthy(folder: Path) -> bool:
             check_schema(folder, db)
             meta = dict(db.execute("SELECT key, value FROM meta"))
             lacks_notes = not meta and db.execute("SELECT 1 FROM file LIMIT 1").fetchone()
-            checked = db.execute("PRAGMA quick_check").fetchone()[0]
+            checked = db.execute("PRAGMA integrity_check(1)").fetchone()[0]
     except sqlite3.DatabaseError as error:
         # One that can't decode a text has no code.
         if getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF in _DAMAGE:
