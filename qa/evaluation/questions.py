@@ -9,8 +9,8 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from qa.corpus import PairCorpus
 from qa.errors import QuestionsError
-from qa.reading.corpus import PairCorpus
 from qa.types import Section
 
 if TYPE_CHECKING:

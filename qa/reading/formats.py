@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 from qa.errors import UnreadableDocumentError
 from qa.reading import reasons
-from qa.reading.budget import Budget
-from qa.reading.decoding import UndecodableError, decode
+from qa.reading.detect.decoding import UndecodableError, decode
+from qa.reading.detect.sniffing import ENCRYPTED, UNSUPPORTED, described, sniff
 from qa.reading.extracted import UnreadableError
-from qa.reading.sniffing import ENCRYPTED, UNSUPPORTED, described, sniff
+from qa.reading.sandbox.budget import Budget
 from qa.types import Document, Section
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from qa.types import Block
 
     TextReader = Callable[..., tuple[tuple[Section, ...], Mapping[str, str]]]
-    # Gives what a file of that format says, in the time that is left; see `qa.reading.conversion`.
+    # Gives what a file of that format says, in the time that is left; see `sandbox.client`.
     Convert = Callable[[str, bytes, Budget], Extracted]
 
 __all__ = ["CONVERTED", "TEXT", "Limits", "Reading", "read_file", "read_text"]
@@ -31,11 +31,11 @@ __all__ = ["CONVERTED", "TEXT", "Limits", "Reading", "read_file", "read_text"]
 # Read as they stand: offsets are those of the file. Module and function of each reader; a corpus
 # of plain text does not pay for importing another.
 TEXT = {
-    "plain": ("qa.reading.plain", "read_plain"),
-    "markdown": ("qa.reading.markdown", "read_markdown"),
-    "restructured": ("qa.reading.restructured", "read_restructured"),
-    "asciidoc": ("qa.reading.asciidoc", "read_asciidoc"),
-    "code": ("qa.reading.code", "read_code"),
+    "plain": ("qa.reading.text.plain", "read_plain"),
+    "markdown": ("qa.reading.text.markdown", "read_markdown"),
+    "restructured": ("qa.reading.text.restructured", "read_restructured"),
+    "asciidoc": ("qa.reading.text.asciidoc", "read_asciidoc"),
+    "code": ("qa.reading.text.code", "read_code"),
 }
 # Text is made from them, in a process of its own: offsets are those of that text. What is not
 # named here is told by its suffix, and read by the extra `office`.
@@ -49,7 +49,7 @@ CONVERTED = {
     "table": ("qa.reading.tabular", "read_table"),
     "feed": ("qa.reading.feed", "read_feed"),
     "records": ("qa.reading.tabular", "read_records"),
-    **dict.fromkeys((".odt", ".ods", ".odp"), ("qa.reading.odf", "read_odf")),
+    **dict.fromkeys((".odt", ".ods", ".odp"), ("qa.reading.office.odf", "read_odf")),
 }
 OFFICE = ("qa.reading.office", "read_office")
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from selectolax.lexbor import LexborHTMLParser
 
-from qa.reading.decoding import UndecodableError, decode_padded
+from qa.reading.detect.decoding import UndecodableError, decode_padded
 from qa.reading.extracted import Composer, Extracted, UnreadableError
 from qa.reading.html.boilerplate import announces
 from qa.reading.html.metadata import metadata_of

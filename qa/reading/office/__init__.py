@@ -63,8 +63,8 @@ def read_office(raw: bytes, *, suffix: str) -> Extracted:
 def _read_slides(raw: bytes) -> Extracted:
     from markitdown.converters import PptxConverter
 
-    from qa.reading.odf import slide_heading
-    from qa.reading.ooxml import Package
+    from qa.reading.office.odf import slide_heading
+    from qa.reading.office.ooxml import Package
 
     package = Package(raw)
     markdown = _converted(PptxConverter(), package.repacked(), suffix=".pptx")
@@ -145,7 +145,7 @@ def _read_rich_text(raw: bytes) -> Extracted:
 
 
 def _read_opendocument(raw: bytes) -> Extracted:
-    from qa.reading.odf import read_odf
+    from qa.reading.office.odf import read_odf
 
     return read_odf(raw)
 
@@ -187,7 +187,7 @@ def _converted(converter: DocumentConverter, raw: bytes, *, suffix: str) -> str:
 
 
 def _read_markdown(markdown: str) -> Extracted:
-    from qa.reading.markdown import read_markdown
+    from qa.reading.text.markdown import read_markdown
 
     text = markdown.encode("utf-8", "ignore").decode().replace("\0", "")
     sections, metadata = read_markdown(text)

@@ -14,7 +14,7 @@ import openpyxl
 import xlrd
 
 from qa.reading.extracted import Composer, UnreadableError
-from qa.reading.ooxml import Package
+from qa.reading.office.ooxml import Package
 from qa.reading.reasons import DAMAGED, ENCRYPTED
 from qa.reading.tables import add_table, by_column
 

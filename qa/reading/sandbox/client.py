@@ -1,4 +1,4 @@
-"""Converted formats, read in a process of their own, with limits: see `qa.reading.worker`."""
+"""Converted formats, read in a process of their own, with limits: see `worker`."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from qa.reading.budget import Budget
 from qa.reading.extracted import UnreadableError
 from qa.reading.formats import CONVERTED
-from qa.reading.ocr import ocr_pdf
 from qa.reading.office import office_is_installed
 from qa.reading.reasons import NEEDS_OFFICE, OCR_READS, SCAN
-from qa.reading.transport import OUT_OF_MEMORY, WRONG, unpack
+from qa.reading.sandbox.budget import Budget
+from qa.reading.sandbox.ocr import ocr_pdf
+from qa.reading.sandbox.protocol import OUT_OF_MEMORY, WRONG, unpack
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["Converter"]
 
 # -P: what lies in the working directory is no module of ours.
-COMMAND = (sys.executable, "-P", "-m", "qa.reading.worker")
+COMMAND = (sys.executable, "-P", "-m", "qa.reading.sandbox.worker")
 WALL_SECONDS = 600  # of one document; its time on the processor is limited by the worker itself
 # No pools of threads that spin, and no reports to anybody by libraries that a parser brings along.
 _ENVIRONMENT = {
