@@ -129,10 +129,10 @@ def open_source(corpus: Corpus, row: DocumentRow, extract: str | None) -> Source
 
 
 def _is_text(row: DocumentRow, raw: bytes) -> bool:
-    from qa.reading.detect.sniffing import sniff
+    from qa.reading.detect.sniffing import detect_format
     from qa.reading.formats import TEXT
 
-    return row.path == row.file and (sniff(raw, row.file) or "plain") in TEXT
+    return row.path == row.file and (detect_format(raw, row.file).format or "plain") in TEXT
 
 
 def excerpt(corpus: Corpus, citation: str, *, context: int) -> Excerpt:

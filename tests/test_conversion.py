@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qa.reading.extracted import Composer, Extracted, Member, UnreadableError
-from qa.reading.formats import Limits, read_file
+from qa.reading.files import Limits, read_file
 from qa.reading.mail import read_mail
 from qa.reading.places import places_at, places_of
 from qa.reading.sandbox.budget import Budget
@@ -30,7 +30,7 @@ READERS = """
 import ctypes, os, socket, subprocess, sys, time
 from qa.reading.sandbox import budget, worker
 from qa.reading.extracted import Composer
-from qa.reading.formats import CONVERTED
+from qa.reading.formats import CONVERTED, Format
 
 def read(raw):
     print("a library's chatter")
@@ -62,7 +62,7 @@ def read(raw):
 
 worker.MEMORY = 768 << 20
 budget.CPU_SECONDS = 3
-CONVERTED["pdf"] = ("__main__", "read")
+CONVERTED["pdf"] = Format("__main__", "read")
 worker.main()
 """
 

@@ -17,7 +17,7 @@ from fpdf import FPDF
 
 from qa.assistant import Assistant
 from qa.reading.extracted import Composer, Extracted, Member
-from qa.reading.formats import read_file
+from qa.reading.files import read_file
 from qa.types import PlaceKind
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from qa.corpus import FolderCorpus, PairCorpus, Stamp
 from qa.errors import CorpusNotFoundError, SettingsError, UnreadableDocumentError
 from qa.reading.detect.decoding import LineIndex, UndecodableError, byte_offsets, decode
-from qa.reading.formats import read_file
+from qa.reading.files import read_file
 from qa.reading.text.markdown import read_markdown
 from qa.reading.text.plain import read_plain
 from strategies import TEXTS

@@ -17,7 +17,7 @@ from qa.reading.reasons import MENDABLE, OCR_READS
 
 if TYPE_CHECKING:
     from qa.reading.extracted import Extracted
-    from qa.reading.formats import Reading
+    from qa.reading.files import Reading
     from qa.reading.sandbox.budget import Budget
     from qa.reading.sandbox.client import Converter
 
@@ -135,7 +135,7 @@ class FolderCorpus:
     def read(self, file: str) -> Reading:
         """Read one file below the root, and the files inside it."""
         # Imported here: where nothing has changed, nothing is read.
-        from qa.reading.formats import read_file
+        from qa.reading.files import read_file
 
         return read_file(file, self.read_bytes(file), self._convert)
 
@@ -207,7 +207,7 @@ class PairCorpus:
 
     def read(self, file: str) -> Reading:
         """Read one pair as Markdown where its id says so, else as plain text."""
-        from qa.reading.formats import read_text
+        from qa.reading.files import read_text
 
         return read_text(file, self.read_bytes(file))
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
-    from qa.reading.formats import Reading
+    from qa.reading.files import Reading
 
 __all__ = ["BeirCorpus", "Question", "load_beir", "load_foreign", "load_questions"]
 

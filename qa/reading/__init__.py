@@ -1,6 +1,6 @@
 """A library of its own: bytes in, text with places out.
 
-It promises, of `formats.read_file(name, raw, convert)`:
+It promises, of `files.read_file(name, raw, convert)`:
 
 - The same bytes give the same text, sections and places.
 - The offsets of a text format (`text/`) are those of the decoded file: nothing is changed in it.
@@ -16,7 +16,8 @@ It promises, of `formats.read_file(name, raw, convert)`:
 The package imports `qa.types` and `qa.errors`, and nothing else of `qa`. The rest of `qa` comes in
 through these doors only:
 
-- `formats`: read a file; which reader reads which format
+- `files`: read a file and the files inside it
+- `formats`: which reader reads which format
 - `extracted`: what a reader of a converted format gives
 - `places`: where a span of an extract stands in its file
 - `reasons`: why a file is not read
@@ -28,5 +29,6 @@ through these doors only:
 
 To add a format, write one module with a function from a text to sections and metadata (a text
 format), or from bytes to an `Extracted`, built with a `Composer` (a converted one), and enter it
-in one table, `formats.TEXT` or `formats.CONVERTED`, with the suffixes of its files.
+in one table, `formats.TEXT` or `formats.CONVERTED`, with the suffixes of its files. Where its
+content tells more than a suffix, `detect.sniffing` needs to know that too.
 """

@@ -31,7 +31,7 @@ from qa.evaluation.questions import load_questions
 from qa.filtering import make_filter
 from qa.reading.detect.decoding import UndecodableError, byte_offsets, decode
 from qa.reading.extracted import Extracted, UnreadableError
-from qa.reading.formats import Limits, read_file
+from qa.reading.files import Limits, read_file
 from qa.reading.sandbox.budget import Budget
 from qa.reading.sandbox.protocol import pack, unpack
 from qa.reading.sandbox.worker import reader_of

@@ -13,8 +13,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from qa.reading.extracted import UnreadableError
-from qa.reading.formats import CONVERTED
-from qa.reading.office import office_is_installed
+from qa.reading.formats import CONVERTED, office_is_installed
 from qa.reading.reasons import NEEDS_OFFICE, OCR_READS, SCAN
 from qa.reading.sandbox.budget import Budget
 from qa.reading.sandbox.ocr import ocr_pdf
@@ -79,7 +78,7 @@ class Converter:
         """Give what a file of that format says.
 
         Args:
-            kind: a key of `formats.CONVERTED`, or the suffix of a format that the extra reads.
+            kind: a key of `formats.CONVERTED`.
             raw: the whole file.
             budget: the time that is left for it, where it is inside another file; what it takes
                 is taken off.
@@ -87,7 +86,7 @@ class Converter:
         Raises:
             UnreadableError: it can't be read; the message says why in a few words.
         """
-        if kind not in CONVERTED and not office_is_installed():
+        if not CONVERTED[kind].is_installed:
             raise UnreadableError(NEEDS_OFFICE)
         budget = budget or Budget.of(len(raw))
         found = None

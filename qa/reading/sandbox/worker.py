@@ -13,11 +13,10 @@ import math
 import os
 import sys
 import time
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from qa.reading.extracted import UnreadableError
-from qa.reading.formats import CONVERTED, OFFICE
+from qa.reading.formats import CONVERTED
 from qa.reading.reasons import NESTED
 from qa.reading.sandbox.budget import cpu_seconds
 from qa.reading.sandbox.protocol import OUT_OF_MEMORY, pack, pack_unreadable
@@ -74,17 +73,14 @@ def _reply(kind: str, raw: bytes) -> bytes:
     except ImportError as error:
         reason = f"its reader could not be loaded ({error.name})"
     except Exception as error:  # noqa: BLE001 - a parser that stumbles costs this file alone
-        reason = f"it could not be read as {kind.lstrip('.')} ({type(error).__name__})"
+        reason = f"it could not be read as {kind} ({type(error).__name__})"
     return pack_unreadable(reason)
 
 
 def reader_of(kind: str) -> Callable[[bytes], Extracted]:
-    """Give the reader of a converted format; see `qa.reading.formats`."""
-    module, name = CONVERTED.get(kind, OFFICE)
-    read: Callable[..., Extracted] = getattr(import_module(module), name)
-    if kind in CONVERTED:
-        return read
-    return lambda raw: read(raw, suffix=kind)
+    """The reader of a converted format, a key of `formats.CONVERTED`."""
+    read: Callable[[bytes], Extracted] = CONVERTED[kind].reader()
+    return read
 
 
 def _limit_memory() -> None:
