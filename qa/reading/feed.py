@@ -26,11 +26,11 @@ def read_feed(raw: bytes) -> Extracted:
     """Read a feed: its title above those of its entries, with who wrote them and when.
 
     Raises:
-        UnreadableError: it is none, is damaged, or has no text.
+        UnreadableError: it is not a feed, is damaged, or has no text.
     """
     root = parse_xml(_DOCTYPE.sub(b"", _as_utf8(raw), count=1))
     if root.tag not in {"rss", "feed", "RDF"}:
-        raise UnreadableError("XML that is no feed")
+        raise UnreadableError("XML, but not a feed")
     head = root.find("channel")
     head = root if head is None else head
     composer = Composer()
@@ -59,7 +59,7 @@ def _entries(root: Element) -> Iterator[Element]:
 
 
 def _text(element: Element, name: str) -> str:
-    """Give what stands in a child; markup that is not escaped is left out, its text is not."""
+    """What stands in a child; markup that is not escaped is left out, its text is not."""
     found = element.find(name)
     return "" if found is None else "".join(found.itertext()).strip()
 

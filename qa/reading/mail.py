@@ -52,10 +52,10 @@ _SUFFIXES = {
     "text/xml": ".xml",
 }
 _SEALS = frozenset({"pgp-encrypted", "pgp-signature", "pkcs7-signature", "x-pkcs7-signature"})
-_DEEPEST = 50  # parts within parts
+_MAX_DEPTH = 50  # parts within parts
 # Of a mailbox: more would not fit into the memory that its reader has.
-_MOST_MESSAGES = 100_000
-_LARGEST_MAILBOX = 400_000_000  # bytes
+_MAX_MESSAGES = 100_000
+_MAX_MAILBOX = 400_000_000  # bytes
 _FEW_WORDS = 50  # a plain text that is shorter may only say that there is a web page
 _QUOTE = re.compile(r"((?:>[ \t]?)+)(.*)")
 _NAME = re.compile(r'"([^"\\]*)"(?= <)')
@@ -70,7 +70,7 @@ def read_mail(raw: bytes) -> Extracted:
 
     Of alternatives the plain text is read, unless it is much shorter than the web page beside
     it. Each level of quoting (`> `) and the signature are blocks of their own; a quoted block
-    keeps its mark in front only. Images that belong to the text are no members, nor are
+    keeps its mark in front only. Images that belong to the text are not members, nor are
     signatures that only machines read.
 
     Raises:
@@ -97,7 +97,7 @@ def read_mail(raw: bytes) -> Extracted:
 
 
 def read_mailbox(raw: bytes) -> Extracted:
-    """Give the messages of a mailbox as members (0001.eml, ...), split as mboxrd has it.
+    """The messages of a mailbox as members (0001.eml, ...), split as mboxrd has it.
 
     Of one that has very many, the first; a warning then says how many.
 
@@ -109,7 +109,7 @@ def read_mailbox(raw: bytes) -> Extracted:
     for match, after in pairwise(chain(_MESSAGE.finditer(raw), [None])):
         end = after.start() if after else len(raw)
         count += 1
-        if match and count <= _MOST_MESSAGES and end <= _LARGEST_MAILBOX:
+        if match and count <= _MAX_MESSAGES and end <= _MAX_MAILBOX:
             message = _QUOTED_FROM.sub(b"", raw[match.end() : end])
             members.append(Member(f"{count:04d}.eml", message))
     if not count:
@@ -146,13 +146,13 @@ def _heading(metadata: dict[str, str]) -> str:
 
 
 def _texts(part: Part, members: list[Member], depth: int) -> Iterator[tuple[str, bytes]]:
-    """Give the texts to read, as `(subtype, bytes)`: plain ones in UTF-8; note the members."""
+    """The texts to read, as `(subtype, bytes)`: plain ones in UTF-8; members are noted."""
     kind, subtype = part.get_content_maintype(), part.get_content_subtype()
     if kind == "message" and subtype in {"rfc822", "global", "news"}:
         members.append(Member(_filename(part), _attached(part)))
     elif not part.is_multipart():
         yield from _leaf(part, members)
-    elif depth == _DEEPEST:
+    elif depth == _MAX_DEPTH:
         members.append(Member(_filename(part), _written(part)))
     elif subtype == "alternative":
         yield from _preferred(part, members, depth)
@@ -189,7 +189,7 @@ def _leaf(part: Part, members: list[Member]) -> Iterator[tuple[str, bytes]]:
 
 
 def _preferred(part: Part, members: list[Member], depth: int) -> Iterator[tuple[str, bytes]]:
-    """Give the plain one of alternatives, or the web page where that says much more."""
+    """The plain one of alternatives, or the web page where that says much more."""
     found = [text for one in _parts(part) for text in _texts(one, members, depth + 1)]
     plain = [(subtype, text) for subtype, text in found if subtype != "html" and text.strip()]
     pages = [(subtype, text) for subtype, text in found if subtype == "html"]
@@ -233,7 +233,7 @@ def _is_encrypted(message: Part) -> bool:
 
 
 def _is_enveloped(part: Part) -> bool:
-    """Tell encrypted S/MIME (RFC 8551) from that which is only signed."""
+    """Whether S/MIME (RFC 8551) is encrypted, and not only signed."""
     return part.get_content_subtype() in {"pkcs7-mime", "x-pkcs7-mime"} and (
         str(part.get_param("smime-type", "enveloped-data")).lower() == "enveloped-data"
     )
@@ -257,7 +257,7 @@ def _bytes(part: Part) -> bytes:
 
 
 def _attached(part: Part) -> bytes:
-    """Give the bytes of an attached message; some programs wrap it in base64 all the same."""
+    """The bytes of an attached message; some programs wrap it in base64 all the same."""
     parts = _parts(part)
     if not parts:
         return _bytes(part)

@@ -18,7 +18,7 @@ _ROMAN = (
     *((1000, "m"), (900, "cm"), (500, "d"), (400, "cd"), (100, "c"), (90, "xc"), (50, "l")),
     *((40, "xl"), (10, "x"), (9, "ix"), (5, "v"), (4, "iv"), (1, "i")),
 )
-_LARGEST = 10_000  # beyond, a number is written in figures
+_MAX_IN_LETTERS = 10_000  # beyond, a number is written in figures
 
 
 @dataclass(slots=True)
@@ -115,7 +115,7 @@ def _definition(element: Element) -> _List:
 
 
 def _written(number: int, kind: str) -> str:
-    if not 0 < number < _LARGEST:
+    if not 0 < number < _MAX_IN_LETTERS:
         return str(number)
     if kind in {"lowerLetter", "upperLetter"}:  # after z comes aa, then bb
         letter = chr(ord("a") + (number - 1) % 26) * ((number - 1) // 26 + 1)

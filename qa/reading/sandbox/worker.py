@@ -119,7 +119,7 @@ def _refuse(event: str, arguments: tuple[Any, ...]) -> None:
             return
     elif not event.startswith(_FORBIDDEN) and event not in _FORBIDDEN_CALLS:
         return
-    raise PermissionError(f"no reader may do this: {event}")
+    raise PermissionError(f"a reader may not do this: {event}")
 
 
 if __name__ == "__main__":
