@@ -103,7 +103,7 @@ def read_patterns(path: str) -> list[Pattern]:
         if os.path.lexists(path):
             raise OSError(errno.ENOENT, "it is a link that leads nowhere") from error
         return []  # removed a moment ago
-    return [one for one in map(parse, _lines(raw)) if one]
+    return [pattern for pattern in map(parse, _lines(raw)) if pattern]
 
 
 def _lines(raw: bytes) -> Iterator[str]:

@@ -140,7 +140,7 @@ def _metadata(message: Part) -> dict[str, str]:
 
 def _heading(metadata: dict[str, str]) -> str:
     about = [day(metadata.get("date", "")), metadata.get("author", "")]
-    told = ", ".join(one for one in about if one)
+    told = ", ".join(word for word in about if word)
     title = metadata.get("title", "")
     return f"{title} ({told})" if title and told else title or told
 
@@ -157,15 +157,15 @@ def _texts(part: Part, members: list[Member], depth: int) -> Iterator[tuple[str,
     elif subtype == "alternative":
         yield from _preferred(part, members, depth)
     else:
-        for one in _parts(part):
-            yield from _texts(one, members, depth + 1)
+        for inner in _parts(part):
+            yield from _texts(inner, members, depth + 1)
         if kind == "message":  # a report of delivery: headers, and no text
             yield "plain", "\n".join(_header_lines(part)).encode()
 
 
 def _parts(part: Part) -> list[Part]:
     payload = part.get_payload()
-    return [one for one in payload if isinstance(one, Message)] if part.is_multipart() else []
+    return [inner for inner in payload if isinstance(inner, Message)] if part.is_multipart() else []
 
 
 def _leaf(part: Part, members: list[Member]) -> Iterator[tuple[str, bytes]]:
@@ -190,7 +190,7 @@ def _leaf(part: Part, members: list[Member]) -> Iterator[tuple[str, bytes]]:
 
 def _preferred(part: Part, members: list[Member], depth: int) -> Iterator[tuple[str, bytes]]:
     """The plain one of alternatives, or the web page where that says much more."""
-    found = [text for one in _parts(part) for text in _texts(one, members, depth + 1)]
+    found = [text for inner in _parts(part) for text in _texts(inner, members, depth + 1)]
     plain = [(subtype, text) for subtype, text in found if subtype != "html" and text.strip()]
     pages = [(subtype, text) for subtype, text in found if subtype == "html"]
     words = sum(len(text.split()) for _, text in plain)
@@ -278,8 +278,8 @@ def _written(message: Part) -> bytes:
 
 
 def _header_lines(part: Part) -> Iterator[str]:
-    for one in _parts(part):
-        for name, value in one.raw_items():
+    for inner in _parts(part):
+        for name, value in inner.raw_items():
             yield f"{name}: {header_text(str(value))}"
         yield ""
 

@@ -35,4 +35,4 @@ def places_of(
 
 def places_at(places: Iterable[Place], position: int) -> dict[PlaceKind, str]:
     """Where the character at `position` stands, in all terms that the format has."""
-    return {one.kind: one.value for one in places if one.start <= position}
+    return {place.kind: place.value for place in places if place.start <= position}

@@ -240,9 +240,9 @@ def _pairs(value: object, key: str) -> Iterator[tuple[str, str]]:
     if isinstance(value, dict):
         for name, below in value.items():
             yield from _pairs(below, f"{key}.{name}" if key else name)
-    elif isinstance(value, list) and any(isinstance(one, dict | list) for one in value):
-        for one in value:
-            yield from _pairs(one, key)
+    elif isinstance(value, list) and any(isinstance(item, dict | list) for item in value):
+        for item in value:
+            yield from _pairs(item, key)
     elif isinstance(value, list):
         yield from _pairs(", ".join(filter(None, map(_scalar, value))), key)
     elif text := _scalar(value):

@@ -51,7 +51,7 @@ class UndecodableError(ValueError):
 
 def byte_order_mark(raw: bytes) -> tuple[bytes, str]:
     """The mark that a text begins with, and the encoding that it names; both empty without one."""
-    return next((one for one in _MARKS if raw.startswith(one[0])), (b"", ""))
+    return next((mark for mark in _MARKS if raw.startswith(mark[0])), (b"", ""))
 
 
 def decode(raw: bytes) -> tuple[str, str]:

@@ -65,7 +65,7 @@ _FOREIGN = (
     (b"%!PS", "a PostScript document"),
 )
 _MAGIC = {
-    first: tuple(one for one in _FOREIGN if one[0][:1] == first)
+    first: tuple(magic for magic in _FOREIGN if magic[0][:1] == first)
     for first in {magic[:1] for magic, _ in _FOREIGN}
 }
 _LETTERS = re.compile(rb"[ -~]+")

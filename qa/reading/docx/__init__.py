@@ -330,8 +330,8 @@ def _content(container: Element) -> list[Element]:
 
 
 def _is_drop_cap(element: Element) -> bool:
-    frames = [one for one in properties(element, "pPr") if one.tag == "framePr"]
-    return any(attribute(one, "dropCap") in {"drop", "margin"} for one in frames)
+    frames = [found for found in properties(element, "pPr") if found.tag == "framePr"]
+    return any(attribute(frame, "dropCap") in {"drop", "margin"} for frame in frames)
 
 
 def _paragraphs(container: Element) -> Iterator[Element]:
@@ -346,7 +346,7 @@ def _paragraphs(container: Element) -> Iterator[Element]:
 def _rows(table: Element) -> Iterator[list[Element | None]]:
     """The cells of each row; None for one that goes on with the cell above."""
     for row in _found(table, "tr"):
-        if not any(one.tag == "del" for p in row if p.tag == "trPr" for one in p):
+        if not any(change.tag == "del" for p in row if p.tag == "trPr" for change in p):
             yield [None if _goes_on(cell) else cell for cell in _found(row, "tc")]
 
 
@@ -359,13 +359,13 @@ def _found(container: Element, tag: str) -> Iterator[Element]:
 
 
 def _goes_on(cell: Element) -> bool:
-    merges = [one for one in properties(cell, "tcPr") if one.tag in {"vMerge", "hMerge"}]
-    return any(attribute(one, "val") != "restart" for one in merges)
+    merges = [found for found in properties(cell, "tcPr") if found.tag in {"vMerge", "hMerge"}]
+    return any(attribute(merge, "val") != "restart" for merge in merges)
 
 
 def _is_hidden(run: Element) -> bool:
-    hidden = [one for one in properties(run, "rPr") if one.tag == "vanish"]
-    return any(attribute(one, "val") not in {"0", "false", "off"} for one in hidden)
+    hidden = [found for found in properties(run, "rPr") if found.tag == "vanish"]
+    return any(attribute(mark, "val") not in {"0", "false", "off"} for mark in hidden)
 
 
 def _symbol(element: Element) -> str:

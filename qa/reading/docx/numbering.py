@@ -73,7 +73,8 @@ class Numbering:
         list_ = self._definitions.get(defined)
         if list_ is not None and list_.like:
             list_ = next(
-                (one for one in self._definitions.values() if one.made_by == list_.like), list_
+                (other for other in self._definitions.values() if other.made_by == list_.like),
+                list_,
             )
         if list_ is None:
             return ""
@@ -100,7 +101,7 @@ def _definition(element: Element) -> _List:
     list_ = _List()
     for child in element:
         if child.tag == "lvl":
-            values = {one.tag: attribute(one, "val") for one in child}
+            values = {setting.tag: attribute(setting, "val") for setting in child}
             list_.levels[number(attribute(child, "ilvl")) or 0] = _Level(
                 values.get("numFmt", "decimal"),
                 values.get("lvlText", ""),

@@ -47,9 +47,9 @@ class Styles:
         """The list a paragraph is an item of ("" for none), the level, and the style."""
         values = _values(paragraph)
         style = values.get("pStyle", "")
-        for one in (values, *(self._styles[name] for name in self._chain(values))):
-            if name := one.get("numId", ""):
-                level = values.get("ilvl", one.get("ilvl", ""))
+        for style_values in (values, *(self._styles[name] for name in self._chain(values))):
+            if name := style_values.get("numId", ""):
+                level = values.get("ilvl", style_values.get("ilvl", ""))
                 return name, number(level), style
         return "", None, style
 
@@ -81,7 +81,7 @@ def _values(element: Element) -> dict[str, str]:
         if child.tag in {"pStyle", "outlineLvl"}:
             values[child.tag] = attribute(child, "val")
         elif child.tag == "numPr":
-            values |= {one.tag: attribute(one, "val") for one in child}
+            values |= {setting.tag: attribute(setting, "val") for setting in child}
     return values
 
 

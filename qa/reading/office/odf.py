@@ -106,7 +106,7 @@ def _metadata(meta: Element | None) -> dict[str, str]:
         if element.text and element.text.strip():
             values.setdefault(element.tag, []).append(element.text.strip())
     return {
-        name: next((", ".join(values[one]) for one in names if one in values), "")
+        name: next((", ".join(values[own]) for own in names if own in values), "")
         for name, names in _PROPERTIES.items()
     }
 

@@ -162,6 +162,6 @@ class Package:
             return {}
         values = {element.tag: "".join(element.itertext()).strip() for element in root}
         return {
-            name: next((values[one] for one in names if values.get(one)), "")
+            name: next((values[own] for own in names if values.get(own)), "")
             for name, names in _PROPERTIES.items()
         }

@@ -184,7 +184,9 @@ def _names_scans(warning: str) -> bool:
 
 def _after_ocr(found: Extracted) -> Extracted:
     """Note of pages still without text that OCR failed: they would be tried again for ever."""
-    warnings = (one.replace(OCR_READS, "ocrmypdf can't make them out") for one in found.warnings)
+    warnings = (
+        warning.replace(OCR_READS, "ocrmypdf can't make them out") for warning in found.warnings
+    )
     return replace(found, warnings=tuple(warnings))
 
 

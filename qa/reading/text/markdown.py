@@ -159,5 +159,5 @@ def _front_matter(text: str) -> tuple[dict[str, str], int]:
 def _flat(value: object) -> str:
     """A scalar or a list of scalars as text; what is nested deeper is left out."""
     if isinstance(value, list):
-        return ", ".join(_flat(one) for one in value if not isinstance(one, list | dict))
+        return ", ".join(_flat(item) for item in value if not isinstance(item, list | dict))
     return "" if isinstance(value, dict) else str(value)
