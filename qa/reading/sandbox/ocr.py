@@ -36,15 +36,11 @@ class OcrMissingError(MissingExtraError):
         )
 
 
-def ocr_pdf(
-    raw: bytes, *, languages: str = "", jobs: int = 1, time_limit: float = _TIME_LIMIT
-) -> bytes:
+def ocr_pdf(raw: bytes, *, time_limit: float = _TIME_LIMIT) -> bytes:
     """A copy of a PDF in which pages without text have what `ocrmypdf` sees on them.
 
     Args:
         raw: the PDF.
-        languages: as tesseract names them ("eng+deu"); its own default where it is empty.
-        jobs: pages that are read at the same time.
         time_limit: seconds for the whole file.
 
     Raises:
@@ -58,9 +54,7 @@ def ocr_pdf(
         source, target = Path(folder, "scan.pdf"), Path(folder, "text.pdf")
         source.write_bytes(raw)
         options = ["--skip-text", "--output-type", "pdf", "--optimize", "0", "--quiet"]
-        options += ["--jobs", str(jobs)]
-        if languages:
-            options += ["--language", languages]
+        options += ["--jobs", "1"]
         try:
             done = subprocess.run(  # noqa: S603 the command is the user's own
                 [command, *options, "--", str(source), str(target)],

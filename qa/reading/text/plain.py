@@ -6,7 +6,7 @@ import re
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from qa.reading.sections import block_between
+from qa.reading.sections import SectionBuilder, block_between
 from qa.types import Block, BlockKind, Section, Span
 
 if TYPE_CHECKING:
@@ -31,35 +31,26 @@ def read_plain(text: str) -> tuple[tuple[Section, ...], dict[str, str]]:
     a heading right below another one stands under it. Three or more headings in a row are not
     headings but a list of short lines, and so is what no body follows: no text is lost.
     """
-    sections: list[Section] = []
-    title: tuple[str, ...] = ()
-    path: tuple[str, ...] = ()
-    blocks: list[Block] = []
+    sections = SectionBuilder()
     run: list[Span] = []
+    top = 1  # level of the headings below the title
     seen_body = False
     for span in _paragraphs(text):
         if _is_heading(text[span.start : span.end]):
             run.append(span)
             continue
-        names = tuple(text[s.start : s.end].strip() for s in run)
-        if names and len(names) <= (2 if seen_body else 3):
-            if blocks:
-                sections.append(Section(path, tuple(blocks)))
-                blocks = []
-            if not seen_body:
-                title = names[:1]
-                path = names
-            else:
-                path = title + names
-        else:
-            blocks += [Block(*s) for s in run]
+        if len(run) <= (2 if seen_body else 3):
+            for level, heading in enumerate(run, top):
+                sections.heading(text[heading.start : heading.end].strip(), None, level=level)
+            top = 2 if run and not seen_body else top
+            run = []
+        for block in (*(Block(*heading) for heading in run), *_blocks(text, span)):
+            sections.add(block)
         run = []
         seen_body = True
-        blocks += _blocks(text, span)
-    blocks += [Block(*s) for s in run]
-    if blocks:
-        sections.append(Section(path, tuple(blocks)))
-    return tuple(sections), {}
+    for heading in run:
+        sections.add(Block(*heading))
+    return sections.finish(), {}
 
 
 def _paragraphs(text: str) -> Iterator[Span]:
