@@ -47,3 +47,12 @@ def test_a_model_that_an_index_names_is_not_fetched_but_told_how_to(cache: Path)
     with pytest.raises(ModelError, match="never fetched") as caught:
         locate("some/model", cache=cache, trusted=False)
     assert "--model some/model" in caught.value.hint
+
+
+def test_a_folder_that_was_named_but_is_no_model_has_not_served_as_one(tmp_path: Path) -> None:
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "notes" / "config.json").write_text("{}")
+    with pytest.raises(ModelError, match="safetensors"):
+        locate(str(tmp_path / "notes"), cache=tmp_path / "cache")
+    with pytest.raises(ModelError, match="not used here before"):
+        locate(str(tmp_path / "notes"), cache=tmp_path / "cache", trusted=False)
