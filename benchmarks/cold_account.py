@@ -54,7 +54,7 @@ vector = encoder.encode_question("Will Russia send food or medicine?")
 step("encode the question")
 from qa.store.local import LocalStore
 from qa.answering import rank, cite
-from qa.reading.corpus import FolderCorpus
+from qa.corpus import FolderCorpus
 from itertools import islice
 store = LocalStore(index, lock_timeout=1)
 with store.snapshot() as snapshot:

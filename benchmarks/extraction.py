@@ -44,13 +44,13 @@ SUFFIXES = """
 def read(path: str) -> dict[str, Any]:
     """Read one file, in a worker process: as `qa` does, in one go."""
     from qa.reading.extracted import UnreadableError
-    from qa.reading.formats import CONVERTED, read_file
-    from qa.reading.office import office_is_installed
+    from qa.reading.files import read_file
+    from qa.reading.formats import CONVERTED
     from qa.reading.reasons import NEEDS_OFFICE
-    from qa.reading.worker import reader_of
+    from qa.reading.sandbox.worker import reader_of
 
     def convert(kind: str, raw: bytes, _: object) -> Any:  # noqa: ANN401 - an Extracted, known there only
-        if kind not in CONVERTED and not office_is_installed():
+        if not CONVERTED[kind].is_installed:
             raise UnreadableError(NEEDS_OFFICE)
         try:
             return reader_of(kind)(raw)

@@ -27,9 +27,8 @@ import docx
 import mammoth
 from markitdown import StreamInfo, converters
 
-from qa.reading.docx import read_docx
-from qa.reading.extracted import UnreadableError
-from qa.reading.office import read_office
+from qa.reading.files import read_file
+from qa.reading.sandbox.worker import reader_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -91,11 +90,10 @@ def measure(files: list[Path], suffix: str) -> dict[str, object]:
     start = time.perf_counter()
     for file in files:
         raw = file.read_bytes()
-        try:
-            read = read_docx(raw) if suffix == ".docx" else read_office(raw, suffix=suffix)
-            ours[file] = words(read.text)
-        except UnreadableError as error:
-            refused[str(error)] += 1
+        reading = read_file(file.name, raw, lambda kind, of, _: reader_of(kind)(of))
+        refused.update(reading.problems.values())
+        if reading.documents:
+            ours[file] = words(reading.documents[0].text)
     seconds = time.perf_counter() - start
     result: dict[str, object] = {
         "files": len(files),

@@ -24,10 +24,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from qa.citing import Headings
+    from qa.corpus import Corpus
     from qa.encoding.encoder import EncodedQuestion
     from qa.encoding.reranker import Reranker
     from qa.filtering import Filter
-    from qa.reading.corpus import Corpus
     from qa.retrieval.candidates import Candidates
     from qa.retrieval.scoring import Scored
     from qa.store.local import Snapshot

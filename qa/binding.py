@@ -11,10 +11,10 @@ from qa.errors import EncoderMismatchError, ForeignIndexError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from qa.corpus import Corpus
     from qa.encoding.encoder import Encoder, Runtime
     from qa.encoding.model import ModelFiles
     from qa.encoding.reranker import Reranker
-    from qa.reading.corpus import Corpus
     from qa.settings import Settings
     from qa.store.catalog import Catalog
 

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 
 from qa.counting import counted
 from qa.errors import CitationError, UnreadableDocumentError
-from qa.reading.decoding import LineIndex, byte_offsets, decode_as
+from qa.reading.detect.decoding import LineIndex, byte_offsets, decode_as
 from qa.reading.places import places_at
 from qa.types import Citation, PlaceKind, Span
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from qa.reading.corpus import Corpus
+    from qa.corpus import Corpus
     from qa.store.rows import DocumentRow
     from qa.types import Document, Place, Section
 
@@ -129,10 +129,10 @@ def open_source(corpus: Corpus, row: DocumentRow, extract: str | None) -> Source
 
 
 def _is_text(row: DocumentRow, raw: bytes) -> bool:
+    from qa.reading.detect.sniffing import detect_format
     from qa.reading.formats import TEXT
-    from qa.reading.sniffing import sniff
 
-    return row.path == row.file and (sniff(raw, row.file) or "plain") in TEXT
+    return row.path == row.file and (detect_format(raw, row.file).format or "plain") in TEXT
 
 
 def excerpt(corpus: Corpus, citation: str, *, context: int) -> Excerpt:

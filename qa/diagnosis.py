@@ -19,10 +19,10 @@ from typing import TYPE_CHECKING, Any
 
 from qa.binding import Binding
 from qa.citing import open_source
+from qa.corpus import FolderCorpus
 from qa.counting import counted
 from qa.errors import QaError
 from qa.planning import make_plan, report
-from qa.reading.corpus import FolderCorpus
 from qa.store.catalog import Catalog
 from qa.store.database import CATALOG
 from qa.store.failures import REBUILD, storage_failures

@@ -178,7 +178,7 @@ def _matcher(patterns: tuple[str, ...]) -> Callable[[str], bool]:
     """Make the test of `within`; what fits a path goes before what fits a folder above it."""
     if not patterns:
         return lambda _: True
-    from qa.reading.ignoring import Pattern, parse, verdict
+    from qa.corpus.ignoring import Pattern, parse, verdict
 
     parsed: list[Pattern] = []
     for line in patterns:

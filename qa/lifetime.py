@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 from qa.binding import Binding
 from qa.citing import Headings
+from qa.corpus import FolderCorpus, PairCorpus
 from qa.errors import ClosedError, SettingsError
 from qa.logs import indexing, telling
-from qa.reading.corpus import FolderCorpus, PairCorpus
 from qa.settings import Settings, override
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from typing import Self, Unpack
 
-    from qa.reading.corpus import Corpus
+    from qa.corpus import Corpus
     from qa.refresh import Progress
     from qa.settings import SettingsArguments
     from qa.store.local import LocalStore

@@ -15,7 +15,7 @@ from qa.types import Problem, Refresh, Status
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from qa.reading.corpus import Corpus, Scan, Stamp
+    from qa.corpus import Corpus, Scan, Stamp
     from qa.store.catalog import Catalog
 
 __all__ = [

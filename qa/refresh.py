@@ -23,9 +23,9 @@ from qa.types import Span
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
+    from qa.corpus import Corpus
     from qa.encoding.encoder import EncodedPassage, Encoder, Runtime
     from qa.planning import Plan
-    from qa.reading.corpus import Corpus
     from qa.store.catalog import Catalog
     from qa.store.writing import Identity, MakePassages, Writing
     from qa.types import Document, Passage, Place, Refresh

@@ -23,7 +23,7 @@ from qa.types import ANSWER_SCHEMA, Answer, Citation, Span
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from qa.reading.corpus import Corpus
+    from qa.corpus import Corpus
     from qa.types import Document
     from qa.wording import Words
 

@@ -12,14 +12,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qa.reading.budget import Budget
-from qa.reading.conversion import Converter
 from qa.reading.extracted import Composer, Extracted, Member, UnreadableError
-from qa.reading.formats import Limits, read_file
+from qa.reading.files import Limits, read_file
 from qa.reading.mail import read_mail
 from qa.reading.places import places_at, places_of
-from qa.reading.transport import pack, pack_unreadable, unpack
-from qa.reading.worker import reader_of
+from qa.reading.sandbox.budget import Budget
+from qa.reading.sandbox.client import Converter
+from qa.reading.sandbox.protocol import pack, pack_unreadable, unpack
+from qa.reading.sandbox.worker import reader_of
 from qa.types import BlockKind, Place, PlaceKind
 
 if TYPE_CHECKING:
@@ -28,9 +28,9 @@ if TYPE_CHECKING:
 # Readers that do what a parser of somebody else's could do when it meets a hostile file.
 READERS = """
 import ctypes, os, socket, subprocess, sys, time
-from qa.reading import budget, worker
+from qa.reading.sandbox import budget, worker
 from qa.reading.extracted import Composer
-from qa.reading.formats import CONVERTED
+from qa.reading.formats import CONVERTED, Format
 
 def read(raw):
     print("a library's chatter")
@@ -62,7 +62,7 @@ def read(raw):
 
 worker.MEMORY = 768 << 20
 budget.CPU_SECONDS = 3
-CONVERTED["pdf"] = ("__main__", "read")
+CONVERTED["pdf"] = Format("__main__", "read")
 worker.main()
 """
 

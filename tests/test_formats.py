@@ -17,13 +17,13 @@ from fpdf import FPDF
 
 from qa.assistant import Assistant
 from qa.reading.extracted import Composer, Extracted, Member
-from qa.reading.formats import read_file
+from qa.reading.files import read_file
 from qa.types import PlaceKind
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from qa.reading.budget import Budget
+    from qa.reading.sandbox.budget import Budget
     from qa.types import CitedPassage
 
 FILLER = (
@@ -304,7 +304,7 @@ def test_text_and_markdown_pay_for_no_parser(corpus: Path, tmp_path: Path, cache
         "import sys; from qa import Assistant\n"
         f"with Assistant({str(corpus)!r}, {str(tmp_path)!r} + '/i', cache={str(cache)!r}) as a:\n"
         "    assert a.ask('What do whales eat?').answered\n"
-        "for name in ('selectolax', 'pypdfium2', 'email.parser', 'qa.reading.conversion'):\n"
+        "for name in ('selectolax', 'pypdfium2', 'email.parser', 'qa.reading.sandbox.client'):\n"
         "    assert name not in sys.modules, name\n"
     )
     subprocess.run([sys.executable, "-c", program], check=True)
@@ -330,7 +330,7 @@ def test_where_places_are_said_they_hold_for_every_passage(harbour: Assistant) -
 
 @pytest.mark.skipif(not os.environ.get("QA_FORMATS"), reason="QA_FORMATS names no folder of files")
 def test_no_real_file_stops_the_others(tmp_path: Path, cache: Path) -> None:
-    from qa.reading.corpus import FolderCorpus
+    from qa.corpus import FolderCorpus
 
     corpus = FolderCorpus(Path(os.environ["QA_FORMATS"]), max_file_size=1 << 26)
     for file in corpus.scan().stamps:

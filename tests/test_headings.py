@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qa.citing import headings_at, path_by_lines
-from qa.reading.formats import read_text
+from qa.reading.files import read_text
 from strategies import TEXTS
 
 LINES = st.lists(

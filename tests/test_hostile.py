@@ -14,6 +14,7 @@ import pytest
 
 from forging import forge
 from qa.assistant import Assistant
+from qa.corpus import FolderCorpus
 from qa.errors import (
     CatalogDamagedError,
     CorpusNotFoundError,
@@ -24,9 +25,8 @@ from qa.errors import (
     SettingsError,
 )
 from qa.evaluation.questions import load_questions
-from qa.reading.corpus import FolderCorpus
-from qa.reading.decoding import decode, decode_as
-from qa.reading.markdown import read_markdown
+from qa.reading.detect.decoding import decode, decode_as
+from qa.reading.text.markdown import read_markdown
 from qa.retrieval.calibration import DEFAULT, read_calibration
 from qa.settings import Settings, load_settings
 from qa.splitting.sentences import sentences_of

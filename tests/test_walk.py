@@ -16,9 +16,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from qa.corpus import FolderCorpus, Scan
+from qa.corpus.regular import read_regular
 from qa.errors import CorpusNotFoundError, UnreadableDocumentError
-from qa.reading.corpus import FolderCorpus, Scan
-from qa.reading.regular import read_regular
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -12,7 +12,7 @@ from typer.core import TyperCommand
 if TYPE_CHECKING:
     from qa.assistant import Assistant
     from qa.cli.output import Output
-    from qa.reading.corpus import PairCorpus
+    from qa.corpus import PairCorpus
 
 __all__ = [
     "Command",

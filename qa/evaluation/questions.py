@@ -9,15 +9,15 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from qa.corpus import PairCorpus
 from qa.errors import QuestionsError
-from qa.reading.corpus import PairCorpus
 from qa.types import Section
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
-    from qa.reading.formats import Reading
+    from qa.reading.files import Reading
 
 __all__ = ["BeirCorpus", "Question", "load_beir", "load_foreign", "load_questions"]
 

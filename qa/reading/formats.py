@@ -1,253 +1,77 @@
-"""Which reader reads which file: one entry a format, one module a reader."""
+"""The one table of formats: what reads each of them, and what its files are called."""
 
 from __future__ import annotations
 
-import hashlib
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from importlib import import_module
-from pathlib import PurePosixPath
-from typing import TYPE_CHECKING
+from importlib.util import find_spec
+from typing import Any
 
-from qa.errors import UnreadableDocumentError
-from qa.reading import reasons
-from qa.reading.budget import Budget
-from qa.reading.decoding import UndecodableError, decode
-from qa.reading.extracted import UnreadableError
-from qa.reading.sniffing import ENCRYPTED, UNSUPPORTED, described, sniff
-from qa.types import Document, Section
+__all__ = ["CONVERTED", "TEXT", "Format", "office_is_installed"]
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    from qa.reading.extracted import Extracted, Member
-    from qa.types import Block
+@dataclass(frozen=True, slots=True)
+class Format:
+    """What reads a format, and what its files are called.
 
-    TextReader = Callable[..., tuple[tuple[Section, ...], Mapping[str, str]]]
-    # Gives what a file of that format says, in the time that is left; see `qa.reading.conversion`.
-    Convert = Callable[[str, bytes, Budget], Extracted]
+    `suffixes` name it where the content of a file does not: text is of the format that its name
+    says. Formats without any are told by their content alone, in `detect.sniffing`. `packages` of
+    the extra `office` are what its reader imports.
+    """
 
-__all__ = ["CONVERTED", "TEXT", "Limits", "Reading", "read_file", "read_text"]
+    module: str
+    function: str
+    suffixes: tuple[str, ...] = ()
+    packages: tuple[str, ...] = ()
 
-# Read as they stand: offsets are those of the file. Module and function of each reader; a corpus
-# of plain text does not pay for importing another.
+    @property
+    def is_installed(self) -> bool:
+        """Whether the packages are there; none of them is imported."""
+        return all(map(find_spec, self.packages))
+
+    def reader(self) -> Any:  # noqa: ANN401 - of a text, or of bytes
+        """The function that reads it; a corpus of plain text does not pay for another."""
+        return getattr(import_module(self.module), self.function)
+
+
+_CODE = """
+    .bash .bat .c .cc .clj .cljs .cmake .coffee .cpp .cs .css .cxx .d .dart .el .elm .erl .ex .exs
+    .f .f90 .fish .fs .go .gradle .groovy .h .hh .hpp .hrl .hs .hxx .java .jl .js .jsx .kt .kts
+    .less .lisp .lua .m .mjs .ml .mli .mm .nim .pas .php .pl .pm .proto .ps1 .py .pyi .pyx .r .rb
+    .rs .scala .scm .scss .sh .sol .sql .swift .tcl .ts .tsx .v .vb .vhd .vue .zig .zsh
+"""
+
+# Read as they stand: offsets are those of the file.
 TEXT = {
-    "plain": ("qa.reading.plain", "read_plain"),
-    "markdown": ("qa.reading.markdown", "read_markdown"),
-    "restructured": ("qa.reading.restructured", "read_restructured"),
-    "asciidoc": ("qa.reading.asciidoc", "read_asciidoc"),
-    "code": ("qa.reading.code", "read_code"),
+    "plain": Format("qa.reading.text.plain", "read_plain", (".txt", ".text", ".log")),
+    "markdown": Format(
+        "qa.reading.text.markdown", "read_markdown", (".md", ".markdown", ".mdown", ".mkd")
+    ),
+    "restructured": Format("qa.reading.text.restructured", "read_restructured", (".rst", ".rest")),
+    "asciidoc": Format("qa.reading.text.asciidoc", "read_asciidoc", (".adoc", ".asciidoc", ".asc")),
+    "code": Format("qa.reading.text.code", "read_code", tuple(_CODE.split())),
 }
-# Text is made from them, in a process of its own: offsets are those of that text. What is not
-# named here is told by its suffix, and read by the extra `office`.
+# Text is made from them, in a process of its own: offsets are those of that text.
 CONVERTED = {
-    "html": ("qa.reading.html", "read_html"),
-    "pdf": ("qa.reading.pdf", "read_pdf"),
-    "docx": ("qa.reading.docx", "read_docx"),
-    "epub": ("qa.reading.epub", "read_epub"),
-    "mail": ("qa.reading.mail", "read_mail"),
-    "mailbox": ("qa.reading.mail", "read_mailbox"),
-    "table": ("qa.reading.tabular", "read_table"),
-    "feed": ("qa.reading.feed", "read_feed"),
-    "records": ("qa.reading.tabular", "read_records"),
-    **dict.fromkeys((".odt", ".ods", ".odp"), ("qa.reading.odf", "read_odf")),
+    "html": Format("qa.reading.html", "read_html"),
+    "pdf": Format("qa.reading.pdf", "read_pdf"),
+    "docx": Format("qa.reading.docx", "read_docx"),
+    "epub": Format("qa.reading.epub", "read_epub"),
+    "mail": Format("qa.reading.mail", "read_mail"),
+    "mailbox": Format("qa.reading.mail", "read_mailbox"),
+    "table": Format("qa.reading.tabular", "read_table", (".csv", ".tsv", ".tab")),
+    "records": Format("qa.reading.tabular", "read_records", (".jsonl", ".ndjson")),
+    "feed": Format("qa.reading.feed", "read_feed"),
+    **dict.fromkeys(("odt", "ods", "odp"), Format("qa.reading.office.odf", "read_odf")),
+    "pptx": Format("qa.reading.office.slides", "read_slides", packages=("pptx",)),
+    "xlsx": Format("qa.reading.office.spreadsheets", "read_xlsx", packages=("openpyxl", "xlrd")),
+    "xls": Format("qa.reading.office.spreadsheets", "read_xls", packages=("openpyxl", "xlrd")),
+    "rtf": Format("qa.reading.office.richtext", "read_rich_text", packages=("striprtf",)),
+    "msg": Format("qa.reading.office.outlook", "read_message", packages=("olefile",)),
+    "ipynb": Format("qa.reading.office.notebook", "read_notebook"),
 }
-OFFICE = ("qa.reading.office", "read_office")
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """How much of a file is read: of what is more, the first part, with a warning."""
-
-    text: int = 240_000_000  # characters of a document: less than SQLite takes of a text it keeps
-    members: int = 100_000  # files inside a file, with those inside them
-    depth: int = 4  # files within files within files
-
-
-LIMITS = Limits()
-
-
-@dataclass(slots=True)
-class Reading:
-    """What reading a file gave: its documents, and why others in it can't be read, by id.
-
-    `warnings` say, by id as well, what of a document is missing from its text.
-    """
-
-    sha256: str
-    documents: list[Document] = field(default_factory=list)
-    problems: dict[str, str] = field(default_factory=dict)
-    warnings: dict[str, str] = field(default_factory=dict)
-
-    def add(self, document: Document, limits: Limits) -> None:
-        """Take in a document, as far as it is to be read."""
-        kept, warning = _shortened(document, limits.text)
-        self.documents.append(kept)
-        if warning:
-            self.warn(document.id, warning)
-
-    def warn(self, document: str, *warnings: str) -> None:
-        """Take in what is missing from a document."""
-        before = (self.warnings[document],) if document in self.warnings else ()
-        self.warnings[document] = "; ".join((*before, *warnings))
-
-
-def read_file(
-    file: str,
-    raw: bytes,
-    convert: Convert,
-    *,
-    budget: Budget | None = None,
-    limits: Limits = LIMITS,
-) -> Reading:
-    """Read a file and the files inside it; what can't be read is told, and costs no other.
-
-    Args:
-        file: its id.
-        raw: all of it.
-        convert: reads what is not text.
-        budget: the time for the file and those inside it; by default one that goes by its size.
-        limits: how much of it is read.
-    """
-    reading = Reading(hashlib.sha256(raw).hexdigest())
-    _Reader(file, convert, budget or Budget.of(len(raw)), limits, reading).read(file, raw, depth=0)
-    return reading
-
-
-def read_text(document: str, raw: bytes, *, limits: Limits = LIMITS) -> Reading:
-    """Read UTF-8 that was given as a text: it is never converted, whatever its id looks like."""
-    reading = Reading(hashlib.sha256(raw).hexdigest())
-    kind = sniff(b"", document)
-    kind = kind if kind in TEXT else "plain"
-    found = _text_document(document, document, raw, kind, reading.sha256, encoding="utf-8")
-    reading.add(found, limits)
-    return reading
-
-
-@dataclass(frozen=True, slots=True)
-class _Reader:
-    """Reads one file and those inside it, and notes what it found."""
-
-    file: str
-    convert: Convert
-    budget: Budget
-    limits: Limits
-    reading: Reading
-
-    def read(self, document: str, raw: bytes, *, depth: int) -> None:
-        """Read the file, or one inside it."""
-        reading = self.reading
-        try:
-            found, extracted = self._document(document, raw)
-        except UnreadableDocumentError as error:
-            reading.problems[document] = error.reason
-            return
-        except UnreadableError as error:
-            reading.problems[document] = str(error)
-            return
-        if extracted and extracted.warnings:
-            reading.warn(document, *extracted.warnings)
-        members = extracted.members if extracted else ()
-        if found.sections or not members:  # a mailbox says nothing itself
-            reading.add(found, self.limits)
-        for number, (name, member) in enumerate(_named(document, members)):
-            if len(reading.documents) + len(reading.problems) >= self.limits.members:
-                told = f"of {len(members):,} files in it the first {number:,} are indexed"
-                reading.warn(document, told)
-                return
-            if depth == self.limits.depth:
-                reading.problems[name] = "it is a file inside too many others"
-            else:
-                self.read(name, member.raw, depth=depth + 1)
-
-    def _document(self, document: str, raw: bytes) -> tuple[Document, Extracted | None]:
-        """Read what stands in it itself."""
-        kind = sniff(raw, document) or "plain"
-        sha256 = self.reading.sha256
-        if kind in TEXT:
-            return _text_document(self.file, document, raw, kind, sha256), None
-        if kind == UNSUPPORTED:
-            what = described(raw, document)
-            raise UnreadableError(f"{reasons.UNREAD} ({what})" if what else reasons.UNREAD)
-        if kind == ENCRYPTED:
-            raise UnreadableError(reasons.ENCRYPTED)
-        extracted = self.convert(kind, raw, self.budget)
-        return _converted_document(self.file, document, kind, sha256, extracted), extracted
-
-
-def _named(document: str, members: tuple[Member, ...]) -> Iterator[tuple[str, Member]]:
-    """Give each member an id of its own: below that of the document that holds it."""
-    taken = set()
-    for number, member in enumerate(members, 1):
-        name = member.name.replace("/", "_").encode("utf-8", "replace").decode().strip()
-        if name in {"", ".", ".."} or name in taken:
-            name = f"{number}-{name}"
-        taken.add(name)
-        yield f"{document}/{name}", member
-
-
-def _text_document(
-    file: str, document: str, raw: bytes, kind: str, sha256: str, *, encoding: str = ""
-) -> Document:
-    try:
-        text, encoding = (raw.decode(encoding), encoding) if encoding else decode(raw)
-    except UndecodableError as error:
-        raise UnreadableDocumentError(document, str(error)) from error
-    module, name = TEXT[kind]
-    reader: TextReader = getattr(import_module(module), name)
-    try:
-        of_code = {"suffix": PurePosixPath(document).suffix} if kind == "code" else {}
-        sections, metadata = reader(text, **of_code)
-    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
-        # A parser that stumbles costs this document, not the others.
-        reason = f"its format could not be read ({type(error).__name__})"
-        raise UnreadableDocumentError(document, reason) from error
-    return Document(
-        id=document,
-        file=file,
-        format=kind,
-        text=text,
-        sha256=sha256,
-        encoding=encoding if document == file else "",  # a member's bytes are not the file's
-        sections=sections,
-        metadata=metadata,
-    )
-
-
-def _converted_document(
-    file: str, document: str, kind: str, sha256: str, extracted: Extracted
-) -> Document:
-    return Document(
-        id=document,
-        file=file,
-        format=kind.lstrip("."),
-        text=extracted.text,
-        sha256=sha256,
-        encoding="",
-        sections=extracted.sections,
-        places=extracted.places,
-        metadata=extracted.metadata,
-    )
-
-
-def _shortened(document: Document, most: int) -> tuple[Document, str]:
-    """Leave out what stands past so many characters, and say so."""
-    text = document.text
-    if len(text) <= most:
-        return document, ""
-    sections = tuple(
-        Section(section.heading_path, blocks)
-        for section in document.sections
-        if (blocks := tuple(_until(section.blocks, most)))
-    )
-    line = text.count("\n", 0, most) + 1
-    warning = f"of {len(text):,} characters the first {most:,} are indexed, up to line {line:,}"
-    # The text of a text file is the file, so it stays whole; another's is what is kept of it.
-    kept = text if document.encoding else text[:most]
-    places = tuple(place for place in document.places if place.start < most)
-    return replace(document, text=kept, sections=sections, places=places), warning
-
-
-def _until(blocks: Iterable[Block], most: int) -> Iterator[Block]:
-    for block in blocks:
-        if block.start < most:
-            yield replace(block, end=min(block.end, most))
+def office_is_installed() -> bool:
+    """Whether all of the extra `office` is there."""
+    return all(one.is_installed for one in CONVERTED.values())

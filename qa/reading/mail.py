@@ -11,8 +11,8 @@ from io import BytesIO
 from itertools import chain, pairwise
 from typing import TYPE_CHECKING
 
-from qa.reading.charsets import decoded, header_text
 from qa.reading.dates import day
+from qa.reading.detect.charsets import decoded, header_text
 from qa.reading.extracted import Composer, Extracted, Member, UnreadableError
 from qa.reading.reasons import NO_TEXT
 from qa.types import BlockKind

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 __all__ = [
+    "BEFORE_2007",
     "BINARY",
     "DAMAGED",
     "ENCRYPTED",
@@ -33,5 +34,8 @@ MENDABLE = frozenset({SCAN, NEEDS_OFFICE})  # read again once what it lacks is t
 
 
 def before_2007(program: str, suffix: str) -> str:
-    """Say that a file is in the old format of an office program, and how it can be read."""
+    """Why a file in the old format of an office program is not read, and how it can be."""
     return f"the format of {program} before 2007; save it as {suffix}"
+
+
+BEFORE_2007 = {"doc": before_2007("Word", ".docx"), "ppt": before_2007("PowerPoint", ".pptx")}

@@ -10,7 +10,7 @@ from collections import Counter
 from itertools import chain, islice, pairwise
 from typing import TYPE_CHECKING
 
-from qa.reading.decoding import UndecodableError, decode_padded
+from qa.reading.detect.decoding import UndecodableError, decode_padded
 from qa.reading.extracted import Composer, Extracted, UnreadableError
 from qa.reading.reasons import NO_TEXT
 from qa.types import BlockKind, PlaceKind

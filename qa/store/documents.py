@@ -6,8 +6,8 @@ import json
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from qa.corpus import Stamp
 from qa.errors import CatalogDamagedError
-from qa.reading.corpus import Stamp
 from qa.store.checks import check, require
 from qa.store.failures import REBUILD
 from qa.store.rows import Described, DocumentRow, FileRow, ProblemRow

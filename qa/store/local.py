@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from qa.reading.corpus import Stamp
+    from qa.corpus import Stamp
     from qa.store.rows import Described, DocumentRow, PassageRow
 
 __all__ = ["LocalStore", "Snapshot"]

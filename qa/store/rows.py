@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from qa.corpus import Stamp
     from qa.encoding.encoder import EncodedPassage
-    from qa.reading.corpus import Stamp
     from qa.retrieval.terms import PassageTerms
     from qa.types import Place, Span
 

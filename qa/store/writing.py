@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
     from pathlib import Path
 
-    from qa.reading.corpus import Stamp
+    from qa.corpus import Stamp
     from qa.store.catalog import Catalog
     from qa.store.lexical import LexicalIndex
     from qa.store.rows import NewPassage

@@ -20,7 +20,7 @@ with atheris.instrument_imports(include=["qa", "markdown_it", "yaml", "tomllib"]
     import qa.reading
     import targets
 
-    for one in pkgutil.iter_modules(qa.reading.__path__, "qa.reading."):
+    for one in pkgutil.walk_packages(qa.reading.__path__, "qa.reading."):
         with suppress(ImportError):  # a reader whose extra is not installed
             importlib.import_module(one.name)
 

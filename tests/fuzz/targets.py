@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING
 from qa.asking import check_question
 from qa.citing import excerpt
 from qa.cli.output import visible
+from qa.corpus import FolderCorpus, PairCorpus
+from qa.corpus.ignoring import parse, verdict
 from qa.encoding.tokens import Tokens
 from qa.errors import (
     CitationError,
@@ -27,14 +29,12 @@ from qa.errors import (
 )
 from qa.evaluation.questions import load_questions
 from qa.filtering import make_filter
-from qa.reading.budget import Budget
-from qa.reading.corpus import FolderCorpus, PairCorpus
-from qa.reading.decoding import UndecodableError, byte_offsets, decode
+from qa.reading.detect.decoding import UndecodableError, byte_offsets, decode
 from qa.reading.extracted import Extracted, UnreadableError
-from qa.reading.formats import Limits, read_file
-from qa.reading.ignoring import parse, verdict
-from qa.reading.transport import pack, unpack
-from qa.reading.worker import reader_of
+from qa.reading.files import Limits, read_file
+from qa.reading.sandbox.budget import Budget
+from qa.reading.sandbox.protocol import pack, unpack
+from qa.reading.sandbox.worker import reader_of
 from qa.retrieval.calibration import read_calibration
 from qa.retrieval.evidence import asked_for, marks
 from qa.retrieval.terms import content_terms, passage_terms, term_ids

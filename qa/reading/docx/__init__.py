@@ -17,7 +17,7 @@ from qa.reading.docx.numbering import Numbering
 from qa.reading.docx.styles import Styles, properties
 from qa.reading.extracted import Composer, Extracted, Member, UnreadableError
 from qa.reading.markup import Element, attribute, parse_xml
-from qa.reading.ooxml import Package
+from qa.reading.office.ooxml import Package
 from qa.reading.reasons import NESTED, NO_TEXT
 from qa.reading.tables import add_table, by_column
 from qa.types import PlaceKind

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from selectolax.lexbor import LexborHTMLParser
 
-from qa.reading.decoding import UndecodableError, decode_padded
+from qa.reading.detect.decoding import UndecodableError, byte_order_mark, decode_padded
 from qa.reading.extracted import Composer, Extracted, UnreadableError
 from qa.reading.html.boilerplate import announces
 from qa.reading.html.metadata import metadata_of
@@ -23,13 +23,6 @@ if TYPE_CHECKING:
 
 __all__ = ["blocks_of", "compose", "parse", "read_html", "text_of"]
 
-_MARKS = (
-    codecs.BOM_UTF8,
-    codecs.BOM_UTF32_LE,
-    codecs.BOM_UTF32_BE,
-    codecs.BOM_UTF16_LE,
-    codecs.BOM_UTF16_BE,
-)
 _DECLARED = re.compile(
     rb"""<\?xml[^>]{0,200}?\sencoding\s*=\s*["']([\w.:-]+)"""
     rb"""|<meta\s[^>]{0,300}?charset\s*=\s*["']?\s*([\w.:-]+)""",
@@ -111,7 +104,7 @@ def text_of(raw: bytes) -> str:
     Raises:
         UnreadableError: the bytes are not text.
     """
-    encoding = "" if raw.startswith(_MARKS) else _declared(raw)
+    encoding = "" if byte_order_mark(raw)[0] else _declared(raw)
     if encoding:
         raw = raw.replace(b"\0", b"")  # HTML leaves them out; no wide encoding declares itself so
         try:

@@ -7,7 +7,11 @@ import re
 
 from striprtf.striprtf import rtf_to_text
 
-__all__ = ["metadata_of", "text_of"]
+from qa.reading.extracted import Composer, Extracted, UnreadableError
+from qa.reading.office import guarded
+from qa.reading.tables import add_table, by_column
+
+__all__ = ["read_rich_text"]
 
 # A control word with its number and the space that ends it, an escaped character, a brace.
 _TOKEN = re.compile(rb"\\([A-Za-z]+)(-?\d{1,10})? ?|\\[^A-Za-z]|[{}]", re.DOTALL)
@@ -20,14 +24,35 @@ _NOTHING = b"{}"  # parts what stands before it from what follows
 _UNKNOWN = 0xFFFD
 
 
-def text_of(raw: bytes) -> str:
-    """Give the text, a paragraph or row of a table on each line."""
+@guarded
+def read_rich_text(raw: bytes) -> Extracted:
+    """Read rich text, with its tables.
+
+    Raises:
+        UnreadableError: not rich text, damaged, or without text.
+    """
+    if not raw.lstrip().startswith(b"{\\rtf"):
+        raise UnreadableError("not rich text, whatever its name says")
+    composer = Composer()
+    table: list[dict[int, str]] = []
+    for line in [*_text_of(raw).replace("\xad", "").split("\n"), ""]:
+        if line.endswith("|"):  # a row
+            table.append(by_column(line.split("|")[:-1]))
+            continue
+        add_table(composer, table)
+        table = []
+        composer.add(line)
+    return composer.finish(_metadata_of(raw))
+
+
+def _text_of(raw: bytes) -> str:
+    """The text, a paragraph or row of a table on each line."""
     text: str = rtf_to_text(_STRAY_STAR.sub("", _readable(raw).decode("latin-1")), errors="replace")
     # Characters beyond 16 bits are written as two halves.
     return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
-def metadata_of(raw: bytes) -> dict[str, str]:
+def _metadata_of(raw: bytes) -> dict[str, str]:
     """Give what the group `info` says; names and values are ASCII, or escaped as the text is."""
     raw = _readable(raw)
     found = re.search(rb"\\ansicpg\d+", raw)

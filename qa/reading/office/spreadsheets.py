@@ -14,7 +14,8 @@ import openpyxl
 import xlrd
 
 from qa.reading.extracted import Composer, UnreadableError
-from qa.reading.ooxml import Package
+from qa.reading.office import guarded
+from qa.reading.office.ooxml import Package
 from qa.reading.reasons import DAMAGED, ENCRYPTED
 from qa.reading.tables import add_table, by_column
 
@@ -31,6 +32,7 @@ _LARGEST_WHOLE = 2**53  # above, a float is not exact to the unit
 _LONGEST_GAP = 2  # empty rows within one table
 
 
+@guarded
 def read_xlsx(raw: bytes) -> Extracted:
     """Read a workbook of Excel 2007 or later.
 
@@ -54,6 +56,7 @@ def read_xlsx(raw: bytes) -> Extracted:
     return composer.finish(package.metadata())
 
 
+@guarded
 def read_xls(raw: bytes) -> Extracted:
     """Read a workbook of Excel 5 to 2003.
 

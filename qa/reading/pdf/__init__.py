@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 import pypdfium2
 import pypdfium2.raw as pdfium
 
-from qa.reading.budget import cpu_seconds
 from qa.reading.extracted import Composer, Extracted, UnreadableError
 from qa.reading.pdf.headings import outline_levels, with_headings
 from qa.reading.pdf.layout import (
@@ -38,6 +37,7 @@ from qa.reading.pdf.notes import (
 from qa.reading.pdf.running import find_running
 from qa.reading.pdf.tables import row_cells
 from qa.reading.reasons import SCAN
+from qa.reading.sandbox.budget import cpu_seconds
 from qa.reading.tables import row_line
 from qa.types import BlockKind, PlaceKind
 

@@ -17,6 +17,7 @@ __all__ = [
     "LineIndex",
     "UndecodableError",
     "byte_offsets",
+    "byte_order_mark",
     "decode",
     "decode_as",
     "decode_padded",
@@ -46,6 +47,11 @@ class UndecodableError(ValueError):
     """The bytes are not text in any encoding known."""
 
 
+def byte_order_mark(raw: bytes) -> tuple[bytes, str]:
+    """The mark that a text begins with, and the encoding that it names; both empty without one."""
+    return next((one for one in _MARKS if raw.startswith(one[0])), (b"", ""))
+
+
 def decode(raw: bytes) -> tuple[str, str]:
     """Give `(text, encoding)` with `raw.decode(encoding) == text`; line ends stay as they are.
 
@@ -56,9 +62,9 @@ def decode(raw: bytes) -> tuple[str, str]:
     Raises:
         UndecodableError: the bytes are binary, or no encoding fits.
     """
-    for mark, encoding in _MARKS:
-        if raw.startswith(mark):
-            return _strictly(raw, encoding), encoding
+    _, marked = byte_order_mark(raw)
+    if marked:
+        return _strictly(raw, marked), marked
     if b"\0" not in raw[:_SAMPLE]:
         try:
             return raw.decode("utf-8"), "utf-8"
@@ -138,7 +144,8 @@ def byte_offsets(raw: bytes, text: str, encoding: str, positions: Sequence[int])
     """
     if len(raw) == len(text):
         return list(positions)
-    mark = next((m for m, name in _MARKS if name == encoding and raw.startswith(m)), b"")
+    mark, marked = byte_order_mark(raw)
+    mark = mark if marked == encoding else b""
     plain = {"utf-8-sig": "utf-8"}.get(encoding, encoding)
     if mark and encoding in {"utf-16", "utf-32"}:
         plain = f"{encoding}-{'le' if mark[0] == 0xFF else 'be'}"

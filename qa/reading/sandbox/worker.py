@@ -1,9 +1,9 @@
 """The process that reads converted formats: a parser that crashes, hangs or balloons ends here.
 
-Run by `qa.reading.conversion` as `python -m qa.reading.worker`. A request on standard input is a
-line of JSON (`format`, `size`, `seconds` of the processor that are left) and so many bytes; the
-reply on standard output is a line of JSON (`size`, `seconds` used) and so many bytes, those of
-`qa.reading.transport`. No pickle: a parser that was taken over can't hand code to its parent.
+Run by `client` as `python -m qa.reading.sandbox.worker`. A request on standard input is a line of
+JSON (`format`, `size`, `seconds` of the processor that are left) and so many bytes; the reply on
+standard output is a line of JSON (`size`, `seconds` used) and so many bytes, those of `protocol`.
+No pickle: a parser that was taken over can't hand code to its parent.
 """
 
 from __future__ import annotations
@@ -13,14 +13,13 @@ import math
 import os
 import sys
 import time
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from qa.reading.budget import cpu_seconds
 from qa.reading.extracted import UnreadableError
-from qa.reading.formats import CONVERTED, OFFICE
+from qa.reading.formats import CONVERTED
 from qa.reading.reasons import NESTED
-from qa.reading.transport import OUT_OF_MEMORY, pack, pack_unreadable
+from qa.reading.sandbox.budget import cpu_seconds
+from qa.reading.sandbox.protocol import OUT_OF_MEMORY, pack, pack_unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -74,17 +73,14 @@ def _reply(kind: str, raw: bytes) -> bytes:
     except ImportError as error:
         reason = f"its reader could not be loaded ({error.name})"
     except Exception as error:  # noqa: BLE001 - a parser that stumbles costs this file alone
-        reason = f"it could not be read as {kind.lstrip('.')} ({type(error).__name__})"
+        reason = f"it could not be read as {kind} ({type(error).__name__})"
     return pack_unreadable(reason)
 
 
 def reader_of(kind: str) -> Callable[[bytes], Extracted]:
-    """Give the reader of a converted format; see `qa.reading.formats`."""
-    module, name = CONVERTED.get(kind, OFFICE)
-    read: Callable[..., Extracted] = getattr(import_module(module), name)
-    if kind in CONVERTED:
-        return read
-    return lambda raw: read(raw, suffix=kind)
+    """The reader of a converted format, a key of `formats.CONVERTED`."""
+    read: Callable[[bytes], Extracted] = CONVERTED[kind].reader()
+    return read
 
 
 def _limit_memory() -> None:

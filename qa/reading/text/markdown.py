@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import yaml
 from markdown_it import MarkdownIt
 
-from qa.reading.decoding import LineIndex
+from qa.reading.detect.decoding import LineIndex
 from qa.types import Block, BlockKind, Section
 
 if TYPE_CHECKING:

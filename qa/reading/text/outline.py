@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from qa.reading.decoding import LineIndex
+from qa.reading.detect.decoding import LineIndex
 from qa.types import Block, BlockKind, Section
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 
-from qa.reading.outline import Lines, Outline
+from qa.reading.text.outline import Lines, Outline
 from qa.types import BlockKind, Section
 
 __all__ = ["read_asciidoc"]

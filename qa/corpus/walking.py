@@ -15,7 +15,7 @@ from qa.reading.reasons import UNREAD
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from qa.reading.ignoring import Pattern
+    from qa.corpus.ignoring import Pattern
 
 __all__ = ["Scan", "Stamp", "is_below", "look_at_file", "walk", "why"]
 
@@ -135,7 +135,7 @@ class _Walk:
         for name in IGNORE_FILES:
             if any(entry.name == name for entry in entries):
                 # Imported here: many a corpus has none.
-                from qa.reading.ignoring import read_patterns
+                from qa.corpus.ignoring import read_patterns
 
                 try:
                     patterns = read_patterns(f"{folder.path}{os.sep}{name}")
@@ -241,7 +241,7 @@ def _is_ignored(
     document: str, rules: tuple[tuple[int, Sequence[Pattern]], ...], *, is_folder: bool
 ) -> bool:
     """Ask the ignore files from the nearest up; the first that speaks of the path decides."""
-    from qa.reading.ignoring import verdict
+    from qa.corpus.ignoring import verdict
 
     for start, patterns in reversed(rules):
         told = verdict(patterns, document[start:], is_folder=is_folder)

@@ -10,16 +10,16 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from qa.corpus.regular import read_regular
+from qa.corpus.walking import Scan, Stamp, is_below, look_at_file, walk, why
 from qa.errors import CorpusNotFoundError, SettingsError, UnreadableDocumentError
 from qa.reading.reasons import MENDABLE, OCR_READS
-from qa.reading.regular import read_regular
-from qa.reading.walking import Scan, Stamp, is_below, look_at_file, walk, why
 
 if TYPE_CHECKING:
-    from qa.reading.budget import Budget
-    from qa.reading.conversion import Converter
     from qa.reading.extracted import Extracted
-    from qa.reading.formats import Reading
+    from qa.reading.files import Reading
+    from qa.reading.sandbox.budget import Budget
+    from qa.reading.sandbox.client import Converter
 
 __all__ = ["Corpus", "FolderCorpus", "PairCorpus", "Scan", "Stamp"]
 
@@ -135,7 +135,7 @@ class FolderCorpus:
     def read(self, file: str) -> Reading:
         """Read one file below the root, and the files inside it."""
         # Imported here: where nothing has changed, nothing is read.
-        from qa.reading.formats import read_file
+        from qa.reading.files import read_file
 
         return read_file(file, self.read_bytes(file), self._convert)
 
@@ -152,7 +152,7 @@ class FolderCorpus:
     def _converter(self) -> Converter:
         # Made when it is needed: a corpus of text does not pay for importing it.
         if self._opened is None:
-            from qa.reading.conversion import Converter
+            from qa.reading.sandbox.client import Converter
 
             self._opened = Converter(ocr=self._ocr)
         return self._opened
@@ -207,7 +207,7 @@ class PairCorpus:
 
     def read(self, file: str) -> Reading:
         """Read one pair as Markdown where its id says so, else as plain text."""
-        from qa.reading.formats import read_text
+        from qa.reading.files import read_text
 
         return read_text(file, self.read_bytes(file))
 

@@ -7,7 +7,7 @@ from bisect import bisect_left
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from qa.reading.outline import Lines, Outline
+from qa.reading.text.outline import Lines, Outline
 from qa.types import BlockKind, Section
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import binascii
 import re
 
-from qa.reading.decoding import UndecodableError, decode_padded
+from qa.reading.detect.decoding import UndecodableError, decode_padded
 
 __all__ = ["decoded", "header_text"]
 

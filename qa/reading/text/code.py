@@ -7,7 +7,7 @@ from itertools import groupby, pairwise
 from operator import itemgetter
 from typing import TYPE_CHECKING
 
-from qa.reading.outline import Lines, block_of
+from qa.reading.text.outline import Lines, block_of
 from qa.types import BlockKind, Section
 
 if TYPE_CHECKING:

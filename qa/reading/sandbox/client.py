@@ -1,4 +1,4 @@
-"""Converted formats, read in a process of their own, with limits: see `qa.reading.worker`."""
+"""Converted formats, read in a process of their own, with limits: see `worker`."""
 
 from __future__ import annotations
 
@@ -12,13 +12,12 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from qa.reading.budget import Budget
 from qa.reading.extracted import UnreadableError
-from qa.reading.formats import CONVERTED
-from qa.reading.ocr import ocr_pdf
-from qa.reading.office import office_is_installed
+from qa.reading.formats import CONVERTED, office_is_installed
 from qa.reading.reasons import NEEDS_OFFICE, OCR_READS, SCAN
-from qa.reading.transport import OUT_OF_MEMORY, WRONG, unpack
+from qa.reading.sandbox.budget import Budget
+from qa.reading.sandbox.ocr import ocr_pdf
+from qa.reading.sandbox.protocol import OUT_OF_MEMORY, WRONG, unpack
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,7 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["Converter"]
 
 # -P: what lies in the working directory is no module of ours.
-COMMAND = (sys.executable, "-P", "-m", "qa.reading.worker")
+COMMAND = (sys.executable, "-P", "-m", "qa.reading.sandbox.worker")
 WALL_SECONDS = 600  # of one document; its time on the processor is limited by the worker itself
 # No pools of threads that spin, and no reports to anybody by libraries that a parser brings along.
 _ENVIRONMENT = {
@@ -79,7 +78,7 @@ class Converter:
         """Give what a file of that format says.
 
         Args:
-            kind: a key of `formats.CONVERTED`, or the suffix of a format that the extra reads.
+            kind: a key of `formats.CONVERTED`.
             raw: the whole file.
             budget: the time that is left for it, where it is inside another file; what it takes
                 is taken off.
@@ -87,7 +86,7 @@ class Converter:
         Raises:
             UnreadableError: it can't be read; the message says why in a few words.
         """
-        if kind not in CONVERTED and not office_is_installed():
+        if not CONVERTED[kind].is_installed:
             raise UnreadableError(NEEDS_OFFICE)
         budget = budget or Budget.of(len(raw))
         found = None

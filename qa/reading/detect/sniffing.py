@@ -2,52 +2,26 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
+
+from qa.reading.detect.decoding import byte_order_mark
+from qa.reading.formats import CONVERTED, TEXT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["ENCRYPTED", "UNSUPPORTED", "described", "sniff"]
+__all__ = ["ENCRYPTED", "UNSUPPORTED", "Detected", "detect_format"]
 
 UNSUPPORTED = "unsupported"
 ENCRYPTED = "encrypted"
-_CODE = frozenset(
-    """
-    .bash .bat .c .cc .clj .cljs .cmake .coffee .cpp .cs .css .cxx .d .dart .el .elm .erl .ex .exs
-    .f .f90 .fish .fs .go .gradle .groovy .h .hh .hpp .hrl .hs .hxx .java .jl .js .jsx .kt .kts
-    .less .lisp .lua .m .mjs .ml .mli .mm .nim .pas .php .pl .pm .proto .ps1 .py .pyi .pyx .r .rb
-    .rs .scala .scm .scss .sh .sol .sql .swift .tcl .ts .tsx .v .vb .vhd .vue .zig .zsh
-    """.split()
-)
-_TEXT = {
-    ".txt": "plain",
-    ".text": "plain",
-    ".log": "plain",
-    ".rst": "restructured",
-    ".rest": "restructured",
-    ".adoc": "asciidoc",
-    ".asciidoc": "asciidoc",
-    ".asc": "asciidoc",
-    **dict.fromkeys(_CODE, "code"),
-}
-_TABULAR = {
-    ".csv": "table",
-    ".tsv": "table",
-    ".tab": "table",
-    ".jsonl": "records",
-    ".ndjson": "records",
-}
-_MARKDOWN = frozenset({".md", ".markdown", ".mdown", ".mkd"})
+_BY_SUFFIX = {suffix: name for name, one in (TEXT | CONVERTED).items() for suffix in one.suffixes}
+# Pages and mails, whose content says more than their names.
 _BY_NAME = {
-    ".html": "html",
-    ".htm": "html",
-    ".xhtml": "html",
-    ".xht": "html",
-    ".eml": "mail",
-    ".mht": "mail",
-    ".mhtml": "mail",
+    **dict.fromkeys((".html", ".htm", ".xhtml", ".xht"), "html"),
+    **dict.fromkeys((".eml", ".mht", ".mhtml"), "mail"),
 }
 _HEAD = 4096  # bytes that text is told by
 _PDF_WITHIN = 1024  # bytes: what some programs write in front of a PDF is passed over
@@ -98,19 +72,17 @@ _LETTERS = re.compile(rb"[ -~]+")
 _OLE2 = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _STREAMS = (  # names are compared without regard to case
     ("encryptedpackage", ENCRYPTED, ""),
-    ("__properties_version1.0", ".msg", ""),
-    ("worddocument", ".doc", ""),
-    ("workbook", ".xls", ""),
-    ("book", ".xls", ""),
-    ("powerpoint document", ".ppt", ""),
-    ("pp97_dualstorage", ".ppt", ""),
+    ("__properties_version1.0", "msg", ""),
+    ("worddocument", "doc", ""),
+    ("workbook", "xls", ""),
+    ("book", "xls", ""),
+    ("powerpoint document", "ppt", ""),
+    ("pp97_dualstorage", "ppt", ""),
     ("visiodocument", UNSUPPORTED, "a Visio drawing"),
 )
-_OPEN_DOCUMENT = {b"text": ".odt", b"spreadsheet": ".ods", b"presentation": ".odp"}
-_OFFICE_PARTS = (("word/", "docx"), ("xl/", ".xlsx"), ("ppt/", ".pptx"))
-_ZIPPED = {".docx": "docx", ".epub": "epub"} | {
-    suffix: suffix for suffix in (".xlsx", ".pptx", ".odt", ".ods", ".odp")
-}
+_OPEN_DOCUMENT = {b"text": "odt", b"spreadsheet": "ods", b"presentation": "odp"}
+_OFFICE_PARTS = (("word/", "docx"), ("xl/", "xlsx"), ("ppt/", "pptx"))
+_ZIPPED = {f".{name}": name for name in ("docx", "epub", "xlsx", "pptx", "odt", "ods", "odp")}
 _MOST_NAMES = 20_000
 _BIFF = re.compile(rb"\x09[\0\x02\x04\x08][\x04-\x10]\0")  # Excel before it had OLE2
 _SPACE = rb"\s*(?:<\?(?:xml|php)[^>]*>\s*)?(?:<!--.*?-->\s*)*"
@@ -129,29 +101,25 @@ _MAILBOX = re.compile(rb"\s*From [^\n]*\n>?[!-9;-~]+[: ]")
 _NOTEBOOK = re.compile(rb'"nbformat"\s*:\s*\d')
 
 
-def sniff(raw: bytes, name: str) -> str:
-    """Tell the format of a file.
+class Detected(NamedTuple):
+    """What a file is.
 
-    Returns:
-        The name of a format with a reader of its own ("markdown", "plain", "restructured",
-        "asciidoc", "code", "html", "pdf", "docx", "epub", "mail", "mailbox", "table",
-        "records", "feed"); the suffix of another that office programs write (".pptx", ".xls", …,
-        ".ipynb"); "encrypted", where an office program did that; "unsupported", of which
-        `described` says more; or "" for what may be plain text of any kind, or binary: to be
-        told by decoding it.
+    `format` is a key of `formats.TEXT` or `formats.CONVERTED`; "doc" or "ppt", for which
+    `reasons` has words; ENCRYPTED, where an office program did that; UNSUPPORTED, of which
+    `description` says more, in words that continue "this is"; or "" for what may be plain text of
+    any kind, or binary: to be told by decoding it.
     """
-    return _told(raw, name)[0]
+
+    format: str
+    description: str = ""
 
 
-def described(raw: bytes, name: str) -> str:
-    """Say what an unsupported file is, in words that continue "this is"; else ""."""
-    return _told(raw, name)[1]
-
-
-def _told(raw: bytes, name: str) -> tuple[str, str]:
+def detect_format(raw: bytes, name: str) -> Detected:
+    """The format of a file, by its content first and its name second."""
     suffix = name[name.rfind(".") :].lower() if "." in name.rpartition("/")[2] else ""
-    if suffix in _MARKDOWN:
-        return "markdown", ""
+    named = _BY_SUFFIX.get(suffix, "")
+    if named == "markdown":
+        return Detected(named)
     head = raw[:_HEAD]
     if found := _by_magic(raw, head, suffix):
         return found
@@ -159,26 +127,28 @@ def _told(raw: bytes, name: str) -> tuple[str, str]:
 
 
 def _narrow(head: bytes) -> bytes:
-    """Give the first bytes in a code in which ASCII is itself, and without a mark."""
-    for mark, encoding in ((b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be")):
-        if head.startswith(mark):
-            return head[2:].decode(encoding, "replace").encode()
-    return head.removeprefix(b"\xef\xbb\xbf")
+    """The first bytes in an encoding in which ASCII is itself, without a mark."""
+    mark, encoding = byte_order_mark(head)
+    if mark in {b"", codecs.BOM_UTF8}:
+        return head.removeprefix(mark)
+    return head.decode(encoding, "replace").encode("utf-8", "replace")
 
 
-def _by_magic(raw: bytes, head: bytes, suffix: str) -> tuple[str, str] | None:
+def _by_magic(raw: bytes, head: bytes, suffix: str) -> Detected | None:
     if head.startswith(b"%PDF-") or (
-        b"%PDF-" in head[:_PDF_WITHIN] and suffix not in _TEXT and suffix not in _BY_NAME
+        b"%PDF-" in head[:_PDF_WITHIN]
+        and _BY_SUFFIX.get(suffix) not in TEXT
+        and suffix not in _BY_NAME
     ):
-        return "pdf", ""
+        return Detected("pdf")
     if head.startswith((b"PK\3\4", b"PK\5\6", b"PK\7\x08", b"PK00PK\3\4")):
         return _archive(raw, suffix)
     if head.startswith(_OLE2) or (suffix == ".xls" and _BIFF.match(head)):
         return _compound(raw, suffix)
     if head.lstrip().startswith(b"{\\rtf"):
-        return ".rtf", ""
+        return Detected("rtf")
     what = _foreign(head)
-    return (UNSUPPORTED, what) if what else None
+    return Detected(UNSUPPORTED, what) if what else None
 
 
 def _foreign(head: bytes) -> str:
@@ -192,33 +162,33 @@ def _foreign(head: bytes) -> str:
     return "an MPEG-4 film, recording or image" if head[4:8] == b"ftyp" else ""
 
 
-def _by_text(raw: bytes, head: bytes, suffix: str) -> tuple[str, str]:
-    written = _TEXT.get(suffix) or _TABULAR.get(suffix)
+def _by_text(raw: bytes, head: bytes, suffix: str) -> Detected:
+    written = _BY_SUFFIX.get(suffix)
     if written == "plain":  # a page or a mail under such a name must be a whole one
         headers = _headers(head)
         if headers >= 3:
             written = "mailbox" if _MAILBOX.match(head) else "mail"
         elif _PAGE.match(head) and _PAGE_END.search(raw[-2048:].replace(b"\0", b"")):
             written = "html"
-    return (written, "") if written else _marked(raw, head, suffix)
+    return Detected(written) if written else _marked(raw, head, suffix)
 
 
-def _marked(raw: bytes, head: bytes, suffix: str) -> tuple[str, str]:
+def _marked(raw: bytes, head: bytes, suffix: str) -> Detected:
     """Tell text whose suffix says little: mails, pages, feeds, notebooks."""
     headers = _headers(head)
     if suffix == ".mbox" or (suffix != ".eml" and headers > 1 and _MAILBOX.match(head)):
-        return "mailbox", ""
+        return Detected("mailbox")
     is_page = _PAGE.match(head) is not None
     if headers > 1 or (_BY_NAME.get(suffix) == "mail" and not is_page):
-        return "mail", ""
+        return Detected("mail")
     if is_page:
-        return "html", ""
+        return Detected("html")
     if suffix in {".json", ".ipynb"} or (head.lstrip()[:1] == b"{" and _NOTEBOOK.search(head)):
         is_notebook = _NOTEBOOK.search(raw) and b'"cells"' in raw
-        return (".ipynb", "") if is_notebook else (UNSUPPORTED, "JSON")
+        return Detected("ipynb") if is_notebook else Detected(UNSUPPORTED, "JSON")
     if suffix in {".xml", ".svg", ".rss", ".atom"} or _XML.match(head):
         return _markup(head, suffix)
-    return _BY_NAME.get(suffix, "" if suffix else "plain"), ""
+    return Detected(_BY_NAME.get(suffix, "" if suffix else "plain"))
 
 
 def _headers(head: bytes) -> int:
@@ -239,37 +209,39 @@ def _headers(head: bytes) -> int:
     return count
 
 
-def _markup(head: bytes, suffix: str) -> tuple[str, str]:
+def _markup(head: bytes, suffix: str) -> Detected:
     body = re.sub(rb"(?s)<!--.*?-->|<\?.*?\?>", b"", head)
     match = _ROOT.search(body)
     root = match[1] if match else b""
     if root.lower() == b"html" or suffix in {".html", ".htm", ".xhtml", ".xht"}:
-        return "html", ""
+        return Detected("html")
     if root in _FEEDS:
-        return "feed", ""
+        return Detected("feed")
     if root == b"svg" or suffix == ".svg":
-        return UNSUPPORTED, "an SVG image"
-    return UNSUPPORTED, "XML"
+        return Detected(UNSUPPORTED, "an SVG image")
+    return Detected(UNSUPPORTED, "XML")
 
 
-def _archive(raw: bytes, suffix: str) -> tuple[str, str]:
+def _archive(raw: bytes, suffix: str) -> Detected:
     """Tell a ZIP archive by the names in it, and by the type that EPUB and OpenDocument note."""
     names = list(islice(_names(raw), _MOST_NAMES))
     kind = raw[38:120] if raw[30:38] == b"mimetype" else b""
     if kind.startswith(b"application/epub+zip") or "META-INF/container.xml" in names:
-        return "epub", ""
+        return Detected("epub")
     if kind.startswith(b"application/vnd.oasis.opendocument."):
-        found = [to for word, to in _OPEN_DOCUMENT.items() if kind[35:].startswith(word)]
-        return (found[0], "") if found else (UNSUPPORTED, "an OpenDocument drawing or formula")
+        word = kind[35:]
+        found = (to for start, to in _OPEN_DOCUMENT.items() if word.startswith(start))
+        other = Detected(UNSUPPORTED, "an OpenDocument drawing or formula")
+        return next(map(Detected, found), other)
     if "xl/workbook.bin" in names:
-        return UNSUPPORTED, "a binary Excel workbook"
+        return Detected(UNSUPPORTED, "a binary Excel workbook")
     if "[Content_Types].xml" in names:
         for part, format_ in _OFFICE_PARTS:
             if any(name.startswith(part) for name in names):
-                return format_, ""
+                return Detected(format_)
     if suffix in _ZIPPED:  # its reader says what is wrong with it
-        return _ZIPPED[suffix], ""
-    return UNSUPPORTED, "a ZIP archive"
+        return Detected(_ZIPPED[suffix])
+    return Detected(UNSUPPORTED, "a ZIP archive")
 
 
 def _names(raw: bytes) -> Iterator[str]:
@@ -288,15 +260,15 @@ def _names(raw: bytes) -> Iterator[str]:
             at = raw.find(b"PK\3\4", at + 4)
 
 
-def _compound(raw: bytes, suffix: str) -> tuple[str, str]:
+def _compound(raw: bytes, suffix: str) -> Detected:
     """Tell an OLE2 file by the streams that stand at its root."""
     names = set(islice(_root_names(raw), _MOST_NAMES)) if raw.startswith(_OLE2) else set()
     for stream, format_, what in _STREAMS:
         if stream in names:
-            return format_, what
+            return Detected(format_, what)
     if not names and suffix in {".doc", ".xls", ".ppt", ".msg"}:
-        return suffix, ""  # damaged: its reader says how
-    return UNSUPPORTED, "an OLE2 file of another program"
+        return Detected(suffix[1:])  # damaged: its reader says how
+    return Detected(UNSUPPORTED, "an OLE2 file of another program")
 
 
 def _root_names(raw: bytes) -> Iterator[str]:

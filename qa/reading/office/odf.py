@@ -1,4 +1,4 @@
-"""OpenDocument texts, sheets and slides (ODT, ODS, ODP, zipped or as one flat XML file)."""
+"""OpenDocument texts, sheets and slides (ODT, ODS, ODP)."""
 
 from __future__ import annotations
 
@@ -82,9 +82,6 @@ def slide_heading(number: int, title: str) -> str:
 
 def _parts(raw: bytes) -> tuple[Element, Element | None, Element | None]:
     """Give content, styles (with what is on every page) and metadata."""
-    if raw.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):
-        root = parse_xml(raw)
-        return root, root, next(root.iter("meta"), None)
     archive = open_archive(raw)
     names = set(archive.namelist())
     if "META-INF/manifest.xml" in names and any(

@@ -1,0 +1,1 @@
+"""Text formats: functions from a text to its sections, whose offsets are those of the file."""
