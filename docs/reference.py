@@ -1,4 +1,4 @@
-"""Write docs/commands.md and the generated parts of docs/python.md.
+"""Write docs/commands.md and the generated parts of docs/python.md and docs/decisions.md.
 
 Usage: python docs/reference.py. The commands come from typer, the rest from signatures and
 docstrings; a test compares the pages with what this would write.
@@ -12,6 +12,7 @@ import json
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from unicodedata import category
 
 import typer
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 HERE = Path(__file__).parent
-COMMANDS, PYTHON = HERE / "commands.md", HERE / "python.md"
+COMMANDS, DECISIONS, PYTHON = (HERE / f"{one}.md" for one in ("commands", "decisions", "python"))
 _ABOVE_COMMANDS = """
 Written by `docs/reference.py` from the commands themselves, which show the same with `--help`.
 Exit status: 2 on an error, 130 when stopped with Ctrl-C; others where they are named. Settings can
@@ -34,12 +35,36 @@ _SECTIONS = ("Args:", "Attributes:", "Raises:", "Returns:")
 
 def pages() -> dict[Path, str]:
     """Give the pages as they must read."""
-    page = PYTHON.read_text("utf-8")
-    for name, made in {"errors": errors(), "reference": reference()}.items():
-        start, end = f"<!-- {name} -->\n", "<!-- end -->"
-        before, _, rest = page.partition(start)
-        page = f"{before}{start}\n{made}\n\n{end}{rest.partition(end)[2]}"
-    return {COMMANDS: commands(), PYTHON: page}
+    decisions = DECISIONS.read_text("utf-8")
+    python = _between("errors", errors(), PYTHON.read_text("utf-8"))
+    return {
+        COMMANDS: commands(),
+        DECISIONS: _between("contents", contents(decisions), decisions),
+        PYTHON: _between("reference", reference(), python),
+    }
+
+
+def _between(name: str, made: str, page: str) -> str:
+    """Put what was made between its marks."""
+    start, end = f"<!-- {name} -->\n", "<!-- end -->"
+    before, _, rest = page.partition(start)
+    return f"{before}{start}\n{made}\n\n{end}{rest.partition(end)[2]}"
+
+
+def contents(page: str) -> str:
+    """Give a list of links to the headings of a page."""
+    headings = re.findall(r"^## (.*)$", page, re.MULTILINE)
+    return "\n".join(f"- [{heading}](#{anchor(heading)})" for heading in headings)
+
+
+def anchor(heading: str) -> str:
+    """Give the name that GitHub gives a heading."""
+    kept = (
+        one
+        for one in heading.lower()
+        if one in "-_ " or category(one)[0] in "LM" or one.isdecimal()
+    )
+    return "".join(kept).replace(" ", "-")
 
 
 # --- commands ---------------------------------------------------------------------------

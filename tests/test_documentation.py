@@ -114,18 +114,23 @@ def test_the_python_examples_run_and_write_what_is_shown(
     assert len(next(EXAMPLE.finditer(README))["code"].splitlines()) <= 12
 
 
-@pytest.mark.parametrize("page", sorted(DOCS.glob("*.md")), ids=lambda page: page.name)
-def test_every_link_within_the_documentation_leads_somewhere(page: Path) -> None:
-    for target in re.findall(r"\]\((?!https?:)([^)#]*)(#[^)]*)?\)", page.read_text("utf-8")):
-        to = (page.parent / target[0]) if target[0] else page
+def test_every_decision_has_a_heading_of_its_own() -> None:
+    page = (DOCS / "decisions.md").read_text("utf-8")
+    headings = re.findall(r"^## (.*)$", page, re.MULTILINE)
+    assert len(set(headings)) == len(headings) > 50
+    assert not re.search(r"^\*\*", page, re.MULTILINE)
+    for told in re.split(r"^## .*$", page, flags=re.MULTILINE):
+        assert told.strip()
+
+
+@pytest.mark.parametrize(
+    "page", sorted(REPOSITORY.glob("*.md")) + sorted(DOCS.glob("*.md")), ids=lambda page: page.name
+)
+def test_every_link_within_the_documentation_leads_somewhere(page: Path, reference: object) -> None:
+    for target, place in re.findall(r"\]\((?!https?:)([^)#]*)#?([^)]*)\)", page.read_text("utf-8")):
+        to = (page.parent / target) if target else page
         assert to.exists(), target
-        if target[1]:
-            assert target[1][1:] in anchors(to.read_text("utf-8")), target
-
-
-def anchors(text: str) -> list[str]:
-    """Give what links may name: headings as GitHub writes them."""
-    headings = re.findall(
-        r"^#+ (.*)$", re.sub(r"```.*?```", "", text, flags=re.DOTALL), re.MULTILINE
-    )
-    return [re.sub(r"[^\w\- ]", "", one.lower()).replace(" ", "-") for one in headings]
+        if place:
+            text = re.sub(r"```.*?```", "", to.read_text("utf-8"), flags=re.DOTALL)
+            headings = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
+            assert place in map(reference.anchor, headings), place  # type: ignore[attr-defined]
