@@ -239,15 +239,6 @@ def test_visible_leaves_ordinary_text_alone() -> None:
     assert visible("naïve 日本語 😀 “quoted”") == "naïve 日本語 😀 “quoted”"
 
 
-@pytest.mark.parametrize("command", ["ask", "index", "status", "show", "model"])
-def test_every_command_has_help_with_examples_and_is_documented(run: Run, command: str) -> None:
-    status, out, _ = run(command, "--help")
-    assert status == 0
-    assert "Examples:" in out
-    assert f"qa {command}" in (REPOSITORY / "README.md").read_text("utf-8")
-    assert max(map(len, out.splitlines())) <= 80
-
-
 def test_help_and_status_import_no_numpy_faiss_or_model_runtime(
     article_corpus: Path, cache: Path, run: Run
 ) -> None:
