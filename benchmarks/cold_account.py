@@ -46,9 +46,10 @@ import faiss
 step("import FAISS")
 from qa.encoding.load import load_encoder
 from qa.encoding.model import locate
+from qa.encoding.model import locate
 locate(None, cache=cache)
 step("find the model, compare its stamps")
-encoder = load_encoder(None, cache=cache)
+encoder = load_encoder(locate(None, cache=cache), cache=cache)
 step("open tokenizer and graph")
 vector = encoder.encode_question("Will Russia send food or medicine?")
 step("encode the question")

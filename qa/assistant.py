@@ -142,27 +142,19 @@ class Assistant(Lifetime):
                 found = self._find(question, encoder, encoded, k, explain=explain, chosen=chosen)
             if not found.dropped or refreshed is None or attempt == _TRIES - 1:
                 break
-        from qa.answering import conclude
+        from qa.answering import conclude, note_on_length
 
         problems = found.problems if refreshed is None else refreshed.problems
         lacking = "" if refreshed else None
         if lacking is None and (refresh or not found.is_answer(threshold)):
             lacking = self._lacking()
-        if encoded.characters < len(question):
-            words = len(question[: encoded.characters].split())
-            notes.append(
-                f"The question is longer than {encoder.spec.name} reads; its first {words} "
-                "words were embedded."
-            )
         return conclude(
             found,
             question=question,
             threshold=threshold,
             lacking=lacking,
-            model=encoder.spec.name,
             corpus=self._corpus.location,
-            notes=[*notes, *notes_on(problems)],
-            truncated=encoded.characters < len(question),
+            notes=[*notes, *note_on_length(found, question), *notes_on(problems)],
         )
 
     async def ask_async(
@@ -328,6 +320,7 @@ class Assistant(Lifetime):
                 question,
                 encoded,
                 k,
+                model=encoder.spec.name,
                 headings=self._headings,
                 chosen=chosen,
                 reranker=self._binding.reranker(),

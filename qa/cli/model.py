@@ -43,12 +43,14 @@ def show(context: typer.Context) -> None:
 def prepare(*, model: options.Model = None, quiet: options.Quiet = False) -> None:
     """Export a model ahead of its first use, say in a Dockerfile: about 10 seconds."""
     from qa.encoding.load import cached_models, load_encoder
+    from qa.encoding.model import locate
 
     output = Output(quiet=quiet)
     settings = _settings(model)
     cache = settings.cache_path()
-    fingerprint = load_encoder(settings.model, cache=cache, tell=output.note).spec.fingerprint
-    ready = [one for one in cached_models(cache) if one.fingerprint == fingerprint]
+    files = locate(settings.model, cache=cache)
+    load_encoder(files, cache=cache, tell=output.note)
+    ready = [one for one in cached_models(cache) if one.fingerprint == files.fingerprint]
     output.lines(render.models(ready, Path(cache)))
 
 
