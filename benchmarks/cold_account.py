@@ -38,13 +38,13 @@ import numpy
 step("import numpy")
 import tantivy, sqlite3
 step("import tantivy and sqlite3")
-import qa.answering, qa.encoding.load, qa.store.local
+import qa.answering.search, qa.encoding.loader, qa.store.local
 step("import our modules")
 import onnxruntime
 step("import ONNX Runtime")
 import faiss
 step("import FAISS")
-from qa.encoding.load import load_encoder
+from qa.encoding.loader import load_encoder
 from qa.encoding.model import locate
 from qa.encoding.model import locate
 locate(None, cache=cache)
@@ -54,7 +54,7 @@ step("open tokenizer and graph")
 vector = encoder.encode_question("Will Russia send food or medicine?")
 step("encode the question")
 from qa.store.local import LocalStore
-from qa.answering import rank, cite
+from qa.answering.search import rank, cite
 from qa.reading.corpus import FolderCorpus
 from itertools import islice
 store = LocalStore(index, lock_timeout=1)

@@ -165,7 +165,7 @@ def cpu():
     return usage.ru_utime + usage.ru_stime
 if which == "qa":
     from qa.encoding.encoder import PassageInput
-    from qa.encoding.load import load_encoder
+    from qa.encoding.loader import load_encoder
     from qa.encoding.model import locate
     from qa.types import Span
     encoder = load_encoder(locate(None, cache=Path(sys.argv[3])), cache=Path(sys.argv[3]))
@@ -189,7 +189,7 @@ print(json.dumps({"per_cpu_s": len(texts) / (cpu() - before),
 
 def passages(folder: Path, cache: Path, count: int) -> list[str]:
     """Cut the large corpus into passages of the largest size the encoder takes, about 200 words."""
-    from qa.encoding.load import load_encoder
+    from qa.encoding.loader import load_encoder
     from qa.encoding.model import locate
 
     encoder = load_encoder(locate(None, cache=cache), cache=cache)
@@ -234,7 +234,7 @@ def exactness(folder: Path, cache: Path) -> dict[str, float]:
     from sentence_transformers import SentenceTransformer
 
     from qa.encoding.encoder import PassageInput
-    from qa.encoding.load import load_encoder
+    from qa.encoding.loader import load_encoder
     from qa.encoding.model import locate
 
     encoder = load_encoder(locate(None, cache=cache), cache=cache)
@@ -267,7 +267,7 @@ def scifact(bench: Path, work: Path, cache: Path) -> dict[str, float]:
     from sentence_transformers import SentenceTransformer
 
     from qa.assistant import Assistant
-    from qa.splitting.passages import embedded_text, split
+    from qa.indexing.passages import embedded_text, split
 
     documents = [json.loads(line) for line in (bench / "corpus.jsonl").open()]
     pairs = [(f"{one['_id']}.md", f"# {one['title']}\n\n{one['text']}") for one in documents]
@@ -336,7 +336,7 @@ def main() -> None:
     from corpora import write_corpus
 
     from qa.encoding.export import write_graph
-    from qa.encoding.load import load_encoder
+    from qa.encoding.loader import load_encoder
     from qa.encoding.model import locate
     from qa.encoding.reference import load_reference
 

@@ -96,10 +96,10 @@ class Binding:
         """Give the encoder of the model that was located last.
 
         Raises:
-            ModelError: see `qa.encoding.load.load_encoder`.
+            ModelError: see `qa.encoding.loader.load_encoder`.
         """
         if self._encoder is None:
-            from qa.encoding.load import load_encoder
+            from qa.encoding.loader import load_encoder
             from qa.encoding.model import locate
 
             self._encoder = load_encoder(

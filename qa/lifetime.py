@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qa.binding import Binding
-from qa.citing import Headings
+from qa.citations.source import Headings
 from qa.errors import ClosedError, SettingsError
 from qa.logs import indexing, telling
 from qa.reading.corpus import FolderCorpus, PairCorpus
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from typing import Self, Unpack
 
+    from qa.indexing.refresh import Progress
     from qa.reading.corpus import Corpus
-    from qa.refresh import Progress
     from qa.settings import SettingsArguments
     from qa.store.local import LocalStore
 

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qa.encoding.encoder import PassageInput
-from qa.encoding.load import load_encoder
+from qa.encoding.loader import load_encoder
 from qa.encoding.model import locate
 from qa.errors import ModelError
 from qa.types import Span
@@ -197,7 +197,7 @@ def test_questions_that_arrive_together_take_fewer_passes(encoder: Encoder[Runti
     """While the first is computed, the others gather; then they go in one pass."""
     from threading import Event, Thread
 
-    from qa.encoding.gathering import Gathering
+    from qa.encoding.micro_batcher import MicroBatcher
 
     sizes: list[int] = []
     entered, go_on = Event(), Event()
@@ -208,7 +208,7 @@ def test_questions_that_arrive_together_take_fewer_passes(encoder: Encoder[Runti
         assert go_on.wait(30)
         return encoder.runtime.together(texts)
 
-    gathering = Gathering(compute)
+    gathering = MicroBatcher(compute)
     ids = [encoder.tokens.encode(text).ids for text in TEXTS]
     found: dict[int, NDArray[np.float32]] = {}
     threads = [
@@ -230,12 +230,12 @@ def test_questions_that_arrive_together_take_fewer_passes(encoder: Encoder[Runti
 
 
 def test_a_pass_that_fails_tells_everyone_in_it() -> None:
-    from qa.encoding.gathering import Gathering
+    from qa.encoding.micro_batcher import MicroBatcher
 
     def compute(_: Sequence[Sequence[int]]) -> list[NDArray[np.float32]]:
         raise MemoryError
 
-    gathering = Gathering(compute)
+    gathering = MicroBatcher(compute)
     for _ in range(2):
         with pytest.raises(MemoryError):
             gathering([101, 102])

@@ -14,8 +14,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pathspec import GitIgnoreSpec
 
+from qa.answering.filter import Filter, make_filter
 from qa.errors import QuestionError
-from qa.filtering import Filter, make_filter
 from qa.reading.corpus import FolderCorpus
 from qa.reading.ignoring import parse, verdict
 from qa.store.rows import Described

@@ -14,12 +14,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qa.assistant import Assistant
+from qa.indexing.passages import split
+from qa.indexing.sentences import sentences_of
 from qa.reading.extracted import UnreadableError
 from qa.reading.formats import CONVERTED, TEXT, Limits, read_file, read_text
 from qa.reading.markdown import read_markdown
 from qa.reading.worker import reader_of
-from qa.splitting.passages import split
-from qa.splitting.sentences import sentences_of
 from strategies import TEXTS
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ from qa.reading.extracted import UnreadableError
 from qa.reading.formats import CONVERTED, TEXT, Limits, read_file, read_text
 from qa.reading.markdown import read_markdown
 from qa.reading.worker import reader_of
-from qa.splitting.passages import split
+from qa.indexing.passages import split
 
 tokens = Tokens((Path(get_model_path()) / "tokenizer.json").read_text("utf-8"))
 line = "2026-01-28T12:07:49Z INFO worker[{}] took 4711 ms for what it had to do\\n"

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from qa.encoding.load import load_encoder
+from qa.encoding.loader import load_encoder
 from qa.encoding.model import locate
 from qa.encoding.reranker import load_reranker
 from qa.errors import ModelError

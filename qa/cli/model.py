@@ -33,7 +33,7 @@ app = typer.Typer(
 def show(context: typer.Context) -> None:
     """Show the models whose graphs are in the cache; `prepare` adds one."""
     if context.invoked_subcommand is None:
-        from qa.encoding.load import cached_models
+        from qa.encoding.loader import cached_models
 
         cache = _settings(None).cache_path()
         Output().lines(render.models(cached_models(cache), cache))
@@ -42,7 +42,7 @@ def show(context: typer.Context) -> None:
 @app.command(cls=Command, epilog=EXAMPLES)
 def prepare(*, model: options.Model = None, quiet: options.Quiet = False) -> None:
     """Export a model ahead of its first use, say in a Dockerfile: about 10 seconds."""
-    from qa.encoding.load import cached_models, load_encoder
+    from qa.encoding.loader import cached_models, load_encoder
     from qa.encoding.model import locate
 
     output = Output(quiet=quiet)

@@ -9,27 +9,27 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from qa.citing import open_source
+from qa.citations.source import open_source
 from qa.counting import counted
-from qa.planning import known_problems
-from qa.retrieval.calibration import read_calibration
-from qa.retrieval.evidence import best_sentences, marks
-from qa.retrieval.scoring import Query, Statistics, score, term_shares
-from qa.retrieval.terms import analyse, content_terms, term_ids
+from qa.indexing.plan import known_problems
+from qa.ranking.calibration import read_calibration
+from qa.ranking.evidence import best_sentences, marks
+from qa.ranking.scoring import Query, Statistics, score, term_shares
 from qa.types import Answer, CitedPassage, Evidence, Explanation, Scores, Span
+from qa.words.terms import analyse, content_terms, term_ids
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
-    from qa.citing import Headings
+    from qa.answering.filter import Filter
+    from qa.citations.source import Headings
     from qa.encoding.encoder import EncodedQuestion
     from qa.encoding.reranker import Reranker
-    from qa.filtering import Filter
+    from qa.ranking.candidates import Candidates
+    from qa.ranking.scoring import Scored
     from qa.reading.corpus import Corpus
-    from qa.retrieval.candidates import Candidates
-    from qa.retrieval.scoring import Scored
     from qa.store.local import Snapshot
     from qa.store.rows import PassageRow
     from qa.types import Problem
@@ -127,7 +127,7 @@ def find(
     """
     allowed = None
     if chosen:
-        from qa.filtering import allowed_passages
+        from qa.answering.filter import allowed_passages
 
         allowed = allowed_passages(chosen, snapshot)
     ranking = rank(snapshot, question, encoded, allowed=allowed, explain=explain is not None)
