@@ -165,9 +165,10 @@ def cpu():
     return usage.ru_utime + usage.ru_stime
 if which == "qa":
     from qa.encoding.encoder import PassageInput
-    from qa.encoding.load import load_encoder
+    from qa.encoding.loader import load_encoder
+    from qa.encoding.model import locate
     from qa.types import Span
-    encoder = load_encoder(None, cache=Path(sys.argv[3]))
+    encoder = load_encoder(locate(None, cache=Path(sys.argv[3])), cache=Path(sys.argv[3]))
     def run():
         return list(encoder.encode_passages(PassageInput(t, (Span(0, len(t)),)) for t in texts))
 else:
@@ -188,9 +189,10 @@ print(json.dumps({"per_cpu_s": len(texts) / (cpu() - before),
 
 def passages(folder: Path, cache: Path, count: int) -> list[str]:
     """Cut the large corpus into passages of the largest size the encoder takes, about 200 words."""
-    from qa.encoding.load import load_encoder
+    from qa.encoding.loader import load_encoder
+    from qa.encoding.model import locate
 
-    encoder = load_encoder(None, cache=cache)
+    encoder = load_encoder(locate(None, cache=cache), cache=cache)
     found: list[str] = []
     for path in sorted((folder / "corpus").iterdir()):
         words = path.read_text("utf-8").split()
@@ -232,9 +234,10 @@ def exactness(folder: Path, cache: Path) -> dict[str, float]:
     from sentence_transformers import SentenceTransformer
 
     from qa.encoding.encoder import PassageInput
-    from qa.encoding.load import load_encoder
+    from qa.encoding.loader import load_encoder
+    from qa.encoding.model import locate
 
-    encoder = load_encoder(None, cache=cache)
+    encoder = load_encoder(locate(None, cache=cache), cache=cache)
     model = SentenceTransformer(str(get_model_path()), device="cpu")
     asked = questions(folder / "corpus", 200)
     texts = passages(folder, cache, 1000)
@@ -264,7 +267,7 @@ def scifact(bench: Path, work: Path, cache: Path) -> dict[str, float]:
     from sentence_transformers import SentenceTransformer
 
     from qa.assistant import Assistant
-    from qa.splitting.passages import embedded_text, split
+    from qa.indexing.passages import embedded_text, split
 
     documents = [json.loads(line) for line in (bench / "corpus.jsonl").open()]
     pairs = [(f"{one['_id']}.md", f"# {one['title']}\n\n{one['text']}") for one in documents]
@@ -333,7 +336,7 @@ def main() -> None:
     from corpora import write_corpus
 
     from qa.encoding.export import write_graph
-    from qa.encoding.load import load_encoder
+    from qa.encoding.loader import load_encoder
     from qa.encoding.model import locate
     from qa.encoding.reference import load_reference
 
@@ -346,7 +349,7 @@ def main() -> None:
         work = Path(temporary)
         cache = work / "cache"
         os.environ["QA_CACHE"] = str(cache)
-        load_encoder(None, cache=cache)
+        load_encoder(locate(None, cache=cache), cache=cache)
         [exported] = cache.glob("encoders/*")
         reference = load_reference(locate(None, cache=cache))
         write_graph(reference.runtime.transformer, exported / "raw.onnx")

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from qa.answering.filter import Filter, make_filter
 from qa.errors import FilterError, QuestionError
-from qa.filtering import Filter, make_filter
 from qa.reading.dates import day
 from qa.store.rows import Described
 

@@ -25,11 +25,11 @@ from qa.errors import (
     SettingsError,
 )
 from qa.evaluation.questions import load_questions
+from qa.indexing.sentences import sentences_of
+from qa.ranking.calibration import DEFAULT, read_calibration
 from qa.reading.detect.decoding import decode, decode_as
 from qa.reading.text.markdown import read_markdown
-from qa.retrieval.calibration import DEFAULT, read_calibration
 from qa.settings import Settings, load_settings
-from qa.splitting.sentences import sentences_of
 from qa.store.writing import vectors_notes
 from qa.types import Block
 from releasing import release

@@ -14,13 +14,13 @@ from hypothesis import strategies as st
 from conftest import ARTICLE
 from qa.assistant import Assistant
 from qa.errors import ModelError, QuestionError, SettingsError
-from qa.retrieval.bm25 import bm25, idf
-from qa.retrieval.calibration import DEFAULT, Calibration, read_calibration
-from qa.retrieval.candidates import Candidates, Ragged
-from qa.retrieval.evidence import asked_for, best_sentences, marks
-from qa.retrieval.scoring import Query, Statistics, score, term_shares
-from qa.retrieval.terms import content_terms, passage_terms, term_ids
+from qa.ranking.bm25 import bm25, idf
+from qa.ranking.calibration import DEFAULT, Calibration, read_calibration
+from qa.ranking.candidates import Candidates, Ragged
+from qa.ranking.evidence import asked_for, best_sentences, marks
+from qa.ranking.scoring import Query, Statistics, score, term_shares
 from qa.types import Scores, Span
+from qa.words.terms import content_terms, passage_terms, term_ids
 from strategies import TEXTS
 
 if TYPE_CHECKING:

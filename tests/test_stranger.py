@@ -19,11 +19,11 @@ import pytest
 
 from forging import forge
 from qa.assistant import Assistant
-from qa.citing import open_source
+from qa.citations.source import open_source
 from qa.corpus import FolderCorpus
 from qa.errors import ForeignIndexError, ModelError
+from qa.indexing.passages import split
 from qa.reading.files import read_text
-from qa.splitting.passages import split
 from qa.store.faiss_header import check_header
 from qa.store.hardening import check_files
 from qa.store.rows import DocumentRow

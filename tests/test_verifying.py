@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from qa.citations.verify import Checked, Verdict, verify
+from qa.citations.wording import Words, difference
 from qa.corpus import FolderCorpus, PairCorpus
 from qa.errors import CitationError, CorpusNotFoundError
-from qa.verifying import Checked, Verdict, verify
-from qa.wording import Words, difference
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -62,7 +62,7 @@ def command(
 
 def _load(path: Path) -> dict[str, Any]:
     """Read a saved answer; JSON in UTF-16, as some shells redirect, will do as well."""
-    from qa.verifying import read_claims
+    from qa.citations.verify import read_claims
 
     what = f"{path} is not a saved answer"
     hint = "Save one with `qa ask … --format json > answer.json`."

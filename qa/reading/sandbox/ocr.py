@@ -10,7 +10,7 @@ from pathlib import Path
 from qa.errors import MissingExtraError
 from qa.reading.extracted import UnreadableError
 
-__all__ = ["OcrMissingError", "ocr_pdf"]
+__all__ = ["OcrMissingError", "ocr_is_installed", "ocr_pdf"]
 
 _TIME_LIMIT = 600.0
 # https://ocrmypdf.readthedocs.io/en/latest/advanced.html#return-code-policy
@@ -33,6 +33,11 @@ class OcrMissingError(MissingExtraError):
             "https://ocrmypdf.readthedocs.io; a language other than English needs its "
             "tesseract data as well (apt install tesseract-ocr-deu)."
         )
+
+
+def ocr_is_installed() -> bool:
+    """Whether the `ocrmypdf` command is there."""
+    return shutil.which("ocrmypdf") is not None
 
 
 def ocr_pdf(
