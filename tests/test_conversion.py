@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import sys
+import time
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -298,6 +299,29 @@ def test_what_lies_too_deep_or_comes_too_late_is_told() -> None:
     assert len(reading.documents) == 5
     assert reading.warnings == {"a.eml": "of 9 files in it the first 4 are indexed"}
     assert not reading.problems
+
+
+NAMES = st.lists(st.sampled_from(["a", "a.b", "a (2)", "2-a", "3-a", "/", ""]), max_size=8)
+
+
+@given(NAMES)
+def test_files_of_one_name_in_a_file_have_ids_of_their_own(names: list[str]) -> None:
+    def convert(*_: object) -> Extracted:
+        return Composer().finish(members=[Member(name, b"x") for name in names])
+
+    reading = read_file("a.eml", b"Subject: x\n\n", convert)
+    ids = [*(document.id for document in reading.documents), *reading.problems]
+    assert len(set(ids)) == len(ids) == max(1, len(names))
+
+
+def test_very_many_files_of_one_name_in_a_file_take_time_in_proportion() -> None:
+    def convert(*_: object) -> Extracted:
+        return Composer().finish(members=[Member("a.txt", b"x")] * 30_000)
+
+    began = time.process_time()
+    reading = read_file("a.eml", b"Subject: x\n\n", convert)
+    assert len({document.id for document in reading.documents}) == 30_000
+    assert time.process_time() - began < 10
 
 
 NESTED = st.recursive(

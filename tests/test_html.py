@@ -430,3 +430,14 @@ def test_real_pages_are_read_or_reported() -> None:
         with suppress(UnreadableError):
             read += bool(read_html(path.read_bytes()).sections)
     assert read > len(paths) / 2
+
+
+@pytest.mark.parametrize("label", ["hex", "rot13", "undefined", "idna", "punycode"])
+def test_a_page_that_declares_what_is_no_encoding_of_files_is_read_all_the_same(label: str) -> None:
+    page = f'<meta charset="{label}"><p>The café on the quay opens at nine.</p>'
+    assert "opens at nine" in read_html(page.encode("cp1252")).text
+
+
+def test_a_page_in_hebrew_that_declares_its_order_is_read() -> None:
+    page = '<meta charset="iso-8859-8-i"><p>המגדלור נבנה ליד הנמל הישן</p>'
+    assert "המגדלור" in read_html(page.encode("iso-8859-8")).text

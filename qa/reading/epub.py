@@ -14,6 +14,7 @@ from qa.reading.archive import open_archive, read_member
 from qa.reading.extracted import Composer, Extracted, UnreadableError
 from qa.reading.html import blocks_of, compose, parse, text_of
 from qa.reading.html.blocks import PageBlock
+from qa.reading.reasons import LOCKED, NO_TEXT
 from qa.types import PlaceKind
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ def read_epub(raw: bytes) -> Extracted:
     name = _package_name(archive)
     package = _package(_xml(_member(archive, name)), folder=posixpath.dirname(name))
     if _encrypted(archive).intersection(package.chapters):
-        raise UnreadableError("encrypted: its text is locked against copying (DRM)")
+        raise UnreadableError(LOCKED)
     titles = _titles(archive, package.contents)
     composer = Composer()
     has_text = False
@@ -88,7 +89,7 @@ def read_epub(raw: bytes) -> Extracted:
         composer.place(PlaceKind.CHAPTER, number)
         compose(blocks, composer, file=posixpath.relpath(chapter, root or "."))
     if not has_text:
-        raise UnreadableError("no text in it")
+        raise UnreadableError(NO_TEXT)
     return composer.finish(package.metadata)
 
 

@@ -6,10 +6,13 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from qa.types import Block, BlockKind, Place, PlaceKind, Section
+from qa.reading.sections import SectionBuilder
+from qa.types import Block, BlockKind, Place, PlaceKind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+
+    from qa.types import Section
 
 __all__ = ["Composer", "Extracted", "Member", "UnreadableError"]
 
@@ -50,17 +53,13 @@ class Extracted:
 class Composer:
     """Builds the text of a converted document, block by block.
 
-    Blocks and headings are parted by blank lines. A heading stands in the text, but is a block
-    only where nothing stands below it: its words would be lost.
+    Blocks and headings are parted by blank lines.
     """
 
     def __init__(self) -> None:
         self._pieces: list[str] = []
         self._length = 0
-        self._path: list[tuple[int, str]] = []
-        self._blocks: list[Block] = []
-        self._sections: list[Section] = []
-        self._lone: Block | None = None
+        self._sections = SectionBuilder()
         self._places: list[Place] = []
         self._pending: dict[PlaceKind, str] = {}
         self._current: dict[PlaceKind, str] = {}
@@ -72,12 +71,8 @@ class Composer:
     def heading(self, title: str, *, level: int) -> None:
         """Begin a section; a level counts from 1, the outermost."""
         title = " ".join(_clean(title).split())
-        if self._lone and self._path and level <= self._path[-1][0]:
-            self._blocks = [self._lone]
-        self._close()
-        self._path = [(above, name) for above, name in self._path if above < level]
-        self._path.append((level, title))
-        self._lone = Block(*self._append(title)) if title else None
+        block = Block(*self._append(title)) if title else None
+        self._sections.heading(title, block, level=level)
 
     def add(
         self,
@@ -109,8 +104,7 @@ class Composer:
         for part, (_, of, value) in zip(parts, borders, strict=False):
             offset += len(part)
             self._note(min(offset, end - 1), of, str(value))
-        self._blocks.append(Block(start, end, kind))
-        self._lone = None
+        self._sections.add(Block(start, end, kind))
 
     def finish(
         self,
@@ -119,16 +113,12 @@ class Composer:
         warnings: Iterable[str] = (),
     ) -> Extracted:
         """Give what was built; metadata without a value is left out."""
-        if self._lone:
-            self._blocks = [self._lone]
-            self._lone = None
-        self._close()
         cleaned = {
             key.lower(): " ".join(_clean(value).split()) for key, value in (metadata or {}).items()
         }
         return Extracted(
             text="".join(self._pieces),
-            sections=tuple(self._sections),
+            sections=self._sections.finish(),
             places=tuple(self._places),
             metadata={key: value for key, value in cleaned.items() if value},
             members=tuple(members),
@@ -152,12 +142,6 @@ class Composer:
         if self._current.get(kind, "") != value:
             self._places.append(Place(start, kind, value))
             self._current[kind] = value
-
-    def _close(self) -> None:
-        if self._blocks:
-            names = tuple(name for _, name in self._path if name)
-            self._sections.append(Section(names, tuple(self._blocks)))
-            self._blocks = []
 
 
 def _clean(text: str) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from qa.reading.extracted import Composer, Extracted, UnreadableError
 from qa.reading.html import blocks_of, compose, parse
 from qa.reading.markup import Element, parse_xml
+from qa.reading.reasons import NO_TEXT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -49,7 +50,7 @@ def read_feed(raw: bytes) -> Extracted:
     }
     found = composer.finish(metadata)
     if not found.sections:
-        raise UnreadableError("no text in it")
+        raise UnreadableError(NO_TEXT)
     return found
 
 

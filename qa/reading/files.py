@@ -152,12 +152,16 @@ class _Reader:
 
 
 def _named(document: str, members: tuple[Member, ...]) -> Iterator[tuple[str, Member]]:
-    """Give each member an id of its own: below that of the document that holds it."""
-    taken = set()
+    """Each member with an id of its own, below that of the document that holds it."""
+    taken: set[str] = set()
+    counts: dict[str, int] = {}  # of very many that have one name, each is looked at once
     for number, member in enumerate(members, 1):
-        name = member.name.replace("/", "_").encode("utf-8", "replace").decode().strip()
-        if name in {"", ".", ".."} or name in taken:
-            name = f"{number}-{name}"
+        own = member.name.replace("/", "_").encode("utf-8", "replace").decode().strip()
+        name = own = f"{number}-{own}" if own in {"", ".", ".."} else own
+        while name in taken:
+            count = counts[own] = counts.get(own, 1) + 1
+            stem, dot, suffix = own.rpartition(".")
+            name = f"{stem} ({count}).{suffix}" if dot else f"{own} ({count})"
         taken.add(name)
         yield f"{document}/{name}", member
 

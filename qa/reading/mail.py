@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from qa.reading.dates import day
 from qa.reading.detect.charsets import decoded, header_text
 from qa.reading.extracted import Composer, Extracted, Member, UnreadableError
-from qa.reading.reasons import NO_TEXT
+from qa.reading.reasons import ENCRYPTED_MAIL, NO_TEXT
 from qa.types import BlockKind
 
 if TYPE_CHECKING:
@@ -88,9 +88,9 @@ def read_mail(raw: bytes) -> Extracted:
             _add_html(composer, text)
         else:
             _add_plain(composer, text.decode("utf-8").lstrip("\ufeff"))
-    extracted = composer.finish(metadata, _named_once(members))
+    extracted = composer.finish(metadata, members)
     if not texts and not members and _is_encrypted(message):
-        raise UnreadableError("it is encrypted")
+        raise UnreadableError(ENCRYPTED_MAIL)
     if not extracted.sections and not members:
         raise UnreadableError(NO_TEXT)
     return extracted
@@ -291,19 +291,6 @@ def _filename(part: Part) -> str:
         name = ""
     name = re.sub(r"[\x00-\x1f\x7f]", "", re.split(r"[/\\]", name)[-1]).strip(" .")
     return name or f"unnamed{_SUFFIXES.get(part.get_content_type(), '.bin')}"
-
-
-def _named_once(members: list[Member]) -> Iterator[Member]:
-    """Give the members with a number in the names that others have already."""
-    taken: set[str] = set()
-    for member in members:
-        name, count = member.name, 1
-        while name in taken:
-            count += 1
-            stem, dot, suffix = member.name.rpartition(".")
-            name = f"{stem} ({count}).{suffix}" if dot else f"{member.name} ({count})"
-        taken.add(name)
-        yield Member(name, member.raw)
 
 
 def _add_plain(composer: Composer, text: str) -> None:

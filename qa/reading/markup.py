@@ -11,6 +11,7 @@ from xml.etree.ElementTree import (
 )
 
 from qa.reading.extracted import UnreadableError
+from qa.reading.reasons import DOCTYPE
 
 __all__ = ["Element", "attribute", "number", "parse_xml"]
 
@@ -53,4 +54,4 @@ def number(value: str) -> int | None:
 
 class _Builder(TreeBuilder):
     def doctype(self, *_: str | None) -> NoReturn:
-        raise UnreadableError("a document type is declared in its XML")
+        raise UnreadableError(DOCTYPE)

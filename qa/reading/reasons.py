@@ -6,8 +6,12 @@ __all__ = [
     "BEFORE_2007",
     "BINARY",
     "DAMAGED",
+    "DOCTYPE",
     "ENCRYPTED",
+    "ENCRYPTED_DIFFERENTLY",
+    "ENCRYPTED_MAIL",
     "EXPECTED",
+    "LOCKED",
     "MENDABLE",
     "NEEDS_OFFICE",
     "NESTED",
@@ -22,7 +26,11 @@ __all__ = [
 BINARY = "binary"  # the bytes are not text at all
 UNREAD = "format not supported"  # there is no reader
 DAMAGED = "it is damaged, or written in an unusual way; open it and save it again"
+DOCTYPE = "a document type is declared in its XML"
 ENCRYPTED = "it is encrypted: a password is needed"
+ENCRYPTED_DIFFERENTLY = "it is encrypted in a way that is not known"
+ENCRYPTED_MAIL = "it is encrypted"
+LOCKED = "encrypted: its text is locked against copying (DRM)"
 NESTED = "it is nested too deeply"
 NO_ENCODING = "its bytes are not text in any encoding known"
 NO_TEXT = "no text in it"

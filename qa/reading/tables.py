@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING
 from qa.types import BlockKind, PlaceKind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 
     from qa.reading.extracted import Composer
 
-__all__ = ["add_table", "by_column", "row_line"]
+__all__ = ["add_table", "by_column", "repeated_names", "row_line", "runs"]
 
 # Characters: about what one passage holds. Names longer than a third of it are not repeated.
-_LONGEST_BLOCK = 800
-_LONGEST_NAMES = 250
-_LAST_NAMES = 4  # rows: captions may stand above the names
+MAX_BLOCK = 800
+MAX_NAMES = 250
+MAX_ABOVE_NAMES = 4  # rows: captions may stand above the names
 
 
 def by_column(cells: Iterable[str]) -> dict[int, str]:
@@ -45,15 +45,18 @@ def add_table(
     told = (row_line(row.get(column, "") for column in used) for row in rows)
     found = [(at, line) for at, line in enumerate(told) if line]
     lines = [line for _, line in found]
-    named = next((at for at, line in enumerate(lines[:_LAST_NAMES]) if " | " in line.strip()), 0)
-    for first, last in _blocks(lines):
-        repeats = first > named and len(lines[named]) <= _LONGEST_NAMES
-        text = [lines[named], *lines[first:last]] if repeats else lines[first:last]
+    named = next(
+        (at for at, line in enumerate(lines[:MAX_ABOVE_NAMES]) if " | " in line.strip()), 0
+    )
+    names = repeated_names(lines[named]) if lines else ""
+    for first, last in runs(lines):
+        repeats = bool(names) and first > named
+        text = [names, *lines[first:last]] if repeats else lines[first:last]
         inside = []
         if paragraphs is not None:
             numbers = [paragraphs[at] for at, _ in found[first:last]]
             composer.place(PlaceKind.PARAGRAPH, numbers[0])
-            offset = len(lines[named]) + 1 if repeats else 0
+            offset = len(names) + 1 if repeats else 0
             for line, number in zip(lines[first:last], numbers, strict=True):
                 inside.append((offset, PlaceKind.PARAGRAPH, number))
                 offset += len(line) + 1
@@ -68,13 +71,30 @@ def row_line(cells: Iterable[str]) -> str:
     return " | ".join(texts)
 
 
-def _blocks(lines: Sequence[str]) -> Iterator[tuple[int, int]]:
-    """Part the lines into runs of about one passage: the first of each, the one after its last."""
-    first = size = 0
+def repeated_names(names: str) -> str:
+    """The line of names that heads each further block of a table; "" where it is too long."""
+    return names if len(names) <= MAX_NAMES else ""
+
+
+def runs(
+    lines: Sequence[str], *, lead: int = 0, repeated: int = 0, breaks: Container[int] = ()
+) -> Iterator[tuple[int, int]]:
+    """Part lines into runs of about one passage.
+
+    Args:
+        lines: the rows of a table.
+        lead: characters that stand above the first run.
+        repeated: characters that stand above each further one.
+        breaks: lines that begin a run of their own.
+
+    Yields:
+        The first line of each run, and the one after its last.
+    """
+    first, size = 0, lead
     for at, line in enumerate(lines):
-        if at > first and size + len(line) > _LONGEST_BLOCK:
+        if at > first and (size + len(line) > MAX_BLOCK or at in breaks):
             yield first, at
-            first, size = at, 0
+            first, size = at, repeated
         size += len(line) + 1
     if lines:
         yield first, len(lines)

@@ -1,42 +1,58 @@
-"""Bytes to text as e-mail names its charsets, and encoded words; nothing here ever fails."""
+"""Encodings as web pages and e-mail name them, and encoded words; nothing here ever fails."""
 
 from __future__ import annotations
 
 import binascii
+import codecs
 import re
+from contextlib import suppress
 
-from qa.reading.detect.decoding import UndecodableError, decode_padded
+from qa.reading.detect.decoding import NOT_OF_FILES, UndecodableError, decode_padded
 
-__all__ = ["decoded", "header_text"]
+__all__ = ["decoded", "encoding_meant", "header_text"]
 
-# What mail programs write where they mean a wider or another charset (as web browsers read it).
-_MEANT = {
-    "ascii": "",
+# Names that Python doesn't know, or takes for something else.
+_LABELS = {
+    "iso-8859-8-i": "iso-8859-8",
+    "unicode-1-1-utf-7": "utf-7",
+    "user-defined": "cp1252",
+    "windows-31j": "cp932",
+}
+# What web browsers take an encoding for, where Python takes it for less.
+_WIDER = {
+    "ascii": "cp1252",
+    "iso8859-1": "cp1252",
+    "iso8859-9": "cp1254",
+    "iso8859-11": "cp874",
+    "tis-620": "cp874",
     "gb2312": "gb18030",
     "gbk": "gb18030",
-    "iso-8859-1": "cp1252",
-    "iso-8859-8-i": "iso-8859-8",
-    "ks_c_5601-1987": "cp949",
-    "latin1": "cp1252",
     "shift_jis": "cp932",
-    "unicode-1-1-utf-7": "utf-7",
-    "us-ascii": "",
-    "windows-31j": "cp932",
-    "x-sjis": "cp932",
+    "euc_kr": "cp949",
+    "big5": "big5hkscs",
 }
 _ENCODED_WORD = re.compile(r"=\?([^?\s]+)\?([bBqQ])\?([^?]*)\?=")
+
+
+def encoding_meant(label: str) -> str:
+    """Python's name of the encoding that a label means; "" where it has none."""
+    label = label.strip("\"' ").lower().removeprefix("x-")
+    try:
+        name = codecs.lookup(_LABELS.get(label, label)).name
+        b" ".decode(name, "replace")  # of no bytes at all, Python asks no codec
+    except (LookupError, ValueError):
+        return ""  # not known, or a codec, but not of text
+    return "" if name in NOT_OF_FILES else _WIDER.get(name, name)
 
 
 def decoded(raw: bytes, charset: str = "") -> str:
     """Decode bytes by the charset that is named, or by what fits them where it doesn't."""
     charset = charset.strip("\"' ").partition("*")[0].lower()
-    charset = _MEANT.get(charset, charset)
-    wide = charset.startswith(("utf-16", "utf-32", "utf16", "utf32"))
-    if charset and (not wide or b"\0" in raw):
-        try:
-            return raw.decode(charset)
-        except (LookupError, ValueError):
-            pass
+    encoding = "" if charset in {"ascii", "us-ascii"} else encoding_meant(charset)
+    wide = encoding.startswith(("utf-16", "utf-32"))
+    if encoding and (not wide or b"\0" in raw):
+        with suppress(ValueError):
+            return raw.decode(encoding)
     try:
         return decode_padded(raw)
     except UndecodableError:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 __all__ = [
+    "NOT_OF_FILES",
     "LineIndex",
     "UndecodableError",
     "byte_offsets",
@@ -34,7 +35,8 @@ _MARKS = (
 # Never guessed: with a mark or by their NUL bytes they are known already, and by chance any Latin
 # text of an even length is Chinese in UTF-16.
 _TOLD_OTHERWISE = ["utf_16", "utf_16_be", "utf_16_le", "utf_32", "utf_32_be", "utf_32_le", "utf_7"]
-_NOT_OF_FILES = {"idna", "punycode", "raw-unicode-escape", "unicode-escape", "utf-7"}
+# Some take time that grows with the square of the length.
+NOT_OF_FILES = {"idna", "punycode", "raw-unicode-escape", "unicode-escape"}
 _SAMPLE = 8192  # bytes that are looked at to tell text from binary
 _BINARY = re.compile("[\x00-\x08\x0e-\x1a\x1c-\x1f]")
 _CONTROLS = re.compile(rb"[\x01-\x08\x0e-\x1a\x1c-\x1f]")
@@ -108,11 +110,10 @@ def decode_as(raw: bytes, encoding: str) -> str:
     """Decode with an encoding that was noted when the file was read.
 
     Raises:
-        ValueError: the bytes are no such text, or it is no encoding that `decode` finds: some of
-            Python's take time that grows with the square of the length.
+        ValueError: the bytes are not such text, or `decode` never finds that encoding.
         LookupError: there is no such encoding.
     """
-    if codecs.lookup(encoding).name in _NOT_OF_FILES:
+    if codecs.lookup(encoding).name in {*NOT_OF_FILES, "utf-7"}:
         raise ValueError(f"{encoding} is not for files")
     return raw.decode(encoding)
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import codecs
 import re
 from typing import TYPE_CHECKING
 
 from selectolax.lexbor import LexborHTMLParser
 
+from qa.reading.detect.charsets import encoding_meant
 from qa.reading.detect.decoding import UndecodableError, byte_order_mark, decode_padded
 from qa.reading.extracted import Composer, Extracted, UnreadableError
 from qa.reading.html.boilerplate import announces
@@ -29,19 +29,6 @@ _DECLARED = re.compile(
     re.IGNORECASE,
 )
 _DECLARATION_WITHIN = 64 * 1024  # bytes: some pages have a long comment first
-# What browsers take a name for, where Python takes it for less.
-_LARGER = {
-    "ascii": "cp1252",
-    "iso8859-1": "cp1252",
-    "iso8859-9": "cp1254",
-    "iso8859-11": "cp874",
-    "tis-620": "cp874",
-    "gb2312": "gb18030",
-    "gbk": "gb18030",
-    "shift_jis": "cp932",
-    "euc_kr": "cp949",
-    "big5": "big5hkscs",
-}
 _MULTI_BYTE = re.compile(r"gb|big5|cp9(?:32|49|50)|euc|iso2022|shift|hz|johab")
 
 # A self-closing tag of XHTML is only an opening one to an HTML parser, except where it is void.
@@ -127,18 +114,9 @@ def _declared(raw: bytes) -> str:
     match = _DECLARED.search(raw[:_DECLARATION_WITHIN])
     if match is None:
         return ""
-    label = (match[1] or match[2]).decode("ascii").lower().removeprefix("x-")
-    try:
-        name = codecs.lookup({"sjis": "shift_jis", "user-defined": "cp1252"}.get(label, label)).name
-    except LookupError:
-        return ""
-    if name.startswith(("utf-16", "utf-32", "utf-7")):
-        return "utf-8"  # as the declaration could be read, byte by byte
-    try:
-        b"".decode(name)
-    except LookupError:
-        return ""  # a codec, but not of text
-    return _LARGER.get(name, name)
+    name = encoding_meant((match[1] or match[2]).decode("ascii"))
+    # As the declaration could be read, byte by byte.
+    return "utf-8" if name.startswith(("utf-16", "utf-32", "utf-7")) else name
 
 
 def parse(html: str) -> LexborHTMLParser:

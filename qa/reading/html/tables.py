@@ -6,6 +6,8 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from qa.reading.tables import repeated_names, row_line, runs
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
@@ -13,9 +15,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Table", "is_data"]
 
-# Characters: about what one passage holds. Names longer than a third of it are not repeated.
-_LONGEST_GROUP = 800
-_LONGEST_NAMES = 250
 _MOST_REPEATED = 100_000  # characters that a table's cells may hold again in further rows
 _MOST_SPANNED = 1000  # rows or columns, as HTML limits the latter
 _LAYOUT = (
@@ -57,11 +56,6 @@ class _Row:
     columns: int = 0  # that the cells take so far; some take several
     only_names: bool = True
 
-    def line(self) -> str:
-        """Give the row as one line; "" where all cells are empty."""
-        line = " | ".join(self.cells).rstrip(" |")
-        return line if line.strip(" |") else ""
-
 
 class Table:
     """Gathers the cells of a table while the tree is walked."""
@@ -98,26 +92,16 @@ class Table:
 
         The names are those of the first row where the page says so, or marks no names at all.
         """
-        rows = [row for row in self._rows if row.line()]
+        rows = [(row, line) for row in self._rows if (line := row_line(row.cells))]
         names = ""
-        if len(rows) > 1 and (rows[0].only_names or not self._has_names):
-            names = rows[0].line()
-            rows = rows[1:]
-        repeated = names if len(names) <= _LONGEST_NAMES else ""
-        group: list[str] = [names] if names else []
-        anchor, size, filled = (rows[0].anchor if rows else ""), len(names), False
-        for row in rows:
-            line = row.line()
-            if filled and (size + len(line) > _LONGEST_GROUP or row.own_anchor):
-                yield "\n".join(group), anchor
-                group, size, filled = [repeated] if repeated else [], len(repeated), False
-            if not filled:
-                anchor = row.anchor
-            group.append(line)
-            size += len(line) + 1
-            filled = True
-        if group:
-            yield "\n".join(group), anchor
+        if len(rows) > 1 and (rows[0][0].only_names or not self._has_names):
+            (_, names), *rows = rows
+        repeated = repeated_names(names)
+        lines = [line for _, line in rows]
+        breaks = {at for at, (row, _) in enumerate(rows) if row.own_anchor}
+        for first, last in runs(lines, lead=len(names), repeated=len(repeated), breaks=breaks):
+            head = repeated if first else names
+            yield "\n".join([*filter(None, [head]), *lines[first:last]]), rows[first][0].anchor
 
     def _fill(self) -> None:
         """Put in what hangs down from the rows above, at the columns that come next."""

@@ -13,6 +13,7 @@ from qa.reading.archive import open_archive, read_member
 from qa.reading.captions import caption
 from qa.reading.extracted import UnreadableError
 from qa.reading.markup import Element, attribute, parse_xml
+from qa.reading.reasons import DOCTYPE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -146,7 +147,7 @@ class Package:
                     data = b""
                 if is_part:
                     if b"<!DOCTYPE" in data.replace(b"\0", b""):  # in UTF-16, too
-                        raise UnreadableError("a document type is declared in its XML")
+                        raise UnreadableError(DOCTYPE)
                     data = _STRICT.sub(rb"http://schemas.openxmlformats.org/\1/2006/", data)
                 if name == "[Content_Types].xml":
                     data = _SHOW.sub(b"presentationml.presentation", data)

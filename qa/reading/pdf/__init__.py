@@ -36,7 +36,7 @@ from qa.reading.pdf.notes import (
 )
 from qa.reading.pdf.running import find_running
 from qa.reading.pdf.tables import row_cells
-from qa.reading.reasons import SCAN
+from qa.reading.reasons import ENCRYPTED, ENCRYPTED_DIFFERENTLY, SCAN
 from qa.reading.sandbox.budget import cpu_seconds
 from qa.reading.tables import row_line
 from qa.types import BlockKind, PlaceKind
@@ -138,9 +138,9 @@ def read_pdf(raw: bytes) -> Extracted:
 
 def _reason(error: pypdfium2.PdfiumError) -> str:
     if error.err_code == pdfium.FPDF_ERR_PASSWORD:
-        return "it is encrypted: a password is needed"
+        return ENCRYPTED
     if error.err_code == pdfium.FPDF_ERR_SECURITY:
-        return "it is encrypted in a way that is not known"
+        return ENCRYPTED_DIFFERENTLY
     if error.err_code == pdfium.FPDF_ERR_SUCCESS:
         return "it has no pages"
     return "it is damaged, or not a PDF"

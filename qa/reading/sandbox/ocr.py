@@ -9,6 +9,7 @@ from pathlib import Path
 
 from qa.errors import MissingExtraError
 from qa.reading.extracted import UnreadableError
+from qa.reading.reasons import ENCRYPTED
 
 __all__ = ["OcrMissingError", "ocr_is_installed", "ocr_pdf"]
 
@@ -19,7 +20,7 @@ _REASONS = {
     2: "ocrmypdf can't read it: it is damaged, or not a PDF",
     3: "ocrmypdf needs a program that is not installed",
     4: "ocrmypdf made a file that is not valid",
-    8: "it is encrypted: a password is needed",
+    8: ENCRYPTED,
 }
 
 

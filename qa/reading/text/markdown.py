@@ -11,12 +11,15 @@ import yaml
 from markdown_it import MarkdownIt
 
 from qa.reading.detect.decoding import LineIndex
-from qa.types import Block, BlockKind, Section
+from qa.reading.sections import SectionBuilder, block_between
+from qa.types import BlockKind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from markdown_it.token import Token
+
+    from qa.types import Section
 
 __all__ = ["read_markdown"]
 
@@ -47,27 +50,16 @@ def read_markdown(
     """
     metadata, body = _front_matter(text)
     lines = LineIndex(text[body:])
-    sections: list[Section] = []
-    path: list[tuple[int, str]] = []
-    blocks: list[Block] = []
-    lone: Block | None = None  # the heading above, as long as nothing stands below it
+    sections = SectionBuilder()
     for first, last, kind, heading in _outline(_blocks(text[body:], lines, portion)):
-        span = _trim(text, body + lines.start(first + 1), body + lines.start(last + 1))
+        start, end = (body + lines.start(line + 1) for line in (first, last))
+        block = block_between(text, start, end, kind)
         if heading is not None:
             level, title = heading
-            if lone and level <= path[-1][0]:
-                blocks = [lone]
-            _close(sections, path, blocks)
-            blocks = []
-            lone = Block(*span) if span and title else None
-            path = [(above, name) for above, name in path if above < level]
-            path.append((level, title))
-            continue
-        if span is not None:
-            blocks.append(Block(*span, kind))
-            lone = None
-    _close(sections, path, [lone] if lone else blocks)
-    return tuple(sections), metadata
+            sections.heading(title, block if title else None, level=level)
+        elif block is not None:
+            sections.add(block)
+    return sections.finish(), metadata
 
 
 @cache
@@ -143,19 +135,6 @@ def _top_level(tokens: Sequence[Token]) -> Iterator[tuple[Token, str]]:
         if token.level == 0 or (token.level == 1 and token.type == "list_item_open"):
             follower = tokens[index + 1].content if index + 1 < len(tokens) else ""
             yield token, follower
-
-
-def _close(sections: list[Section], path: list[tuple[int, str]], blocks: list[Block]) -> None:
-    if blocks:
-        names = tuple(name for _, name in path if name)
-        sections.append(Section(heading_path=names, blocks=tuple(blocks)))
-
-
-def _trim(text: str, start: int, end: int) -> tuple[int, int] | None:
-    body = text[start:end]
-    lead = len(body) - len(body.lstrip())
-    stripped = len(body.rstrip())
-    return (start + lead, start + stripped) if stripped > lead else None
 
 
 def _front_matter(text: str) -> tuple[dict[str, str], int]:

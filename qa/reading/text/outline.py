@@ -6,10 +6,13 @@ import re
 from typing import TYPE_CHECKING
 
 from qa.reading.detect.decoding import LineIndex
-from qa.types import Block, BlockKind, Section
+from qa.reading.sections import SectionBuilder, block_between
+from qa.types import BlockKind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from qa.types import Block, Section
 
 __all__ = ["Lines", "Outline", "block_of"]
 
@@ -62,42 +65,27 @@ class Lines:
 
 
 def block_of(text: str, lines: Lines, first: int, last: int, kind: BlockKind) -> Block | None:
-    """Give the lines `[first, last)` as a block, without white space around; None where blank."""
-    start, end = lines.start(first), lines.start(last)
-    body = text[start:end]
-    lead = len(body) - len(body.lstrip())
-    stripped = len(body.rstrip())
-    return Block(start + lead, start + stripped, kind) if stripped > lead else None
+    """The lines `[first, last)` as a block, without white space around; None where blank."""
+    return block_between(text, lines.start(first), lines.start(last), kind)
 
 
 class Outline:
-    """Builds sections from headings and blocks that are named by their lines, in order.
-
-    A heading below which nothing stands is a block of its own: its words would be lost.
-    """
+    """Builds sections from headings and blocks that are named by their lines, in order."""
 
     def __init__(self, text: str, lines: Lines) -> None:
         self._text = text
         self._lines = lines
-        self._path: list[tuple[int, str]] = []
-        self._blocks: list[Block] = []
-        self._sections: list[Section] = []
-        self._lone: Block | None = None
+        self._sections = SectionBuilder()
 
     def heading(self, title: str, *, level: int, first: int, last: int) -> None:
         """Begin a section; its heading stands in the lines `[first, last)`."""
-        if self._lone and self._path and level <= self._path[-1][0]:
-            self._blocks = [self._lone]
-        self._close()
-        self._path = [(above, name) for above, name in self._path if above < level]
-        self._path.append((level, " ".join(title.split())))
-        self._lone = block_of(self._text, self._lines, first, last, BlockKind.PROSE)
+        block = block_of(self._text, self._lines, first, last, BlockKind.PROSE)
+        self._sections.heading(" ".join(title.split()), block, level=level)
 
     def add(self, first: int, last: int, kind: BlockKind = BlockKind.PROSE) -> None:
         """Add the lines `[first, last)` as a block, where they are not blank."""
         if (block := block_of(self._text, self._lines, first, last, kind)) is not None:
-            self._blocks.append(block)
-            self._lone = None
+            self._sections.add(block)
 
     def add_parts(self, first: int, last: int, starts: Iterable[int]) -> None:
         """Add prose that is cut before each line of `starts`: the items of a list."""
@@ -109,14 +97,5 @@ class Outline:
         self.add(at, last)
 
     def finish(self) -> tuple[Section, ...]:
-        """Give the sections."""
-        if self._lone:
-            self._blocks = [self._lone]
-        self._close()
-        return tuple(self._sections)
-
-    def _close(self) -> None:
-        if self._blocks:
-            names = tuple(name for _, name in self._path if name)
-            self._sections.append(Section(names, tuple(self._blocks)))
-            self._blocks = []
+        """The sections, in order."""
+        return self._sections.finish()

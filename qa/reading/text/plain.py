@@ -6,6 +6,7 @@ import re
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from qa.reading.sections import block_between
 from qa.types import Block, BlockKind, Section, Span
 
 if TYPE_CHECKING:
@@ -86,7 +87,5 @@ def _blocks(text: str, span: Span) -> Iterator[Block]:
         return
     borders = sorted({span.start, *starts, span.end})
     for start, end in pairwise(borders):
-        piece = text[start:end]
-        if piece.strip():
-            lead = len(piece) - len(piece.lstrip())
-            yield Block(start + lead, start + len(piece.rstrip()), BlockKind.PROSE)
+        if (block := block_between(text, start, end)) is not None:
+            yield block
