@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import sqlite3
 from contextlib import closing
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     Shown = list[tuple[str, str, float]]  # citation, quote and score of each passage
 
 QUESTIONS = ["Who set foot on the Moon?", "What do whales eat?"]
-FILTERS: list[dict[str, str]] = [
+FILTERS: list[dict[str, Any]] = [
     {},
     {"within": "*.html"},
     {"within": "**"},
