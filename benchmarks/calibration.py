@@ -113,7 +113,8 @@ def measure(
 
 def balanced(truths: NDArray[np.bool_]) -> NDArray[np.float64]:
     """Let both kinds weigh the same, and each corpus as much as any other."""
-    return np.where(truths, 0.5 / truths.sum(), 0.5 / (~truths).sum())
+    weights: NDArray[np.float64] = np.where(truths, 0.5 / truths.sum(), 0.5 / (~truths).sum())
+    return weights
 
 
 def fitted(

@@ -21,6 +21,7 @@ import sys
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -96,7 +97,8 @@ def cold(
     question = QUESTION[folder.name]
     [graph] = cache.glob("encoders/*/raw.onnx")
     [vectors] = (folder / "index").glob("vectors-*.faiss")
-    bare = [sys.executable, HERE / "bare.py", graph, graph.with_name("tokenizer.json"), vectors]
+    tokenizer = graph.with_name("tokenizer.json")
+    bare = [sys.executable, *map(str, (HERE / "bare.py", graph, tokenizer, vectors))]
     runs = {
         "bare": lambda: process([*bare, question], folder),
         "ask --no-refresh": lambda: process([*QA, "ask", question, "--no-refresh"], folder),
@@ -114,7 +116,7 @@ def cold(
         runs["status"] = lambda: process([*QA, "status"], folder)
         runs["--help"] = lambda: process([*QA, "--help"], folder)
     for name, command in asking.items():
-        runs[name] = lambda command=command: process([*command, question], folder)  # type: ignore[misc]
+        runs[name] = partial(process, [*command, question], folder)
     return side_by_side(runs, times)
 
 
@@ -212,17 +214,14 @@ def indexing(folder: Path, cache: Path, times: int) -> dict[str, Any]:
     file.write_text(json.dumps(passages(folder, cache, 240)))
 
     def run(which: str) -> dict[str, float]:
-        command = [sys.executable, "-c", INDEXING, which, file, cache]
+        command = [sys.executable, "-c", INDEXING, which, str(file), str(cache)]
         done = subprocess.run(command, capture_output=True, text=True, check=True)
         figures: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
         return figures
 
     batches = ["1", "8", "32"]
-    result = side_by_side(
-        {"qa": lambda: run("qa")}
-        | {f"SentenceTransformer.encode, batch {b}": lambda b=b: run(b) for b in batches},  # type: ignore[misc]
-        times,
-    )
+    peers = {f"SentenceTransformer.encode, batch {one}": partial(run, one) for one in batches}
+    result = side_by_side({"qa": partial(run, "qa"), **peers}, times)
     best = max(figures["per_cpu_s"] for name, figures in result.items() if name != "qa")
     return {**result, "ratio_to_best": round(result["qa"]["per_cpu_s"] / best, 2)}
 

@@ -48,7 +48,7 @@ def test_the_json_answer_is_what_the_docs_say(run: Run) -> None:
     assert answer["schema"] == "qa.answer/1"
     assert len(answer["passages"]) == 2
     described = (REPOSITORY / "docs" / "json.md").read_text("utf-8")
-    keys = set()
+    keys: set[str] = set()
 
     def collect(value: object) -> None:
         if isinstance(value, dict):

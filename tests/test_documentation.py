@@ -7,7 +7,7 @@ import io
 import re
 import shlex
 import shutil
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -30,23 +30,21 @@ EXAMPLE = re.compile(
 
 
 @pytest.fixture(name="reference")
-def _reference(monkeypatch: pytest.MonkeyPatch) -> object:
+def _reference(monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.syspath_prepend(str(DOCS))
     import reference
 
     return reference
 
 
-def test_the_generated_pages_are_what_would_be_written_now(reference: object) -> None:
-    for page, text in reference.pages().items():  # type: ignore[attr-defined]
+def test_the_generated_pages_are_what_would_be_written_now(reference: Any) -> None:
+    for page, text in reference.pages().items():
         assert page.read_text("utf-8") == text, f"run python docs/reference.py: {page.name}"
 
 
-def test_every_command_is_documented_and_has_help_with_examples(
-    reference: object, run: Run
-) -> None:
+def test_every_command_is_documented_and_has_help_with_examples(reference: Any, run: Run) -> None:
     page = (DOCS / "commands.md").read_text("utf-8")
-    commands = reference.registered()  # type: ignore[attr-defined]
+    commands = reference.registered()
     assert {"qa ask", "qa doctor", "qa model", "qa model prepare"} <= set(commands)
     for name, command in commands.items():
         status, out, _ = run(*name.split()[1:], "--help")
@@ -62,8 +60,8 @@ def test_every_command_is_documented_and_has_help_with_examples(
             assert told in out, f"{name} {told}"
 
 
-def test_every_example_of_a_command_is_one_that_the_command_understands(reference: object) -> None:
-    commands = reference.registered()  # type: ignore[attr-defined]
+def test_every_example_of_a_command_is_one_that_the_command_understands(reference: Any) -> None:
+    commands = reference.registered()
     seen = set()
     for name, command in commands.items():
         for line in re.findall(r"^(?:echo .* \| )?(qa .*)$", command.epilog or "", re.MULTILINE):
@@ -78,8 +76,8 @@ def test_every_example_of_a_command_is_one_that_the_command_understands(referenc
     assert seen == set(commands) - {"qa"}
 
 
-def test_every_option_that_the_pages_for_people_name_exists(reference: object) -> None:
-    commands = reference.registered().values()  # type: ignore[attr-defined]
+def test_every_option_that_the_pages_for_people_name_exists(reference: Any) -> None:
+    commands = reference.registered().values()
     options = {
         option for one in commands for p in one.params for option in (*p.opts, *p.secondary_opts)
     }
@@ -126,11 +124,11 @@ def test_every_decision_has_a_heading_of_its_own() -> None:
 @pytest.mark.parametrize(
     "page", sorted(REPOSITORY.glob("*.md")) + sorted(DOCS.glob("*.md")), ids=lambda page: page.name
 )
-def test_every_link_within_the_documentation_leads_somewhere(page: Path, reference: object) -> None:
+def test_every_link_within_the_documentation_leads_somewhere(page: Path, reference: Any) -> None:
     for target, place in re.findall(r"\]\((?!https?:)([^)#]*)#?([^)]*)\)", page.read_text("utf-8")):
         to = (page.parent / target) if target else page
         assert to.exists(), target
         if place:
             text = re.sub(r"```.*?```", "", to.read_text("utf-8"), flags=re.DOTALL)
             headings = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
-            assert place in map(reference.anchor, headings), place  # type: ignore[attr-defined]
+            assert place in map(reference.anchor, headings), place

@@ -63,7 +63,8 @@ def test_an_answer_names_the_model_that_found_it(
     corpus: Path, tmp_path: Path, cache: Path, other: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Another writer rebuilds the index with another model while the question is embedded."""
-    index, embed, rebuilt = tmp_path / "index", Encoder.encode_question, []
+    index, embed = tmp_path / "index", Encoder.encode_question
+    rebuilt: list[bool] = []
 
     def embed_while_rebuilding(self: Encoder[Runtime], question: str) -> EncodedQuestion:
         encoded = embed(self, question)

@@ -295,7 +295,7 @@ def test_numbers_of_rows_and_ids_that_are_no_rows_are_refused(tmp_path: Path) ->
 
 LINKS = """catalog.sqlite catalog.sqlite-wal catalog.sqlite-journal writer.lock lexical-2
 vectors-2.faiss new-vectors-2.faiss new-vectors-2.ids.npy""".split()
-WAYS = {
+WAYS: dict[str, Callable[[Assistant], object]] = {
     "refresh": lambda one: one.refresh(),
     "rebuild": lambda one: one.refresh(rebuild=True),
     "status": lambda one: one.status(),

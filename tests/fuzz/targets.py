@@ -13,7 +13,7 @@ import tempfile
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from qa.answering.filter import make_filter
 from qa.answering.request import check_question
@@ -46,7 +46,7 @@ from qa.types import Document, Span
 from qa.words.terms import content_terms, passage_terms, term_ids
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
 __all__ = ["TARGETS", "WORDS", "any_target", "seeds"]
 
@@ -418,7 +418,7 @@ def _last_block(document: Document) -> slice:
     return slice(block.start, block.end)
 
 
-def _solid(text: str, spans: object) -> list[int]:
+def _solid(text: str, spans: Iterable[Any]) -> list[int]:
     return [n for span in spans for n in range(span.start, span.end) if not text[n].isspace()]
 
 
