@@ -61,7 +61,7 @@ def test_zeros_that_unpack_to_a_thousand_times_are_refused_by_their_ratio() -> N
 
 
 def test_a_member_over_the_limit_is_refused() -> None:
-    raw = pack({"sheet.xml": bytes(module.LARGEST_MEMBER + 1)})
+    raw = pack({"sheet.xml": bytes(module.MAX_MEMBER + 1)})
     with pytest.raises(UnreadableError, match="a member of 128 MB unpacked; the limit is 128 MB"):
         open_archive(raw)
 
@@ -70,14 +70,14 @@ def test_many_members_that_are_too_much_together_are_refused() -> None:
     raw = bytearray(pack(dict.fromkeys("abcde", b"")))
     at = raw.find(b"PK\x01\x02")
     while at >= 0:
-        struct.pack_into("<I", raw, at + 24, module.LARGEST_MEMBER)
+        struct.pack_into("<I", raw, at + 24, module.MAX_MEMBER)
         at = raw.find(b"PK\x01\x02", at + 1)
     with pytest.raises(UnreadableError, match="an archive of 640 MB unpacked; the limit is 512"):
         open_archive(bytes(raw))
 
 
 def test_too_many_members_are_refused() -> None:
-    raw = pack({str(n): b"" for n in range(module.MOST_MEMBERS + 1)}, method=zipfile.ZIP_STORED)
+    raw = pack({str(n): b"" for n in range(module.MAX_MEMBERS + 1)}, method=zipfile.ZIP_STORED)
     with pytest.raises(UnreadableError, match=r"20001 members; the limit is 20000"):
         open_archive(raw)
 

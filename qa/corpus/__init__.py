@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 from qa.corpus.regular import read_regular
 from qa.corpus.walking import Scan, Stamp, is_below, look_at_file, walk, why
 from qa.errors import CorpusNotFoundError, SettingsError, UnreadableDocumentError
-from qa.reading.reasons import MENDABLE, OCR_READS
+from qa.reading.reasons import OCR_READS, RETRYABLE
 
 if TYPE_CHECKING:
     from qa.reading.extracted import Extracted
@@ -57,7 +57,7 @@ class Corpus(Protocol):
         """
 
     def can_mend(self, reason: str) -> bool:
-        """Tell whether what could not be read for that reason can be by now."""
+        """Whether what could not be read for that reason can be by now."""
 
     def close(self) -> None:
         """Let go of what reading took; it may be read from again."""
@@ -140,9 +140,9 @@ class FolderCorpus:
         return read_file(file, self.read_bytes(file), self._convert)
 
     def can_mend(self, reason: str) -> bool:
-        """Tell whether what the converter lacked is there now."""
-        is_mendable = reason in MENDABLE or OCR_READS in reason
-        return is_mendable and self._converter().can_mend(reason)
+        """Whether what the converter lacked is there now."""
+        is_retryable = reason in RETRYABLE or OCR_READS in reason
+        return is_retryable and self._converter().can_retry(reason)
 
     def close(self) -> None:
         """Let go of the converter's process, if one was needed."""
@@ -186,7 +186,7 @@ class PairCorpus:
 
     @property
     def location(self) -> str:
-        """Give "": there is no place on disk."""
+        """Always empty: there is no place on disk."""
         return ""
 
     @property
@@ -199,7 +199,7 @@ class PairCorpus:
         return Scan({document: _content_stamp(raw) for document, raw in self._raw.items()})
 
     def read_bytes(self, document: str) -> bytes:
-        """Give the text as UTF-8."""
+        """The text as UTF-8."""
         try:
             return self._raw[document]
         except KeyError as error:
@@ -212,7 +212,7 @@ class PairCorpus:
         return read_text(file, self.read_bytes(file))
 
     def can_mend(self, reason: str) -> bool:  # noqa: ARG002 - nothing is lacking
-        """Tell that no text needs anything."""
+        """Never: no text lacks anything."""
         return False
 
     def close(self) -> None:
@@ -220,7 +220,7 @@ class PairCorpus:
 
 
 def _is_inside(root: str, document: str) -> bool:
-    """Tell whether the file, links followed, is there and below the root."""
+    """Whether the file, links followed, is there and below the root."""
     path = root
     for part in document.split("/"):
         path = f"{path}{os.sep}{part}"

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Pattern", "parse", "read_patterns", "verdict"]
 
-_LONGEST_FILE = 64 * 1024  # bytes; every line is tried on every file
+_MAX_FILE = 64 * 1024  # bytes; every line is tried on every file
 _WILD = re.compile(r"[*?\[\\]")
 _TOKEN = re.compile(
     r"\\(?P<plain>.)|(?P<stars>\*+)|(?P<any>\?)|(?P<other>[^\\\[])"
@@ -80,7 +80,7 @@ def parse(line: str) -> Pattern | None:
 
 
 def verdict(patterns: Sequence[Pattern], path: str, *, is_folder: bool) -> bool | None:
-    """Tell whether the last pattern that fits the path chooses it; None where none fits.
+    """Whether the last pattern that fits the path chooses it; None where none fits.
 
     A pattern that fits a folder says nothing here of what is in it.
     """
@@ -98,12 +98,12 @@ def read_patterns(path: str) -> list[Pattern]:
         OSError: something has that name and can't be read; `strerror` says why.
     """
     try:
-        raw = read_regular(path, _LONGEST_FILE)
+        raw = read_regular(path, _MAX_FILE)
     except FileNotFoundError as error:
         if os.path.lexists(path):
             raise OSError(errno.ENOENT, "it is a link that leads nowhere") from error
         return []  # removed a moment ago
-    return [one for one in map(parse, _lines(raw)) if one]
+    return [pattern for pattern in map(parse, _lines(raw)) if pattern]
 
 
 def _lines(raw: bytes) -> Iterator[str]:

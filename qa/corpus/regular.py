@@ -13,7 +13,7 @@ _FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 
 
 def read_regular(path: str, limit: int) -> bytes:
-    """Give the content of a regular file of at most `limit` bytes, links followed.
+    """The content of a regular file of at most `limit` bytes, links followed.
 
     Raises:
         OSError: it is gone, can't be opened, is not a regular file, or is larger (EFBIG).

@@ -32,7 +32,7 @@ IGNORE_FILES = (".gitignore", ".qaignore")
 # A file written less than this before it was hashed may be written again without its times
 # showing it (FAT keeps two seconds), so its times are not trusted yet.
 RACY_NS = 2_000_000_000
-_MOST = 2**63 - 1  # SQLite's numbers are signed, and a file can be dated after 2262
+_MAX_NUMBER = 2**63 - 1  # SQLite's numbers are signed, and a file can be dated after 2262
 _NOT_TEXT = "name is not UTF-8"
 _LEADS_NOWHERE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
 
@@ -46,7 +46,7 @@ class Stamp(NamedTuple):
     inode: int
 
     def is_settled(self, seen_ns: int) -> bool:
-        """Tell whether a change after `seen_ns` would show in the times."""
+        """Whether a change after `seen_ns` would show in the times."""
         return max(self.mtime_ns, self.ctime_ns) < seen_ns - RACY_NS
 
 
@@ -84,7 +84,7 @@ def walk(root: str, *, max_file_size: int, exclude: str | None) -> Scan:
 
 
 def look_at_file(name: str, status: os.stat_result, *, max_file_size: int) -> Scan:
-    """Give the scan of a single file."""
+    """The scan of a single file."""
     one = _Walk("", None, max_file_size)
     if _is_text(name):
         one.take(name, status)
@@ -94,12 +94,12 @@ def look_at_file(name: str, status: os.stat_result, *, max_file_size: int) -> Sc
 
 
 def is_below(path: str, folder: str) -> bool:
-    """Tell whether a path without links is that of a folder or of something in it."""
+    """Whether a path without links is that of a folder or of something in it."""
     return path == folder or path.startswith(folder.rstrip(os.sep) + os.sep)
 
 
 def why(error: Exception) -> str:
-    """Say in a few words what went wrong with a file."""
+    """What went wrong with a file, in a few words."""
     return (error.strerror or str(error)) if isinstance(error, OSError) else str(error)
 
 
@@ -181,7 +181,7 @@ class _Walk:
     def _against(
         self, folder: _Folder, real: str, broken: OSError | None, *, is_folder: bool
     ) -> str:
-        """Say why a link is not followed; "" where it is.
+        """Why a link is not followed; "" where it is.
 
         Raises:
             OSError: it can't be.
@@ -209,9 +209,9 @@ class _Walk:
         else:
             self.found.stamps[document] = Stamp(
                 status.st_size,
-                min(status.st_mtime_ns, _MOST),
-                min(status.st_ctime_ns, _MOST),
-                status.st_ino & _MOST,
+                min(status.st_mtime_ns, _MAX_NUMBER),
+                min(status.st_ctime_ns, _MAX_NUMBER),
+                status.st_ino & _MAX_NUMBER,
             )
 
 

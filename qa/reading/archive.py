@@ -10,17 +10,17 @@ from qa.reading.extracted import UnreadableError
 from qa.reading.reasons import ENCRYPTED, before_2007
 
 __all__ = [
-    "LARGEST_MEMBER",
-    "LARGEST_TOTAL",
-    "MOST_MEMBERS",
+    "MAX_MEMBER",
+    "MAX_MEMBERS",
+    "MAX_TOTAL",
     "open_archive",
     "read_member",
 ]
 
-MOST_MEMBERS = 20_000
-LARGEST_MEMBER = 128 * 2**20  # bytes, unpacked
-LARGEST_TOTAL = 512 * 2**20  # bytes, unpacked
-_HIGHEST_RATIO = 200  # unpacked to packed; text in XML seldom reaches 50
+MAX_MEMBERS = 20_000
+MAX_MEMBER = 128 * 2**20  # bytes, unpacked
+MAX_TOTAL = 512 * 2**20  # bytes, unpacked
+_MAX_RATIO = 200  # unpacked to packed; text in XML seldom reaches 50
 _RATIO_MATTERS = 32 * 2**20  # bytes, unpacked: below, a blank picture may well have a higher one
 
 _ENCRYPTED = 0x1 | 0x40 | 0x2000  # bits of a member's flags: its data, strongly, the directory
@@ -49,8 +49,8 @@ def open_archive(raw: bytes) -> zipfile.ZipFile:
     except (zipfile.BadZipFile, ValueError, NotImplementedError, OSError, EOFError) as error:
         raise UnreadableError("a damaged archive") from error
     members = archive.infolist()
-    if len(members) > MOST_MEMBERS:
-        raise UnreadableError(f"an archive of {len(members)} members; the limit is {MOST_MEMBERS}")
+    if len(members) > MAX_MEMBERS:
+        raise UnreadableError(f"an archive of {len(members)} members; the limit is {MAX_MEMBERS}")
     if len({member.filename for member in members}) < len(members):
         raise UnreadableError("an archive with two members of one name")
     total = 0
@@ -59,15 +59,15 @@ def open_archive(raw: bytes) -> zipfile.ZipFile:
             raise UnreadableError(ENCRYPTED)
         if member.compress_type not in _METHODS:
             raise UnreadableError("an archive packed in a way that documents don't use")
-        if member.file_size > LARGEST_MEMBER:
-            raise UnreadableError(_over("a member", member.file_size, LARGEST_MEMBER))
+        if member.file_size > MAX_MEMBER:
+            raise UnreadableError(_over("a member", member.file_size, MAX_MEMBER))
         total += member.file_size
-    if total > LARGEST_TOTAL:
-        raise UnreadableError(_over("an archive", total, LARGEST_TOTAL))
-    if total > max(_RATIO_MATTERS, _HIGHEST_RATIO * len(raw)):
+    if total > MAX_TOTAL:
+        raise UnreadableError(_over("an archive", total, MAX_TOTAL))
+    if total > max(_RATIO_MATTERS, _MAX_RATIO * len(raw)):
         raise UnreadableError(
             f"an archive that unpacks to {total // len(raw)} times its size; "
-            f"the limit is {_HIGHEST_RATIO}"
+            f"the limit is {_MAX_RATIO}"
         )
     _check_overlap(members, end=len(raw))
     return archive

@@ -13,13 +13,13 @@ _EDGES = re.compile(rf"\s?{_EDGE}\s?")
 
 
 def caption(*texts: str) -> str:
-    """Give the first alternative text of a picture that is one, on one line; "" where none is."""
+    """The first alternative text of a picture that is one, on one line; "" where none is."""
     flat = (" ".join(text.split()) for text in texts)
     return next((text for text in flat if text and not _NAME.fullmatch(text)), "")
 
 
 def inline(said: str) -> str:
-    """Give what is said of a picture as a piece of the text around it: see `joined`."""
+    """What is said of a picture as a piece of the text around it: see `joined`."""
     return f"{_EDGE}{said}{_EDGE}" if said else ""
 
 

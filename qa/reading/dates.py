@@ -13,7 +13,7 @@ _YEAR = re.compile(r"(\d{4})")
 
 
 def day(text: str) -> str:
-    """Give the day as YYYY-MM-DD; "" where the text has none.
+    """The day as YYYY-MM-DD; "" where the text has none.
 
     Read are ISO 8601 (also a month or a year alone, taken as its first day), what PDF writes
     (D:20240131…), and what e-mail does (RFC 5322: Wed, 31 Jan 2024 …).

@@ -128,7 +128,7 @@ def _local(name: str) -> str:
 
 
 def _target(folder: str, href: str) -> tuple[str, str]:
-    """Give the member and the fragment that a link names, seen from a folder of the archive."""
+    """The member and the fragment that a link names, seen from a folder of the archive."""
     path, _, fragment = href.partition("#")
     return posixpath.normpath(posixpath.join(folder, unquote(path))), unquote(fragment)
 
@@ -191,7 +191,7 @@ def _metadata(root: Element) -> dict[str, str]:
 
 
 def _encrypted(archive: ZipFile) -> set[str]:
-    """Give the members whose content is encrypted."""
+    """The members whose content is encrypted."""
     if _ENCRYPTION not in archive.namelist():
         return set()
     locked = set()
@@ -206,7 +206,7 @@ def _encrypted(archive: ZipFile) -> set[str]:
 
 
 def _titles(archive: ZipFile, contents: str) -> dict[str, dict[str, str]]:
-    """Give for each file the titles that the table of contents has for it, by fragment."""
+    """For each file the titles that the table of contents has for it, by fragment."""
     titles: dict[str, dict[str, str]] = {}
     if contents not in archive.namelist():
         return titles

@@ -112,7 +112,7 @@ class Composer:
         members: Iterable[Member] = (),
         warnings: Iterable[str] = (),
     ) -> Extracted:
-        """Give what was built; metadata without a value is left out."""
+        """What was built; metadata without a value is left out."""
         cleaned = {
             key.lower(): " ".join(_clean(value).split()) for key, value in (metadata or {}).items()
         }

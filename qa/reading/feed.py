@@ -26,11 +26,11 @@ def read_feed(raw: bytes) -> Extracted:
     """Read a feed: its title above those of its entries, with who wrote them and when.
 
     Raises:
-        UnreadableError: it is none, is damaged, or has no text.
+        UnreadableError: it is not a feed, is damaged, or has no text.
     """
     root = parse_xml(_DOCTYPE.sub(b"", _as_utf8(raw), count=1))
     if root.tag not in {"rss", "feed", "RDF"}:
-        raise UnreadableError("XML that is no feed")
+        raise UnreadableError("XML, but not a feed")
     head = root.find("channel")
     head = root if head is None else head
     composer = Composer()
@@ -38,14 +38,14 @@ def read_feed(raw: bytes) -> Extracted:
     composer.add(_text(head, "description") or _text(head, "subtitle"))
     for entry in _entries(root):
         composer.heading(_text(entry, "title"), level=2)
-        about = [_person(entry), next(filter(None, (_text(entry, one) for one in _DATES)), "")]
+        about = [_person(entry), next(filter(None, (_text(entry, name) for name in _DATES)), "")]
         composer.add(", ".join(filter(None, about)))
-        body = next(filter(None, (_text(entry, one) for one in _TEXTS)), "")
+        body = next(filter(None, (_text(entry, name) for name in _TEXTS)), "")
         compose(blocks_of(parse(body), whole=True), composer)
     metadata = {
         "title": _text(head, "title"),
         "author": _person(head),
-        "date": next(filter(None, (_text(head, one) for one in _DATES)), ""),
+        "date": next(filter(None, (_text(head, name) for name in _DATES)), ""),
         "language": _text(head, "language"),
     }
     found = composer.finish(metadata)
@@ -55,11 +55,11 @@ def read_feed(raw: bytes) -> Extracted:
 
 
 def _entries(root: Element) -> Iterator[Element]:
-    return (one for one in root.iter() if one.tag in {"item", "entry"})
+    return (element for element in root.iter() if element.tag in {"item", "entry"})
 
 
 def _text(element: Element, name: str) -> str:
-    """Give what stands in a child; markup that is not escaped is left out, its text is not."""
+    """What stands in a child; markup that is not escaped is left out, its text is not."""
     found = element.find(name)
     return "" if found is None else "".join(found.itertext()).strip()
 

@@ -130,7 +130,7 @@ class _Reader:
                 reading.warn(document, told)
                 return
             if depth == self.limits.depth:
-                reading.problems[name] = "it is a file inside too many others"
+                reading.problems[name] = "too many nested files"
             else:
                 self.read(name, member.raw, depth=depth + 1)
 

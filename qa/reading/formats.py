@@ -74,4 +74,4 @@ CONVERTED = {
 
 def office_is_installed() -> bool:
     """Whether all of the extra `office` is there."""
-    return all(one.is_installed for one in CONVERTED.values())
+    return all(format_.is_installed for format_ in CONVERTED.values())

@@ -52,10 +52,10 @@ _SUFFIXES = {
     "text/xml": ".xml",
 }
 _SEALS = frozenset({"pgp-encrypted", "pgp-signature", "pkcs7-signature", "x-pkcs7-signature"})
-_DEEPEST = 50  # parts within parts
+_MAX_DEPTH = 50  # parts within parts
 # Of a mailbox: more would not fit into the memory that its reader has.
-_MOST_MESSAGES = 100_000
-_LARGEST_MAILBOX = 400_000_000  # bytes
+_MAX_MESSAGES = 100_000
+_MAX_MAILBOX = 400_000_000  # bytes
 _FEW_WORDS = 50  # a plain text that is shorter may only say that there is a web page
 _QUOTE = re.compile(r"((?:>[ \t]?)+)(.*)")
 _NAME = re.compile(r'"([^"\\]*)"(?= <)')
@@ -70,7 +70,7 @@ def read_mail(raw: bytes) -> Extracted:
 
     Of alternatives the plain text is read, unless it is much shorter than the web page beside
     it. Each level of quoting (`> `) and the signature are blocks of their own; a quoted block
-    keeps its mark in front only. Images that belong to the text are no members, nor are
+    keeps its mark in front only. Images that belong to the text are not members, nor are
     signatures that only machines read.
 
     Raises:
@@ -97,7 +97,7 @@ def read_mail(raw: bytes) -> Extracted:
 
 
 def read_mailbox(raw: bytes) -> Extracted:
-    """Give the messages of a mailbox as members (0001.eml, ...), split as mboxrd has it.
+    """The messages of a mailbox as members (0001.eml, ...), split as mboxrd has it.
 
     Of one that has very many, the first; a warning then says how many.
 
@@ -109,7 +109,7 @@ def read_mailbox(raw: bytes) -> Extracted:
     for match, after in pairwise(chain(_MESSAGE.finditer(raw), [None])):
         end = after.start() if after else len(raw)
         count += 1
-        if match and count <= _MOST_MESSAGES and end <= _LARGEST_MAILBOX:
+        if match and count <= _MAX_MESSAGES and end <= _MAX_MAILBOX:
             message = _QUOTED_FROM.sub(b"", raw[match.end() : end])
             members.append(Member(f"{count:04d}.eml", message))
     if not count:
@@ -140,32 +140,32 @@ def _metadata(message: Part) -> dict[str, str]:
 
 def _heading(metadata: dict[str, str]) -> str:
     about = [day(metadata.get("date", "")), metadata.get("author", "")]
-    told = ", ".join(one for one in about if one)
+    told = ", ".join(word for word in about if word)
     title = metadata.get("title", "")
     return f"{title} ({told})" if title and told else title or told
 
 
 def _texts(part: Part, members: list[Member], depth: int) -> Iterator[tuple[str, bytes]]:
-    """Give the texts to read, as `(subtype, bytes)`: plain ones in UTF-8; note the members."""
+    """The texts to read, as `(subtype, bytes)`: plain ones in UTF-8; members are noted."""
     kind, subtype = part.get_content_maintype(), part.get_content_subtype()
     if kind == "message" and subtype in {"rfc822", "global", "news"}:
         members.append(Member(_filename(part), _attached(part)))
     elif not part.is_multipart():
         yield from _leaf(part, members)
-    elif depth == _DEEPEST:
+    elif depth == _MAX_DEPTH:
         members.append(Member(_filename(part), _written(part)))
     elif subtype == "alternative":
         yield from _preferred(part, members, depth)
     else:
-        for one in _parts(part):
-            yield from _texts(one, members, depth + 1)
+        for inner in _parts(part):
+            yield from _texts(inner, members, depth + 1)
         if kind == "message":  # a report of delivery: headers, and no text
             yield "plain", "\n".join(_header_lines(part)).encode()
 
 
 def _parts(part: Part) -> list[Part]:
     payload = part.get_payload()
-    return [one for one in payload if isinstance(one, Message)] if part.is_multipart() else []
+    return [inner for inner in payload if isinstance(inner, Message)] if part.is_multipart() else []
 
 
 def _leaf(part: Part, members: list[Member]) -> Iterator[tuple[str, bytes]]:
@@ -189,8 +189,8 @@ def _leaf(part: Part, members: list[Member]) -> Iterator[tuple[str, bytes]]:
 
 
 def _preferred(part: Part, members: list[Member], depth: int) -> Iterator[tuple[str, bytes]]:
-    """Give the plain one of alternatives, or the web page where that says much more."""
-    found = [text for one in _parts(part) for text in _texts(one, members, depth + 1)]
+    """The plain one of alternatives, or the web page where that says much more."""
+    found = [text for inner in _parts(part) for text in _texts(inner, members, depth + 1)]
     plain = [(subtype, text) for subtype, text in found if subtype != "html" and text.strip()]
     pages = [(subtype, text) for subtype, text in found if subtype == "html"]
     words = sum(len(text.split()) for _, text in plain)
@@ -233,7 +233,7 @@ def _is_encrypted(message: Part) -> bool:
 
 
 def _is_enveloped(part: Part) -> bool:
-    """Tell encrypted S/MIME (RFC 8551) from that which is only signed."""
+    """Whether S/MIME (RFC 8551) is encrypted, and not only signed."""
     return part.get_content_subtype() in {"pkcs7-mime", "x-pkcs7-mime"} and (
         str(part.get_param("smime-type", "enveloped-data")).lower() == "enveloped-data"
     )
@@ -257,7 +257,7 @@ def _bytes(part: Part) -> bytes:
 
 
 def _attached(part: Part) -> bytes:
-    """Give the bytes of an attached message; some programs wrap it in base64 all the same."""
+    """The bytes of an attached message; some programs wrap it in base64 all the same."""
     parts = _parts(part)
     if not parts:
         return _bytes(part)
@@ -278,8 +278,8 @@ def _written(message: Part) -> bytes:
 
 
 def _header_lines(part: Part) -> Iterator[str]:
-    for one in _parts(part):
-        for name, value in one.raw_items():
+    for inner in _parts(part):
+        for name, value in inner.raw_items():
             yield f"{name}: {header_text(str(value))}"
         yield ""
 

@@ -15,7 +15,7 @@ from qa.reading.reasons import DOCTYPE
 
 __all__ = ["Element", "attribute", "number", "parse_xml"]
 
-_MOST_DIGITS = 9  # what is longer counts nothing, and Python refuses to read the very long
+_MAX_DIGITS = 9  # what is longer counts nothing, and Python refuses to read the very long
 
 
 def parse_xml(data: bytes) -> Element:
@@ -41,15 +41,15 @@ def parse_xml(data: bytes) -> Element:
 
 
 def attribute(element: Element, name: str) -> str:
-    """Give an attribute by its name without namespace; "" where it isn't there."""
+    """An attribute by its name without namespace; "" where it isn't there."""
     if (value := element.get(name)) is not None:
         return value
     return next((v for key, v in element.items() if key.endswith("}" + name)), "")
 
 
 def number(value: str) -> int | None:
-    """Give the number, from 0, that an attribute's value is; None where it is something else."""
-    return int(value) if value.isdecimal() and len(value) <= _MOST_DIGITS else None
+    """The number, from 0, that an attribute's value is; None where it is something else."""
+    return int(value) if value.isdecimal() and len(value) <= _MAX_DIGITS else None
 
 
 class _Builder(TreeBuilder):

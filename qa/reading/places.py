@@ -16,7 +16,7 @@ __all__ = ["places_at", "places_of"]
 def places_of(
     places: Sequence[Place], spans: Iterable[tuple[int, int]]
 ) -> Iterator[tuple[Place, ...]]:
-    """Give for each span the places that begin in it, after those that hold where it starts.
+    """For each span the places that begin in it, after those that hold where it starts.
 
     Args:
         places: ascending by where they begin.
@@ -34,5 +34,5 @@ def places_of(
 
 
 def places_at(places: Iterable[Place], position: int) -> dict[PlaceKind, str]:
-    """Say where the character at `position` stands, in all terms that the format has."""
-    return {one.kind: one.value for one in places if one.start <= position}
+    """Where the character at `position` stands, in all terms that the format has."""
+    return {place.kind: place.value for place in places if place.start <= position}

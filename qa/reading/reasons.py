@@ -12,12 +12,12 @@ __all__ = [
     "ENCRYPTED_MAIL",
     "EXPECTED",
     "LOCKED",
-    "MENDABLE",
     "NEEDS_OFFICE",
     "NESTED",
     "NO_ENCODING",
     "NO_TEXT",
     "OCR_READS",
+    "RETRYABLE",
     "SCAN",
     "UNREAD",
     "before_2007",
@@ -38,7 +38,7 @@ EXPECTED = (BINARY, UNREAD)  # counted, not named: nothing is wrong with the fil
 SCAN = "a scan without text; `--ocr` reads it where ocrmypdf is installed"
 OCR_READS = "`--ocr` reads them where ocrmypdf is installed"  # pages that are scans
 NEEDS_OFFICE = "it needs more to be installed: pip install 'retrieval-qa[office]'"
-MENDABLE = frozenset({SCAN, NEEDS_OFFICE})  # read again once what it lacks is there
+RETRYABLE = frozenset({SCAN, NEEDS_OFFICE})  # read again once what it lacks is there
 
 
 def before_2007(program: str, suffix: str) -> str:

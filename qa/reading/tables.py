@@ -14,13 +14,13 @@ if TYPE_CHECKING:
 __all__ = ["add_table", "by_column", "repeated_names", "row_line", "runs"]
 
 # Characters: about what one passage holds. Names longer than a third of it are not repeated.
-MAX_BLOCK = 800
-MAX_NAMES = 250
-MAX_ABOVE_NAMES = 4  # rows: captions may stand above the names
+_MAX_BLOCK = 800
+_MAX_NAMES = 250
+_MAX_ABOVE_NAMES = 4  # rows: captions may stand above the names
 
 
 def by_column(cells: Iterable[str]) -> dict[int, str]:
-    """Give the texts of a row by their columns, without the empty ones."""
+    """The texts of a row by their columns, without the empty ones."""
     return {column: text for column, text in enumerate(cells) if text}
 
 
@@ -46,7 +46,7 @@ def add_table(
     found = [(at, line) for at, line in enumerate(told) if line]
     lines = [line for _, line in found]
     named = next(
-        (at for at, line in enumerate(lines[:MAX_ABOVE_NAMES]) if " | " in line.strip()), 0
+        (at for at, line in enumerate(lines[:_MAX_ABOVE_NAMES]) if " | " in line.strip()), 0
     )
     names = repeated_names(lines[named]) if lines else ""
     for first, last in runs(lines):
@@ -64,7 +64,7 @@ def add_table(
 
 
 def row_line(cells: Iterable[str]) -> str:
-    """Give a row as one line, its cells parted by ` | `; "" where all are empty."""
+    """A row as one line, its cells parted by ` | `; "" where all are empty."""
     texts = [" ".join(cell.split()) for cell in cells]
     while texts and not texts[-1]:
         texts.pop()
@@ -73,7 +73,7 @@ def row_line(cells: Iterable[str]) -> str:
 
 def repeated_names(names: str) -> str:
     """The line of names that heads each further block of a table; "" where it is too long."""
-    return names if len(names) <= MAX_NAMES else ""
+    return names if len(names) <= _MAX_NAMES else ""
 
 
 def runs(
@@ -92,7 +92,7 @@ def runs(
     """
     first, size = 0, lead
     for at, line in enumerate(lines):
-        if at > first and (size + len(line) > MAX_BLOCK or at in breaks):
+        if at > first and (size + len(line) > _MAX_BLOCK or at in breaks):
             yield first, at
             first, size = at, repeated
         size += len(line) + 1

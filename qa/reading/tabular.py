@@ -24,7 +24,7 @@ _DELIMITERS = "\t;|,"  # the rarer in prose and numbers first: it wins where two
 _SAMPLE = 65_536  # characters, in which the delimiter is sought
 _SAMPLE_ROWS = 200  # in which header names are told from data
 _LONG = 200  # characters: a longer value is prose, with sentences of its own
-_LONGEST_NAME = 200
+_MAX_NAME = 200
 _STRAY = 100  # quotes that are out of order; past these, none is taken for one
 _SEPARATED = re.compile(r"sep=([^\w\s\"]|\t)[ \t]*(?:\r\n?|\n)", re.IGNORECASE)  # written for Excel
 # A number, a day, an hour, a share, an address: what a header is not.
@@ -46,7 +46,7 @@ def read_table(raw: bytes) -> Extracted:
     with the empty ones.
 
     Raises:
-        UnreadableError: it is no text, or there is nothing in it.
+        UnreadableError: it is not text, or there is nothing in it.
     """
     text = _text(raw)
     csv.field_size_limit(max(csv.field_size_limit(), len(text)))
@@ -77,7 +77,7 @@ def read_records(raw: bytes) -> Extracted:
     empty is left out.
 
     Raises:
-        UnreadableError: it is no text, no line of it is JSON, or there is nothing in it.
+        UnreadableError: it is not text, no line of it is JSON, or there is nothing in it.
     """
     composer = Composer()
     lines = [line.strip() for line in _text(raw).split("\n") if line.strip()]
@@ -102,7 +102,7 @@ def _text(raw: bytes) -> str:
 
 
 def _delimiter(text: str) -> str:
-    """Give the delimiter that cuts the largest share of rows into the same number of cells."""
+    """The delimiter that cuts the largest share of rows into the same number of cells."""
     sample = text[:_SAMPLE]
     if len(text) > len(sample):
         sample = sample[: sample.rfind("\n") + 1] or sample
@@ -144,7 +144,7 @@ def _unquoted(lines: Sequence[str], delimiter: str) -> Iterator[list[str]]:
 
 
 def _is_whole(lines: Sequence[str], delimiter: str) -> bool:
-    """Tell whether these lines are one row with each quote in its place."""
+    """Whether these lines are one row with each quote in its place."""
     try:
         for _ in csv.reader(lines, delimiter=delimiter, skipinitialspace=True, strict=True):
             pass
@@ -158,14 +158,14 @@ def _filled(row: Sequence[str]) -> int:
 
 
 def _caption(sample: Sequence[list[str]]) -> Sequence[list[str]]:
-    """Give the rows above the table: of one cell, where the table has more than two or a gap."""
+    """The rows above the table: of one cell, where the table has more than two or a gap."""
     first = next((at for at, row in enumerate(sample) if _filled(row) > 1), 0)
     gap = any(not _filled(row) for row in sample[:first])
     return sample[:first] if gap or _filled(sample[first] if sample else []) > 2 else []
 
 
 def _has_header(sample: Sequence[Sequence[str]]) -> bool:
-    """Tell names from data: a header's cells are short, differ, and are none of its column's.
+    """Whether the first row has names: its cells are short, differ, and stand in no other row.
 
     Numbers are names only where they run on evenly beside a text: years, months.
     """
@@ -177,7 +177,7 @@ def _has_header(sample: Sequence[Sequence[str]]) -> bool:
     used = {at for row in rows for at, cell in enumerate(row[: len(names)]) if cell.strip()}
     if len(filled) * 2 < len(used) or len(set(filled)) < len(filled):
         return False
-    if any(len(name) > _LONGEST_NAME for name in filled):
+    if any(len(name) > _MAX_NAME for name in filled):
         return False
     data = [name for name in filled if _DATUM.fullmatch(name)]
     if data and not (len(data) < len(filled) and _is_even(data)):
@@ -196,7 +196,7 @@ def _is_even(names: Sequence[str]) -> bool:
 
 
 def _named(row: Sequence[str], names: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """Give each filled cell with its header name; cells past the last name have none."""
+    """Each filled cell with its header name; cells past the last name have none."""
     for at, cell in enumerate(row):
         if value := _flat(cell):
             yield names[at] if at < len(names) else "", value
@@ -228,7 +228,7 @@ def _add(
 
 
 def _record(line: str) -> list[tuple[str, str]] | None:
-    """Give the keys and values of a record; None where the line is no JSON."""
+    """The keys and values of a record; None where the line is not JSON."""
     try:
         value = json.loads(line, parse_int=str, parse_float=str, parse_constant=str)
         return list(_pairs(value, ""))
@@ -240,9 +240,9 @@ def _pairs(value: object, key: str) -> Iterator[tuple[str, str]]:
     if isinstance(value, dict):
         for name, below in value.items():
             yield from _pairs(below, f"{key}.{name}" if key else name)
-    elif isinstance(value, list) and any(isinstance(one, dict | list) for one in value):
-        for one in value:
-            yield from _pairs(one, key)
+    elif isinstance(value, list) and any(isinstance(item, dict | list) for item in value):
+        for item in value:
+            yield from _pairs(item, key)
     elif isinstance(value, list):
         yield from _pairs(", ".join(filter(None, map(_scalar, value))), key)
     elif text := _scalar(value):

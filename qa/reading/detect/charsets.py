@@ -60,7 +60,7 @@ def decoded(raw: bytes, charset: str = "") -> str:
 
 
 def header_text(value: str) -> str:
-    """Give a header's text on one line: raw bytes and encoded words (RFC 2047) are decoded."""
+    """A header's text on one line: raw bytes and encoded words (RFC 2047) are decoded."""
     text = decoded(value.encode("utf-8", "surrogateescape")) if value else ""
     pieces: list[str] = []
     waiting: tuple[str, bytes] | None = None  # a character may be spread over several words

@@ -51,11 +51,11 @@ class UndecodableError(ValueError):
 
 def byte_order_mark(raw: bytes) -> tuple[bytes, str]:
     """The mark that a text begins with, and the encoding that it names; both empty without one."""
-    return next((one for one in _MARKS if raw.startswith(one[0])), (b"", ""))
+    return next((mark for mark in _MARKS if raw.startswith(mark[0])), (b"", ""))
 
 
 def decode(raw: bytes) -> tuple[str, str]:
-    """Give `(text, encoding)` with `raw.decode(encoding) == text`; line ends stay as they are.
+    """`(text, encoding)` with `raw.decode(encoding) == text`; line ends stay as they are.
 
     A byte order mark decides; then UTF-8; then UTF-16 or UTF-32 without a mark, told by its NUL
     bytes; then UTF-8 with a few NULs and no other controls, which stay in the text; then the best
@@ -122,7 +122,7 @@ def _strictly(raw: bytes, encoding: str) -> str:
     try:
         return raw.decode(encoding)
     except UnicodeDecodeError as error:
-        raise UndecodableError(f"it is no valid {encoding} ({error.reason})") from error
+        raise UndecodableError(f"it is not valid {encoding} ({error.reason})") from error
 
 
 def _guess(raw: bytes) -> tuple[str, str]:
@@ -135,7 +135,7 @@ def _guess(raw: bytes) -> tuple[str, str]:
 
 
 def byte_offsets(raw: bytes, text: str, encoding: str, positions: Sequence[int]) -> list[int]:
-    """Give the byte offset in `raw` of each character position of `text`.
+    """The byte offset in `raw` of each character position of `text`.
 
     Args:
         raw: the whole file.
@@ -184,9 +184,9 @@ class LineIndex:
         self._length = len(text)
 
     def line(self, position: int) -> int:
-        """Give the number, from 1, of the line that holds the character at `position`."""
+        """The number, from 1, of the line that holds the character at `position`."""
         return bisect_right(self.starts, position)
 
     def start(self, line: int) -> int:
-        """Give the offset of the first character of `line` (from 1); past the end, the length."""
+        """The offset of the first character of `line` (from 1); past the end, the length."""
         return self.starts[line - 1] if line <= len(self.starts) else self._length

@@ -65,7 +65,7 @@ _FOREIGN = (
     (b"%!PS", "a PostScript document"),
 )
 _MAGIC = {
-    first: tuple(one for one in _FOREIGN if one[0][:1] == first)
+    first: tuple(magic for magic in _FOREIGN if magic[0][:1] == first)
     for first in {magic[:1] for magic, _ in _FOREIGN}
 }
 _LETTERS = re.compile(rb"[ -~]+")
@@ -83,7 +83,7 @@ _STREAMS = (  # names are compared without regard to case
 _OPEN_DOCUMENT = {b"text": "odt", b"spreadsheet": "ods", b"presentation": "odp"}
 _OFFICE_PARTS = (("word/", "docx"), ("xl/", "xlsx"), ("ppt/", "pptx"))
 _ZIPPED = {f".{name}": name for name in ("docx", "epub", "xlsx", "pptx", "odt", "ods", "odp")}
-_MOST_NAMES = 20_000
+_MAX_NAMES = 20_000
 _BIFF = re.compile(rb"\x09[\0\x02\x04\x08][\x04-\x10]\0")  # Excel before it had OLE2
 _SPACE = rb"\s*(?:<\?(?:xml|php)[^>]*>\s*)?(?:<!--.*?-->\s*)*"
 _PAGE = re.compile(rb"\A%s(?:<!doctype\s+html|<html[\s>])" % _SPACE, re.IGNORECASE | re.DOTALL)
@@ -152,7 +152,7 @@ def _by_magic(raw: bytes, head: bytes, suffix: str) -> Detected | None:
 
 
 def _foreign(head: bytes) -> str:
-    """Say what the bytes are that are neither text nor of a format read here; "" where unknown."""
+    """What bytes are that are neither text nor of a format read here; "" where unknown."""
     for magic, what in _MAGIC.get(head[:1], ()):
         # Letters alone may begin a text as well, but it has no NUL.
         if head.startswith(magic) and (not _LETTERS.fullmatch(magic) or b"\0" in head[:512]):
@@ -174,7 +174,7 @@ def _by_text(raw: bytes, head: bytes, suffix: str) -> Detected:
 
 
 def _marked(raw: bytes, head: bytes, suffix: str) -> Detected:
-    """Tell text whose suffix says little: mails, pages, feeds, notebooks."""
+    """The format of text whose suffix says little: mails, pages, feeds, notebooks."""
     headers = _headers(head)
     if suffix == ".mbox" or (suffix != ".eml" and headers > 1 and _MAILBOX.match(head)):
         return Detected("mailbox")
@@ -223,8 +223,8 @@ def _markup(head: bytes, suffix: str) -> Detected:
 
 
 def _archive(raw: bytes, suffix: str) -> Detected:
-    """Tell a ZIP archive by the names in it, and by the type that EPUB and OpenDocument note."""
-    names = list(islice(_names(raw), _MOST_NAMES))
+    """The format of a ZIP archive, by the names in it and the type that some formats note."""
+    names = list(islice(_names(raw), _MAX_NAMES))
     kind = raw[38:120] if raw[30:38] == b"mimetype" else b""
     if kind.startswith(b"application/epub+zip") or "META-INF/container.xml" in names:
         return Detected("epub")
@@ -245,7 +245,7 @@ def _archive(raw: bytes, suffix: str) -> Detected:
 
 
 def _names(raw: bytes) -> Iterator[str]:
-    """Give the names of the entries, from the directory or, where that is damaged, from theirs."""
+    """The names of the entries, from the directory or, where that is damaged, from theirs."""
     from io import BytesIO
     from zipfile import BadZipFile, ZipFile
 
@@ -261,8 +261,8 @@ def _names(raw: bytes) -> Iterator[str]:
 
 
 def _compound(raw: bytes, suffix: str) -> Detected:
-    """Tell an OLE2 file by the streams that stand at its root."""
-    names = set(islice(_root_names(raw), _MOST_NAMES)) if raw.startswith(_OLE2) else set()
+    """The format of an OLE2 file, by the streams that stand at its root."""
+    names = set(islice(_root_names(raw), _MAX_NAMES)) if raw.startswith(_OLE2) else set()
     for stream, format_, what in _STREAMS:
         if stream in names:
             return Detected(format_, what)

@@ -112,7 +112,7 @@ class _Document:
                 self.read(root)
 
     def finish(self) -> Extracted:
-        """Give what was read, with documents embedded as they are, and not as OLE objects."""
+        """What was read, with documents embedded as they are, and not as OLE objects."""
         members = []
         for kind, part in self._relations.values():
             if kind in {"package", "aFChunk"} and self._package.has(part):
@@ -147,7 +147,7 @@ class _Document:
         self._add_asides()
 
     def _number(self, row: list[Element | None]) -> int:
-        """Give the number of the first paragraph of a row that has text; 0 where there is none."""
+        """The number of the first paragraph of a row that has text; 0 where there is none."""
         paragraphs = (p for cell in row if cell is not None for p in _paragraphs(cell))
         found = (self._numbers.get(p, 0) for p in paragraphs if "".join(p.itertext()).strip())
         return next(found, 0)
@@ -215,7 +215,7 @@ class _Document:
                 yield from self._pieces(child)
 
     def _drawn(self, element: Element) -> Iterator[str]:
-        """Give what is said of a picture, and what is in the element; the same is said once."""
+        """What is said of a picture, and what is in the element; the same is said once."""
         said = caption(*(attribute(element, name) for name in _PICTURES.get(element.tag, ())))
         if said and (element.tag != "cNvPr" or said != self._said):
             self._said = said
@@ -306,7 +306,7 @@ def _paragraph_of(text: str) -> Element:
 
 
 def _unwrapped(container: Element) -> Iterator[Element]:
-    """Give paragraphs and tables in order; what wraps them (content controls, insertions) goes."""
+    """Paragraphs and tables in order; what wraps them (content controls, insertions) goes."""
     for element in container:
         if element.tag in {"p", "tbl"}:
             yield element
@@ -317,7 +317,7 @@ def _unwrapped(container: Element) -> Iterator[Element]:
 
 
 def _content(container: Element) -> list[Element]:
-    """Give the same; what is a drop cap goes into the paragraph that it begins."""
+    """The same; what is a drop cap goes into the paragraph that it begins."""
     elements = list(_unwrapped(container))
     for cap, element in pairwise(elements):
         if element.tag == "p" and _is_drop_cap(cap):
@@ -330,12 +330,12 @@ def _content(container: Element) -> list[Element]:
 
 
 def _is_drop_cap(element: Element) -> bool:
-    frames = [one for one in properties(element, "pPr") if one.tag == "framePr"]
-    return any(attribute(one, "dropCap") in {"drop", "margin"} for one in frames)
+    frames = [found for found in properties(element, "pPr") if found.tag == "framePr"]
+    return any(attribute(frame, "dropCap") in {"drop", "margin"} for frame in frames)
 
 
 def _paragraphs(container: Element) -> Iterator[Element]:
-    """Give all paragraphs in order, those of tables too, but none of text boxes."""
+    """All paragraphs in order, those of tables too, but none of text boxes."""
     for element in container:
         if element.tag == "p":
             yield element
@@ -344,9 +344,9 @@ def _paragraphs(container: Element) -> Iterator[Element]:
 
 
 def _rows(table: Element) -> Iterator[list[Element | None]]:
-    """Give the cells of each row; None for one that goes on with the cell above."""
+    """The cells of each row; None for one that goes on with the cell above."""
     for row in _found(table, "tr"):
-        if not any(one.tag == "del" for p in row if p.tag == "trPr" for one in p):
+        if not any(change.tag == "del" for p in row if p.tag == "trPr" for change in p):
             yield [None if _goes_on(cell) else cell for cell in _found(row, "tc")]
 
 
@@ -359,17 +359,17 @@ def _found(container: Element, tag: str) -> Iterator[Element]:
 
 
 def _goes_on(cell: Element) -> bool:
-    merges = [one for one in properties(cell, "tcPr") if one.tag in {"vMerge", "hMerge"}]
-    return any(attribute(one, "val") != "restart" for one in merges)
+    merges = [found for found in properties(cell, "tcPr") if found.tag in {"vMerge", "hMerge"}]
+    return any(attribute(merge, "val") != "restart" for merge in merges)
 
 
 def _is_hidden(run: Element) -> bool:
-    hidden = [one for one in properties(run, "rPr") if one.tag == "vanish"]
-    return any(attribute(one, "val") not in {"0", "false", "off"} for one in hidden)
+    hidden = [found for found in properties(run, "rPr") if found.tag == "vanish"]
+    return any(attribute(mark, "val") not in {"0", "false", "off"} for mark in hidden)
 
 
 def _symbol(element: Element) -> str:
-    """Give a character of a symbol font, where it is not of that font alone."""
+    """A character of a symbol font, where it is not of that font alone."""
     code = attribute(element, "char")
     try:
         character = chr(int(code, 16))

@@ -18,7 +18,7 @@ _ROMAN = (
     *((1000, "m"), (900, "cm"), (500, "d"), (400, "cd"), (100, "c"), (90, "xc"), (50, "l")),
     *((40, "xl"), (10, "x"), (9, "ix"), (5, "v"), (4, "iv"), (1, "i")),
 )
-_LARGEST = 10_000  # beyond, a number is written in figures
+_MAX_IN_LETTERS = 10_000  # beyond, a number is written in figures
 
 
 @dataclass(slots=True)
@@ -73,7 +73,8 @@ class Numbering:
         list_ = self._definitions.get(defined)
         if list_ is not None and list_.like:
             list_ = next(
-                (one for one in self._definitions.values() if one.made_by == list_.like), list_
+                (other for other in self._definitions.values() if other.made_by == list_.like),
+                list_,
             )
         if list_ is None:
             return ""
@@ -100,7 +101,7 @@ def _definition(element: Element) -> _List:
     list_ = _List()
     for child in element:
         if child.tag == "lvl":
-            values = {one.tag: attribute(one, "val") for one in child}
+            values = {setting.tag: attribute(setting, "val") for setting in child}
             list_.levels[number(attribute(child, "ilvl")) or 0] = _Level(
                 values.get("numFmt", "decimal"),
                 values.get("lvlText", ""),
@@ -115,7 +116,7 @@ def _definition(element: Element) -> _List:
 
 
 def _written(number: int, kind: str) -> str:
-    if not 0 < number < _LARGEST:
+    if not 0 < number < _MAX_IN_LETTERS:
         return str(number)
     if kind in {"lowerLetter", "upperLetter"}:  # after z comes aa, then bb
         letter = chr(ord("a") + (number - 1) % 26) * ((number - 1) // 26 + 1)

@@ -22,7 +22,7 @@ _HEADING = re.compile(
     re.IGNORECASE,
 )
 _TITLE = frozenset({"title", "titel", "título", "titolo"})
-_BODY_TEXT = 9  # the outline level of what is no heading
+_BODY_TEXT = 9  # the outline level of what is not a heading
 
 
 class Styles:
@@ -36,7 +36,7 @@ class Styles:
         }
 
     def heading_level(self, paragraph: Element) -> int | None:
-        """Give the level of a heading, 1 for the document's title; None for other text."""
+        """The level of a heading, 1 for the document's title; None for other text."""
         values = _values(paragraph)
         for level in (_outline(values), *map(self._level, self._chain(values))):
             if level is not None:
@@ -44,12 +44,12 @@ class Styles:
         return None
 
     def numbered(self, paragraph: Element) -> tuple[str, int | None, str]:
-        """Give the list a paragraph is an item of ("" for none), the level, and the style."""
+        """The list a paragraph is an item of ("" for none), the level, and the style."""
         values = _values(paragraph)
         style = values.get("pStyle", "")
-        for one in (values, *(self._styles[name] for name in self._chain(values))):
-            if name := one.get("numId", ""):
-                level = values.get("ilvl", one.get("ilvl", ""))
+        for style_values in (values, *(self._styles[name] for name in self._chain(values))):
+            if name := style_values.get("numId", ""):
+                level = values.get("ilvl", style_values.get("ilvl", ""))
                 return name, number(level), style
         return "", None, style
 
@@ -62,7 +62,7 @@ class Styles:
             name = self._styles[name].get("basedOn", "")
 
     def _level(self, style: str) -> int | None:
-        """Give the level that a style itself asks for: 0 for none, None if its base decides."""
+        """The level that a style itself asks for: 0 for none, None if its base decides."""
         name = self._styles[style]["name"]
         if match := _HEADING.fullmatch(name):
             return int(match[1]) + 1
@@ -70,18 +70,18 @@ class Styles:
 
 
 def properties(element: Element, tag: str) -> Element | tuple[()]:
-    """Give an element's properties, to be gone through; nothing where it has none."""
+    """An element's properties, to be gone through; nothing where it has none."""
     return next((child for child in element if child.tag == tag), ())
 
 
 def _values(element: Element) -> dict[str, str]:
-    """Give the values that matter here, of a paragraph or a style."""
+    """The values that matter here, of a paragraph or a style."""
     values = {child.tag: attribute(child, "val") for child in element if child.tag == "basedOn"}
     for child in properties(element, "pPr"):
         if child.tag in {"pStyle", "outlineLvl"}:
             values[child.tag] = attribute(child, "val")
         elif child.tag == "numPr":
-            values |= {one.tag: attribute(one, "val") for one in child}
+            values |= {setting.tag: attribute(setting, "val") for setting in child}
     return values
 
 

@@ -46,7 +46,7 @@ _SHORT, _INDEX_SHARE = 300, 0.1
 _MAIN_SHARE = 0.4
 # A line at either end of the page is a menu's where it is short and nearly all of it is links.
 # Before the text it takes some of them: a post may begin with the name of who wrote it.
-_SIDE_LINKED, _SIDE_LONGEST, _FEWEST_SIDE_LINES = 0.8, 60, 3
+_SIDE_LINKED, _MAX_SIDE, _MIN_SIDE_LINES = 0.8, 60, 3
 
 
 def read_html(raw: bytes) -> Extracted:
@@ -57,7 +57,7 @@ def read_html(raw: bytes) -> Extracted:
     stay out.
 
     Raises:
-        UnreadableError: it has no text, or is no text.
+        UnreadableError: it has no text, or is not text.
     """
     tree = parse(text_of(raw))
     blocks = blocks_of(tree)
@@ -110,7 +110,7 @@ def text_of(raw: bytes) -> str:
 
 
 def _declared(raw: bytes) -> str:
-    """Give Python's name of the encoding that the page declares; "" where there is none."""
+    """Python's name of the encoding that the page declares; "" where there is none."""
     match = _DECLARED.search(raw[:_DECLARATION_WITHIN])
     if match is None:
         return ""
@@ -120,7 +120,7 @@ def _declared(raw: bytes) -> str:
 
 
 def parse(html: str) -> LexborHTMLParser:
-    """Give the tree that a browser makes; what is XHTML is brought into HTML's form first."""
+    """The tree that a browser makes; what is XHTML is brought into HTML's form first."""
     # As a template, it stays what it is; otherwise text in it ends the head of the page.
     html = _NOSCRIPT.sub(r"<\1template", html)
     if _IS_XHTML.search(html[:2000]):
@@ -146,7 +146,7 @@ def _closed(tag: re.Match[str]) -> str:
 
 
 def blocks_of(tree: LexborHTMLParser, *, whole: bool = False) -> list[PageBlock]:
-    """Give what a page says, in reading order.
+    """What a page says, in reading order.
 
     Args:
         tree: of the page.
@@ -201,7 +201,7 @@ def _main_part(blocks: list[PageBlock]) -> list[PageBlock]:
 def _without_sides(blocks: list[PageBlock]) -> list[PageBlock]:
     """Leave out lines of links before the first text, and after the last outside the main part."""
     start = next((at for at, block in enumerate(blocks) if not _is_before_text(block)), 0)
-    if sum(not block.level for block in blocks[:start]) < _FEWEST_SIDE_LINES:
+    if sum(not block.level for block in blocks[:start]) < _MIN_SIDE_LINES:
         start = 0
     end = len(blocks)
     while end > start and _is_side(blocks[end - 1]) and not blocks[end - 1].in_main:
@@ -217,4 +217,4 @@ def _is_before_text(block: PageBlock) -> bool:
 
 def _is_side(block: PageBlock) -> bool:
     size = len(block.text)
-    return not block.level and size <= _SIDE_LONGEST and block.linked >= _SIDE_LINKED * size
+    return not block.level and size <= _MAX_SIDE and block.linked >= _SIDE_LINKED * size

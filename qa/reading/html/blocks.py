@@ -12,11 +12,11 @@ from qa.types import BlockKind
 if TYPE_CHECKING:
     from qa.reading.html.tables import Table
 
-__all__ = ["BREAK", "Gathering", "PageBlock"]
+__all__ = ["BREAK", "BlockBuilder", "PageBlock"]
 
 BREAK = "\r"  # stands for <br> while a block is gathered: the parser leaves no CR of the page's
 _INVISIBLE = re.compile("[\u00ad\u200b\u2060\ufeff]")  # where a word may break, and marks
-_MOST_TERMS = 3  # that are described together
+_MAX_TERMS = 3  # that are described together
 
 
 @dataclass(slots=True)
@@ -32,7 +32,7 @@ class PageBlock:
     only_image: bool = False  # it is what an image says in place of itself
 
 
-class Gathering:
+class BlockBuilder:
     """Gathers pieces of text, ends blocks, and forgets those that turn out to be furniture."""
 
     def __init__(self) -> None:
@@ -71,11 +71,11 @@ class Gathering:
             self._buffer.append("\n")
 
     def mark(self) -> int:
-        """Give where the next piece will stand."""
+        """Where the next piece will stand."""
         return len(self._buffer)
 
     def said_since(self, mark: int) -> str:
-        """Give what the block says from a mark on."""
+        """What the block says from a mark on."""
         return "".join(self._buffer[mark:])
 
     def forget(self, first: int, *, count: Count, anchor: str) -> None:
@@ -86,7 +86,7 @@ class Gathering:
         self._linked_before = count.linked
 
     def take(self) -> str:
-        """Give what was gathered, as one line, instead of making a block of it."""
+        """What was gathered, as one line, instead of making a block of it."""
         return " ".join(self._take().split())
 
     def end_heading(self, level: int) -> None:
@@ -119,7 +119,7 @@ class Gathering:
 
     def end_term(self) -> None:
         """Keep what was gathered as a term, to be said with what describes it."""
-        if len(self._terms) == _MOST_TERMS:
+        if len(self._terms) == _MAX_TERMS:
             self.add_terms()
         if term := self.take():
             self._terms.append(term)

@@ -63,11 +63,11 @@ _AGREE = re.compile(
     re.IGNORECASE,
 )
 _NOTICES = frozenset("div section aside form footer header".split())
-_LONGEST_NOTICE = 1500  # characters
+_MAX_NOTICE = 1500  # characters
 _MENUS = frozenset("ul ol menu div section table tr td p dl aside header center".split())
 # Of a menu: how many links it has, what share of its text is in them, and how many characters
 # each has at most, on average.
-_FEWEST_LINKS, _MENU_LINKED, _MENU_LINK = 3, 0.75, 30
+_MIN_LINKS, _MENU_LINKED, _MENU_LINK = 3, 0.75, 30
 _SHORT_FORM = 300  # characters: a form with less to read is a search, a log-in, a subscription
 
 
@@ -83,13 +83,13 @@ class Count:
     titles: int = 0  # headings of the first level
 
     def copy(self) -> Count:
-        """Give the same count, to be compared with later."""
+        """The same count, to be compared with later."""
         return Count(
             self.characters, self.linked, self.links, self.controls, self.agreements, self.titles
         )
 
     def since(self, before: Count) -> Count:
-        """Give what came in addition."""
+        """What came in addition."""
         return Count(
             self.characters - before.characters,
             self.linked - before.linked,
@@ -101,7 +101,7 @@ class Count:
 
 
 def is_hidden(tag: str, attributes: Mapping[str, str | None]) -> bool:
-    """Tell whether a browser would not show an element, or it holds no text to read."""
+    """Whether a browser would not show an element, or it holds no text to read."""
     if tag in _UNREAD:
         return True
     if not attributes:
@@ -123,22 +123,22 @@ def _names(attributes: Mapping[str, str | None]) -> set[str]:
 
 
 def is_navigation(tag: str, attributes: Mapping[str, str | None]) -> bool:
-    """Tell whether an element says itself that it leads elsewhere, or only waits to be opened."""
+    """Whether an element says itself that it leads elsewhere, or only waits to be opened."""
     return tag == "nav" or attributes.get("role") in _FURNITURE_ROLES
 
 
 def is_furniture(attributes: Mapping[str, str | None]) -> bool:
-    """Tell by its name whether an element is about the site, whatever stands in it."""
+    """Whether an element's name says that it is about the site, whatever stands in it."""
     return not _FURNITURE.isdisjoint(_names(attributes))
 
 
 def is_named_main(attributes: Mapping[str, str | None]) -> bool:
-    """Tell by its id whether an element is the page's main part."""
+    """Whether an element's id says that it is the page's main part."""
     return (attributes.get("id") or "").lower() in _MAIN
 
 
 def announces(text: str) -> bool:
-    """Tell whether a text says that what follows belongs to it, be it only links."""
+    """Whether a text says that what follows belongs to it, be it only links."""
     return text.endswith((":", "："))
 
 
@@ -151,7 +151,7 @@ def is_left_out(
     protected: bool,
     has_main: bool,
 ) -> bool:
-    """Tell whether an element is furniture, by what it holds.
+    """Whether an element is furniture, by what it holds.
 
     Args:
         tag: of the element.
@@ -184,21 +184,21 @@ def is_left_out(
 
 
 def _is_menu(held: Count) -> bool:
-    """Tell whether text is a menu: three or more links, short ones, and little else."""
+    """Whether text is a menu: three or more links, short ones, and little else."""
     mostly = held.linked >= _MENU_LINKED * held.characters
-    return held.links >= _FEWEST_LINKS and mostly and held.linked <= _MENU_LINK * held.links
+    return held.links >= _MIN_LINKS and mostly and held.linked <= _MENU_LINK * held.links
 
 
 def is_agreement(text: str) -> bool:
-    """Tell whether the text of a link or button is what one clicks in a cookie notice."""
+    """Whether the text of a link or button is what one clicks in a cookie notice."""
     return len(text) < 2 * _MENU_LINK and _AGREE.search(text) is not None
 
 
 def is_cookie_notice(
     tag: str, attributes: Mapping[str, str | None], held: Count, texts: Iterable[str]
 ) -> bool:
-    """Tell whether an element asks for consent to cookies; `texts` are those in it."""
-    if tag not in _NOTICES or held.titles or not 0 < held.characters <= _LONGEST_NOTICE:
+    """Whether an element asks for consent to cookies; `texts` are those in it."""
+    if tag not in _NOTICES or held.titles or not 0 < held.characters <= _MAX_NOTICE:
         return False
     names = f"{attributes.get('id') or ''} {attributes.get('class') or ''}"
     if _VENDORS.search(names):
@@ -208,4 +208,4 @@ def is_cookie_notice(
     if _COOKIES.search(names):
         of_notice = _NOTICE.search(_COOKIES.sub(" ", names, count=1))
         return held.controls > 0 or of_notice is not None
-    return held.agreements > 0 and held.characters < _LONGEST_NOTICE / 2
+    return held.agreements > 0 and held.characters < _MAX_NOTICE / 2

@@ -30,12 +30,12 @@ _SOURCES = {
     "url": "og:url",
 }
 _IS_URL = re.compile(r"https?://", re.IGNORECASE)
-_LARGEST_DATA = 500_000  # characters of JSON-LD
-_MOST_NODES = 200
+_MAX_DATA = 500_000  # characters of JSON-LD
+_MAX_NODES = 200
 
 
 def metadata_of(tree: LexborHTMLParser) -> dict[str, str]:
-    """Give what the page says about itself, as it writes it; keys without a value are absent."""
+    """What the page says about itself, as it writes it; keys without a value are absent."""
     found: dict[str, str] = {}
     for meta in tree.css("meta[content]"):
         attributes = meta.attributes
@@ -85,16 +85,16 @@ def _from_elements(tree: LexborHTMLParser) -> Iterator[tuple[str, str]]:
 
 
 def _linked_data(tree: LexborHTMLParser) -> Iterator[tuple[str, str]]:
-    """Give headline, author and dates of the first things that JSON-LD describes."""
+    """Headline, author and dates of the first things that JSON-LD describes."""
     for script in tree.css('script[type="application/ld+json"]'):
         source = script.text()
-        if len(source) > _LARGEST_DATA:
+        if len(source) > _MAX_DATA:
             continue
         try:
             pending = [json.loads(source)]
         except (ValueError, RecursionError):
             continue
-        for _ in range(_MOST_NODES):
+        for _ in range(_MAX_NODES):
             if not pending:
                 break
             node = pending.pop(0)
@@ -108,7 +108,7 @@ def _linked_data(tree: LexborHTMLParser) -> Iterator[tuple[str, str]]:
 
 
 def _said(value: object) -> str:
-    """Give a text, the name of a person or thing, or several, as one line."""
+    """A text, the name of a person or thing, or several, as one line."""
     if isinstance(value, list):
         return ", ".join(filter(None, map(_said, value[:20])))
     if isinstance(value, dict):

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Table", "is_data"]
 
-_MOST_REPEATED = 100_000  # characters that a table's cells may hold again in further rows
-_MOST_SPANNED = 1000  # rows or columns, as HTML limits the latter
+_MAX_REPEATED = 100_000  # characters that a table's cells may hold again in further rows
+_MAX_SPANNED = 1000  # rows or columns, as HTML limits the latter
 _LAYOUT = (
     "table, h1, h2, h3, h4, h5, h6, pre, form, blockquote, article, main, p + p, ul ul, select, "
     "textarea"
@@ -24,7 +24,7 @@ _LAYOUT = (
 
 
 def is_data(table: LexborNode, attributes: Mapping[str, str | None]) -> bool:
-    """Tell a table of data from one that only arranges parts of the page."""
+    """Whether a table holds data, and does not only arrange parts of the page."""
     if attributes.get("role") in {"presentation", "none"} or _holds(table, _LAYOUT):
         return False
     if table.css_first("th, thead, caption") is not None:
@@ -34,7 +34,7 @@ def is_data(table: LexborNode, attributes: Mapping[str, str | None]) -> bool:
 
 
 def _holds(element: LexborNode, selector: str) -> bool:
-    """Tell whether something within an element matches, the element itself left aside."""
+    """Whether something within an element matches, the element itself left aside."""
     child = element.child
     while child is not None:
         if child.css_first(selector) is not None:
@@ -45,7 +45,7 @@ def _holds(element: LexborNode, selector: str) -> bool:
 
 def _span(attributes: Mapping[str, str | None], name: str) -> int:
     match = re.match(r"\s*(\d{1,6})", attributes.get(name) or "")
-    return min(max(int(match[1]), 1), _MOST_SPANNED) if match else 1
+    return min(max(int(match[1]), 1), _MAX_SPANNED) if match else 1
 
 
 @dataclass(slots=True)
@@ -88,7 +88,7 @@ class Table:
         row.only_names = row.only_names and name
 
     def groups(self) -> Iterator[tuple[str, str]]:
-        """Give blocks of a few lines and their anchors; the columns' names head each.
+        """Blocks of a few lines and their anchors; the columns' names head each.
 
         The names are those of the first row where the page says so, or marks no names at all.
         """
@@ -111,7 +111,7 @@ class Table:
         while row.columns in self._hanging:
             left, text = self._hanging.pop(row.columns)
             self._repeated += len(text)
-            if left > 1 and self._repeated < _MOST_REPEATED:
+            if left > 1 and self._repeated < _MAX_REPEATED:
                 self._hanging[row.columns] = (left - 1, text)
             row.cells.append(text)
             row.columns += 1

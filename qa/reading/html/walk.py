@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from qa.reading.html import boilerplate
-from qa.reading.html.blocks import BREAK, Gathering
+from qa.reading.html.blocks import BREAK, BlockBuilder
 from qa.reading.html.tables import Table, is_data
 
 if TYPE_CHECKING:
@@ -26,13 +26,13 @@ _BLOCKS = frozenset(
 _PREFORMATTED = frozenset("pre listing xmp plaintext".split())
 _CELLS = frozenset("td th caption".split())
 _NOT_IN_TERMS = "dl, ul, ol, p, table, pre, h1, h2, h3, h4, h5, h6"
-_NESTING, _DEEPEST_NESTING = frozenset({"table", "dl"}), 20
+_NESTING, _MAX_NESTING = frozenset({"table", "dl"}), 20
 _CONTROLS = frozenset("button input select textarea".split())
 
 _FILE_NAME = re.compile(r"\.(?:jpe?g|png|gif|svg|webp|avif|bmp)\W*$", re.IGNORECASE)
 _NOTE_MARK = re.compile(r"\s*[\[(]?(?:\d{1,4}|[a-z]{1,2}|[*†‡§¶]{1,3}|note \d{1,3})[\])]?\s*")
 _PERMALINK = re.compile(r"\s*[¶#§🔗]?\s*")
-_FEWEST_WORDS = 3  # of an image's text that says something
+_MIN_WORDS = 3  # of an image's text that says something
 
 
 @dataclass(slots=True)
@@ -57,8 +57,8 @@ class Walk:
     """Goes through a tree in document order, without recursion: pages nest without limit."""
 
     def __init__(self, *, whole: bool, has_main: bool) -> None:
-        self._gathering = Gathering()
-        self.blocks = self._gathering.blocks
+        self._builder = BlockBuilder()
+        self.blocks = self._builder.blocks
         self._whole = whole
         self._has_main = has_main
         self._frames: list[_Frame] = []
@@ -94,7 +94,7 @@ class Walk:
         """Take up a node; tell whether to go into it, which opens a frame."""
         tag = node.tag
         if tag == "-text":
-            self._gathering.say(node.text_content or "", linked=self._links > 0)
+            self._builder.say(node.text_content or "", linked=self._links > 0)
             return False
         if not tag or not tag[0].isalpha():
             return False  # a comment
@@ -111,7 +111,7 @@ class Walk:
             self._flush()
         elif self._is_said_here(tag, node, attributes):
             return False
-        anchor = self._gathering.anchor
+        anchor = self._builder.anchor
         if attributes:
             self._note_anchor(tag, attributes)
         if is_block:
@@ -119,35 +119,35 @@ class Walk:
                 tag,
                 attributes,
                 first=len(self.blocks),
-                count=self._gathering.count.copy(),
+                count=self._builder.count.copy(),
                 anchor=anchor,
                 is_main=_is_main(tag, attributes),
                 is_protected=_is_protected(tag, attributes),
             )
             self._open(frame, node)
         else:
-            frame = _Frame(tag, attributes, mark=self._gathering.mark())
+            frame = _Frame(tag, attributes, mark=self._builder.mark())
             if tag == "a":
                 self._links += 1
-                self._gathering.count.links += 1
+                self._builder.count.links += 1
         self._frames.append(frame)
         return True
 
     def _see_control(self, tag: str, node: LexborNode, attributes: dict[str, str | None]) -> None:
         if attributes.get("type") == "hidden":
             return
-        self._gathering.count.controls += 1
+        self._builder.count.controls += 1
         says = node.text() if tag == "button" else attributes.get("value") or ""
-        self._gathering.count.agreements += boilerplate.is_agreement(says)
+        self._builder.count.agreements += boilerplate.is_agreement(says)
 
     def _is_said_here(self, tag: str, node: LexborNode, attributes: dict[str, str | None]) -> bool:
-        """Say what an inline element stands for; tell whether that is all it holds."""
+        """Add what an inline element stands for; true where that is all it holds."""
         if tag == "br":
-            self._gathering.put("\n" if self._pre else BREAK)
+            self._builder.put("\n" if self._pre else BREAK)
         elif tag == "img":
             self._say_image(attributes)
         elif tag == "math" and attributes.get("alttext"):
-            self._gathering.say(attributes["alttext"] or "", linked=False)
+            self._builder.say(attributes["alttext"] or "", linked=False)
         elif tag == "label":
             return self._forms > 0 and not self._whole
         elif tag == "sup":
@@ -161,7 +161,7 @@ class Walk:
         return True
 
     def _is_mark(self, node: LexborNode, attributes: dict[str, str | None]) -> bool:
-        """Tell whether a link is a note's mark, or a heading's link to itself."""
+        """Whether a link is a note's mark, or a heading's link to itself."""
         if "noteref" in f"{attributes.get('epub:type')} {attributes.get('role')}":
             return _NOTE_MARK.fullmatch(node.text()) is not None
         if self._in_heading() and "#" in (attributes.get("href") or ""):
@@ -175,29 +175,29 @@ class Walk:
     def _say_image(self, attributes: dict[str, str | None]) -> None:
         text = (attributes.get("alt") or "").strip()
         is_formula = "mwe-math" in (attributes.get("class") or "")
-        says = len(text.split()) >= _FEWEST_WORDS and not _FILE_NAME.search(text)
+        says = len(text.split()) >= _MIN_WORDS and not _FILE_NAME.search(text)
         if not (is_formula or says):
             return
-        self._gathering.say(f" {text} ", linked=self._links > 0, image=True)
+        self._builder.say(f" {text} ", linked=self._links > 0, image=True)
 
     def _note_anchor(self, tag: str, attributes: dict[str, str | None]) -> None:
         """Remember what a link names; ids of inline elements count within headings only."""
         if tag in _BLOCKS or tag == "a" or self._in_heading():
             name = (attributes.get("id") or (attributes.get("name") if tag == "a" else "")) or ""
             if name and not any(map(str.isspace, name)):
-                self._gathering.anchor = name
+                self._builder.anchor = name
 
     def _open(self, frame: _Frame, node: LexborNode) -> None:
         """Count an element in, and prepare for what it is made of."""
         tag, attributes = frame.tag, frame.attributes
         # To look ahead in each of many nested ones would take the square of their number.
         self._nested += tag in _NESTING
-        looks_ahead = self._nested <= _DEEPEST_NESTING
+        looks_ahead = self._nested <= _MAX_NESTING
         if tag == "table" and looks_ahead and not self._table and is_data(node, attributes):
             self._table = Table()
             frame.is_data = True
         self._main += frame.is_main
-        self._gathering.in_main = self._main > 0
+        self._builder.in_main = self._main > 0
         self._protected += frame.is_protected
         self._forms += tag == "form"
         self._pre += tag in _PREFORMATTED
@@ -209,13 +209,13 @@ class Walk:
         if tag == "li":
             self._open_item(attributes)
         elif tag == "dd" and not self._flat:
-            self._gathering.begin_description()
+            self._builder.begin_description()
         elif tag == "tr" and self._table:
-            self._table.row(self._gathering.anchor, own_anchor=bool(attributes.get("id")))
+            self._table.row(self._builder.anchor, own_anchor=bool(attributes.get("id")))
 
     def _open_item(self, attributes: dict[str, str | None]) -> None:
-        if self._flat and self._gathering.has_text:
-            self._gathering.put("; ")
+        if self._flat and self._builder.has_text:
+            self._builder.put("; ")
         parent = self._frames[-1] if self._frames else None
         if parent is None or parent.tag != "ol":
             return
@@ -223,7 +223,7 @@ class Walk:
         given = attributes.get("value") or first or ""
         parent.item = int(given) if re.fullmatch(r"[0-9]{1,9}", given) else parent.item + 1
         if parent.attributes.get("type") in {None, "1"} and not self._flat:
-            self._gathering.set_prefix(f"{parent.item}. ")
+            self._builder.set_prefix(f"{parent.item}. ")
 
     # Going out.
 
@@ -232,44 +232,44 @@ class Walk:
         if frame.count is None:
             if frame.tag == "a":
                 self._links -= 1
-                said = self._gathering.said_since(frame.mark)
-                self._gathering.count.agreements += boilerplate.is_agreement(said)
+                said = self._builder.said_since(frame.mark)
+                self._builder.count.agreements += boilerplate.is_agreement(said)
             return
         self._close_text(frame)
         self._pre -= frame.tag in _PREFORMATTED
         self._main -= frame.is_main
-        self._gathering.in_main = self._main > 0
+        self._builder.in_main = self._main > 0
         self._protected -= frame.is_protected
         self._forms -= frame.tag == "form"
         self._nested -= frame.tag in _NESTING
         if not (self._flat or self._table) and self._is_left_out(frame, frame.count):
-            self._gathering.forget(frame.first, count=frame.count, anchor=frame.anchor)
+            self._builder.forget(frame.first, count=frame.count, anchor=frame.anchor)
 
     def _close_text(self, frame: _Frame) -> None:
         """Make of the text of an element what it is: a heading, a term, a cell or a block."""
-        tag, gathering = frame.tag, self._gathering
+        tag, builder = frame.tag, self._builder
         self._flat -= frame.is_flat
         if frame.level:
-            gathering.anchor = frame.attributes.get("id") or gathering.anchor
-            gathering.end_heading(frame.level)
+            builder.anchor = frame.attributes.get("id") or builder.anchor
+            builder.end_heading(frame.level)
         elif frame.is_flat and not self._flat and self._table:
             self._close_cell(frame, self._table)
         elif frame.is_flat and not self._flat:
-            gathering.end_term()
+            builder.end_term()
         elif tag in _PREFORMATTED and self._pre == 1 and not (self._flat or self._table):
-            gathering.end_lines()
+            builder.end_lines()
         else:
             self._flush()
         if tag in {"li", "dd"}:
-            gathering.set_prefix("")
+            builder.set_prefix("")
         elif tag == "dl" and not self._flat:
-            gathering.add_terms()
+            builder.add_terms()
         elif frame.is_data and self._table:
             table, self._table = self._table, None
-            gathering.add_table(table)
+            builder.add_table(table)
 
     def _close_cell(self, frame: _Frame, table: Table) -> None:
-        text = self._gathering.take()
+        text = self._builder.take()
         if frame.tag == "caption":
             table.caption = text
         else:
@@ -279,15 +279,15 @@ class Walk:
     def _flush(self) -> None:
         """End the block that is gathered, where blocks are made."""
         if self._flat or self._table:
-            self._gathering.put(" ")
+            self._builder.put(" ")
         elif self._pre:
-            self._gathering.end_line()
+            self._builder.end_line()
         else:
-            self._gathering.end_prose()
+            self._builder.end_prose()
 
     def _is_left_out(self, frame: _Frame, before: Count) -> bool:
-        """Tell whether what an element holds is furniture, now that all of it is known."""
-        held = self._gathering.count.since(before)
+        """Whether what an element holds is furniture, now that all of it is known."""
+        held = self._builder.count.since(before)
         texts = (block.text for block in self.blocks[frame.first :])
         if boilerplate.is_cookie_notice(frame.tag, frame.attributes, held, texts):
             return True

@@ -39,7 +39,7 @@ _PROPERTIES = {
     "subject": ("subject",),
     "description": ("description",),
 }
-_MOST_REPEATED = 256  # cells that are equal, side by side, are written once with a number
+_MAX_REPEATED = 256  # cells that are equal, side by side, are written once with a number
 
 
 def read_odf(raw: bytes) -> Extracted:
@@ -81,7 +81,7 @@ def slide_heading(number: int, title: str) -> str:
 
 
 def _parts(raw: bytes) -> tuple[Element, Element | None, Element | None]:
-    """Give content, styles (with what is on every page) and metadata."""
+    """Content, styles (with what is on every page) and metadata."""
     archive = open_archive(raw)
     names = set(archive.namelist())
     if "META-INF/manifest.xml" in names and any(
@@ -106,13 +106,13 @@ def _metadata(meta: Element | None) -> dict[str, str]:
         if element.text and element.text.strip():
             values.setdefault(element.tag, []).append(element.text.strip())
     return {
-        name: next((", ".join(values[one]) for one in names if one in values), "")
+        name: next((", ".join(values[own]) for own in names if own in values), "")
         for name, names in _PROPERTIES.items()
     }
 
 
 def _titles(content: Element) -> set[str]:
-    """Give the names of the styles that make a document's title."""
+    """The names of the styles that make a document's title."""
     derived = {
         attribute(style, "name")
         for style in content.iter("style")
@@ -191,7 +191,7 @@ class _Document:
         self._add_asides()
 
     def _number(self, row: Mapping[int, Element]) -> int:
-        """Give the number of the first paragraph of a row that has text; 0 where there is none."""
+        """The number of the first paragraph of a row that has text; 0 where there is none."""
         paragraphs = (p for cell in row.values() for p in _paragraphs(cell))
         found = (self._numbers.get(p, 0) for p in paragraphs if "".join(p.itertext()).strip())
         return next(found, 0)
@@ -238,7 +238,7 @@ class _Document:
         for child in element:
             if child.tag == "s":
                 count = number(attribute(child, "c"))
-                yield " " * (1 if count is None else min(count, _MOST_REPEATED))
+                yield " " * (1 if count is None else min(count, _MAX_REPEATED))
             elif child.tag == "tab":
                 yield "\t"
             elif child.tag == "line-break":
@@ -252,7 +252,7 @@ class _Document:
 
 
 def _blocks(container: Element) -> Iterator[Element]:
-    """Give the paragraphs and tables of a note or shape, in order."""
+    """The paragraphs and tables of a note or shape, in order."""
     for element in container:
         if element.tag in {"p", "h", "table"}:
             yield element
@@ -261,7 +261,7 @@ def _blocks(container: Element) -> Iterator[Element]:
 
 
 def _paragraphs(container: Element) -> Iterator[Element]:
-    """Give all paragraphs in order, empty ones and those of tables too, but none of shapes."""
+    """All paragraphs in order, empty ones and those of tables too, but none of shapes."""
     for element in container:
         if element.tag in {"p", "h"}:
             yield element
@@ -270,7 +270,7 @@ def _paragraphs(container: Element) -> Iterator[Element]:
 
 
 def _said_within(shape: Element) -> str:
-    """Give what is said of a picture that stands in a line, and does not float."""
+    """What is said of a picture that stands in a line, and does not float."""
     return " ".join(_captions(shape)) if _is_within(shape) else ""
 
 
@@ -279,7 +279,7 @@ def _is_within(shape: Element) -> bool:
 
 
 def _captions(shape: Element) -> Iterator[str]:
-    """Give what is said of a picture, or of those in a group."""
+    """What is said of a picture, or of those in a group."""
     if said := _said_of(shape):
         yield said
     for child in shape:
@@ -288,7 +288,7 @@ def _captions(shape: Element) -> Iterator[str]:
 
 
 def _said_of(shape: Element) -> str:
-    """Give what is said of a picture; "" of other shapes, which have texts of their own."""
+    """What is said of a picture; "" of other shapes, which have texts of their own."""
     if shape.tag not in _SHAPES or not any(child.tag == "image" for child in shape):
         return ""
     said = {child.tag: "".join(child.itertext()) for child in shape}
@@ -296,7 +296,7 @@ def _said_of(shape: Element) -> str:
 
 
 def _rows(table: Element) -> Iterator[dict[int, Element]]:
-    """Give the cells of each row by their columns; empty ones, and covered ones, are left out."""
+    """The cells of each row by their columns; empty ones, and covered ones, are left out."""
     for element in table:
         if element.tag == "table-row":
             cells: dict[int, Element] = {}
@@ -306,7 +306,7 @@ def _rows(table: Element) -> Iterator[dict[int, Element]]:
                     continue
                 repeated = number(attribute(cell, "number-columns-repeated")) or 1
                 if cell.tag == "table-cell" and len(cell):
-                    written = min(repeated, _MOST_REPEATED)
+                    written = min(repeated, _MAX_REPEATED)
                     cells |= dict.fromkeys(range(column, column + written), cell)
                 column += repeated
             yield cells

@@ -68,7 +68,7 @@ class Package:
         raise UnreadableError("a ZIP archive without an Office document in it")
 
     def has(self, part: str) -> bool:
-        """Tell whether there is such a part; their names don't differ by case alone."""
+        """Whether there is such a part; their names don't differ by case alone."""
         return part.lower() in self._names
 
     def data(self, part: str) -> bytes:
@@ -85,7 +85,7 @@ class Package:
             return None
 
     def relations(self, part: str) -> dict[str, Relation]:
-        """Give the relations of a part (of the whole file: "") to parts, by their ids."""
+        """The relations of a part (of the whole file: "") to parts, by their ids."""
         folder, name = posixpath.split(part)
         root = self.tree(posixpath.join(folder, "_rels", f"{name}.rels"))
         relations = {}
@@ -98,7 +98,7 @@ class Package:
         return relations
 
     def beside(self, part: str, *kinds: str) -> Iterator[str]:
-        """Give what is written in the parts that a slide or sheet refers to in these ways.
+        """What is written in the parts that a slide or sheet refers to in these ways.
 
         Comments, say, or drawings with what is said of them, and the diagrams and charts in these.
         """
@@ -115,7 +115,7 @@ class Package:
                 yield from self.beside(name, "chart", "diagramData")
 
     def listed(self, tag: str) -> Iterator[tuple[str, str]]:
-        """Give name and part of each slide or sheet, in the order in which they are shown."""
+        """Name and part of each slide or sheet, in the order in which they are shown."""
         main = self.main()
         relations, root = self.relations(main), self.tree(main)
         for element in root.iter(tag) if root is not None else ():
@@ -125,7 +125,7 @@ class Package:
                 yield attribute(element, "name"), relations[name].part
 
     def repacked(self) -> bytes:
-        """Give the file as libraries can safely read it that unpack it themselves.
+        """The file as libraries can safely read it that unpack it themselves.
 
         Headers tell the truth (of a lying one, more would be unpacked than was checked), parts are
         in the transitional form, shows and templates are presentations. Members that are not XML
@@ -155,13 +155,13 @@ class Package:
         return stream.getvalue()
 
     def metadata(self) -> dict[str, str]:
-        """Give the core properties under the names that metadata has here."""
+        """The core properties under the names that metadata has here."""
         parts = [r.part for r in self.relations("").values() if r.kind == "core-properties"]
         root = self.tree(parts[0] if parts else "docProps/core.xml")
         if root is None:
             return {}
         values = {element.tag: "".join(element.itertext()).strip() for element in root}
         return {
-            name: next((values[one] for one in names if values.get(one)), "")
+            name: next((values[own] for own in names if values.get(own)), "")
             for name, names in _PROPERTIES.items()
         }

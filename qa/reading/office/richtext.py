@@ -53,7 +53,7 @@ def _text_of(raw: bytes) -> str:
 
 
 def _metadata_of(raw: bytes) -> dict[str, str]:
-    """Give what the group `info` says; names and values are ASCII, or escaped as the text is."""
+    """What the group `info` says; names and values are ASCII, or escaped as the text is."""
     raw = _readable(raw)
     found = re.search(rb"\\ansicpg\d+", raw)
     page = found[0].decode() if found else ""
@@ -106,7 +106,7 @@ def _readable(raw: bytes) -> bytes:
 
 
 def _reworded(token: re.Match[bytes], argument: int) -> bytes | None:
-    """Give what striprtf reads instead of a word; None where it reads the word itself."""
+    """What striprtf reads instead of a word; None where it reads the word itself."""
     word = token[1] or b""
     other = None
     if token[0] == b"\\\\":  # with what follows, it looks like a word to striprtf

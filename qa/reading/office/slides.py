@@ -97,7 +97,7 @@ def _pieces(shapes: Iterable[Any], title: Any) -> Iterator[str | _Rows]:  # noqa
             if shape != title:
                 yield from _paragraphs(shape.text_frame.text)
         elif _local_name(shape) == "pic":
-            about = next(one for one in shape.element.iter("{*}cNvPr"))
+            about = next(shape.element.iter("{*}cNvPr"))
             if said := caption(_clean(about.get("descr", "")), shape.name):
                 yield said
 
@@ -124,7 +124,7 @@ def _chart(chart: Any) -> tuple[str, _Rows] | None:  # noqa: ANN401 - of pptx
         has_title = chart.has_title and chart.chart_title.has_text_frame
         title = _clean(chart.chart_title.text_frame.text) if has_title else ""
         names = ["Category", *(series.name for series in chart.series)]
-        columns = [[one.label for one in chart.plots[0].categories]]
+        columns = [[category.label for category in chart.plots[0].categories]]
         columns += [list(series.values) for series in chart.series]
     except (ValueError, LookupError, TypeError, AttributeError):
         return None

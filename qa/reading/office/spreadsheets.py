@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 
 __all__ = ["read_xls", "read_xlsx"]
 
-_LARGEST_WHOLE = 2**53  # above, a float is not exact to the unit
-_LONGEST_GAP = 2  # empty rows within one table
+_MAX_WHOLE = 2**53  # above, a float is not exact to the unit
+_MAX_GAP = 2  # empty rows within one table
 
 
 @guarded
@@ -83,10 +83,10 @@ def _add_sheet(
     Rows after a gap are a table of their own, with names of their own.
     """
     tables: list[list[dict[int, str]]] = []
-    gap = _LONGEST_GAP + 1
+    gap = _MAX_GAP + 1
     for row in rows:
         if row:
-            if gap > _LONGEST_GAP:
+            if gap > _MAX_GAP:
                 tables.append([])
             tables[-1].append(row)
             gap = 0
@@ -101,7 +101,7 @@ def _add_sheet(
 
 
 def _filled(row: Sequence[ReadOnlyCell | EmptyCell]) -> dict[int, str]:
-    """Give the texts of a row by their columns; of its up to 16,384, few may be filled."""
+    """The texts of a row by their columns; of its up to 16,384, few may be filled."""
     filled = ((at, cell) for at, cell in enumerate(row) if cell.value is not None)
     texts = ((at, _text(cell.value, cell.number_format)) for at, cell in filled)
     return {at: text for at, text in texts if text}
@@ -116,7 +116,7 @@ def _text(value: object, number_format: str = "") -> str:
     if isinstance(value, int | float) and "%" in number_format:
         return f"{value * 100:.15g}%"
     if isinstance(value, float):
-        whole = value.is_integer() and abs(value) < _LARGEST_WHOLE
+        whole = value.is_integer() and abs(value) < _MAX_WHOLE
         return str(int(value)) if whole else f"{value:.15g}"
     if isinstance(value, datetime):
         return value.isoformat(" ", "seconds").removesuffix(" 00:00:00")

@@ -27,7 +27,7 @@ from qa.reading.pdf.layout import (
 from qa.reading.pdf.lines import HYPHEN, Line, page_lines
 from qa.reading.pdf.losses import damaged, legible, meaningless, page_numbers, pictures, stamped
 from qa.reading.pdf.notes import (
-    MOST_ATTACHED_BYTES,
+    MAX_ATTACHED_BYTES,
     Annotations,
     attached_files,
     outline,
@@ -53,11 +53,11 @@ __all__ = ["read_pdf"]
 logging.getLogger("pypdfium2").setLevel(logging.CRITICAL)
 
 # A file may claim a million pages that it does not have.
-_MOST_MISSING_PAGES = 1_000
+_MAX_MISSING_PAGES = 1_000
 # Of the file's time, what its pages may take: the rest is for putting their text together.
 _TIME_SHARE = 0.6
 # Bytes that the lines of all pages may take, and about what a line and a cell of it do.
-_MOST_HELD = 1_000_000_000
+_MAX_HELD = 1_000_000_000
 _LINE_BYTES, _CELL_BYTES = 700, 250
 # A page without text that has more shapes than these is a drawing, or has letters drawn as shapes.
 _FEW_SHAPES = 50
@@ -73,7 +73,7 @@ _SAYS_NOTHING = frozenset(
     "anonymous (anonymous) unspecified (unspecified) untitled unknown".split()
 )
 # An outline that finds fewer headings than this on the pages says little about them.
-_FEWEST_HEADINGS = 2
+_MIN_HEADINGS = 2
 _METADATA = {
     "title": b"Title",
     "author": b"Author",
@@ -116,7 +116,7 @@ def read_pdf(raw: bytes) -> Extracted:
     try:
         document.init_forms()
         files, left_out = attached_files(document)
-        room = MOST_ATTACHED_BYTES - sum(len(file.raw) for file in files)
+        room = MAX_ATTACHED_BYTES - sum(len(file.raw) for file in files)
         pages, why_ended = _pages(document, deadline, room)
         files += [file for page in pages for file in page.beside.files]
         if not files and not any(page.lines or any(page.beside) for page in pages):
@@ -167,12 +167,12 @@ def _pages(document: pypdfium2.PdfDocument, deadline: float, room: int) -> tuple
     pages: list[_Page] = []
     missing, held, why_ended = 0, 0, ""
     for index in range(len(document)):
-        if held > _MOST_HELD:
+        if held > _MAX_HELD:
             why_ended = "the rest takes too much memory"
         elif time.process_time() > deadline:
             why_ended = "the rest takes too much time"
-        elif missing > _MOST_MISSING_PAGES:
-            why_ended = f"more than {_MOST_MISSING_PAGES:,} pages are damaged or missing"
+        elif missing > _MAX_MISSING_PAGES:
+            why_ended = f"more than {_MAX_MISSING_PAGES:,} pages are damaged or missing"
         if why_ended:
             break
         try:
@@ -232,7 +232,7 @@ def _is_picture(page: pypdfium2.PdfPage) -> bool:
 def _warnings(
     pages: Sequence[_Page], running: Running, claimed: int, why_ended: str
 ) -> Iterator[str]:
-    """Say what of the pages is not in the text; `claimed` is how many the file says it has."""
+    """What of the pages is not in the text; `claimed` is how many the file says it has."""
     numbered = list(enumerate(pages, 1))
     missing = [number for number, page in numbered if page.is_damaged]
     if why_ended:
@@ -249,7 +249,7 @@ def _warnings(
 def _beside(
     document: pypdfium2.PdfDocument, pages: Sequence[_Page], left_out: int
 ) -> Iterator[str]:
-    """Say what of the rest is missing: files, notes, a form."""
+    """What of the rest is missing: files, notes, a form."""
     left_out += sum(page.beside.too_large for page in pages)
     if left_out:
         yield f"{left_out:,} attached file{'' if left_out == 1 else 's'} left out: too much in all"
@@ -304,13 +304,13 @@ def _groups(
         named += len(levels)
         asides = [Group((line,), index + 1, is_aside=True) for line in once]
         groups += reading_order(asides + group_lines(lines, index + 1, levels))
-    if named >= _FEWEST_HEADINGS:
+    if named >= _MIN_HEADINGS:
         return groups
     return with_headings([replace(group, level=0) for group in groups])
 
 
 def _labels(pages: Sequence[_Page], running: Running) -> list[str]:
-    """Give each page's label; "" where it is the page's number, or nothing is known."""
+    """Each page's label; "" where it is the page's number, or nothing is known."""
     own = [page.label for page in pages]
     if not any(own):
         own = [running.printed.get(index, "") for index in range(len(pages))]

@@ -18,18 +18,18 @@ if TYPE_CHECKING:
 
 __all__ = ["columns_apart"]
 
-_FEWEST = 3
+_MIN_LINES = 3
 # From this many lines on, lines that are long and full are enough to be prose.
 _MANY = 4
 # In a line of prose, on average; a cell is shorter.
-_FEWEST_WORDS = 3
+_MIN_WORDS = 3
 _DIGITS = re.compile(r"[^\W\d_]+|\d+")
 _WORD = re.compile(r"[^\W\d_]{2,}")  # what has none is a number, or a formula
 _SENTENCE_END = re.compile(r"[.!?:]['\"”’»)\]]*$")
 
 
 def columns_apart(lines: Sequence[tuple[Line, int]]) -> Iterator[tuple[Line, int]]:
-    """Give columns one after the other; each line stands with what is known of it."""
+    """Columns one after the other; each line stands with what is known of it."""
     index = 0
     while index < len(lines):
         end, gutter = _columns(lines, index)
@@ -71,7 +71,7 @@ def _columns(lines: Sequence[tuple[Line, int]], start: int) -> tuple[int, float]
         high = min(high, pair[1].x0) if pairs else pair[1].x0
         pairs.append(pair)
         end = at + 1
-    if len(pairs) < _FEWEST:
+    if len(pairs) < _MIN_LINES:
         return start, 0.0
     sides = list(zip(*pairs, strict=True))
     size = lines[start][0].size
@@ -89,7 +89,7 @@ def _columns(lines: Sequence[tuple[Line, int]], start: int) -> tuple[int, float]
 
 
 def _is_below_a_row(lines: Sequence[tuple[Line, int]], start: int) -> bool:
-    """Tell whether cells stand right above a line: it is not the first of its columns."""
+    """Whether cells stand right above a line: it is not the first of its columns."""
     above, line = lines[max(start - 1, 0)][0], lines[start][0]
     return len(above.cells) > 1 and 0 < above.base - line.base < 2.5 * line.size
 
@@ -110,16 +110,16 @@ def _with_the_longer(lines: Sequence[tuple[Line, int]], end: int, gutter: float)
 
 
 def _is_wide(side: Sequence[Cell]) -> bool:
-    """Tell whether the lines of a column are long, and most are full."""
+    """Whether the lines of a column are long, and most are full."""
     wide = max(cell.x1 - cell.x0 for cell in side)
     full = sum(cell.x1 - cell.x0 >= 0.75 * wide for cell in side)
     return sum(len(cell.text) for cell in side) >= 20 * len(side) and full * 2 >= len(side)
 
 
 def _runs_on(side: Sequence[Cell], size: float) -> bool:
-    """Tell whether a column is prose: its lines are full, and most go on in the next."""
+    """Whether a column is prose: its lines are full, and most go on in the next."""
     words = sum(len(cell.text.split()) for cell in side)
-    if words < _FEWEST_WORDS * len(side):
+    if words < _MIN_WORDS * len(side):
         return False
     right = max(cell.x1 for cell in side)
     goes_on = 0
@@ -136,7 +136,7 @@ def _runs_on(side: Sequence[Cell], size: float) -> bool:
 
 
 def _are_blocks(lines: Sequence[tuple[Line, int]]) -> bool:
-    """Tell whether two blocks of lines stand side by side: addresses, as on a letter.
+    """Whether two blocks of lines stand side by side: addresses, as on a letter.
 
     What stands in one line is of a kind on either side (names, streets, towns), and what stands
     below each other is not, while a table's columns are each of one kind.
@@ -151,7 +151,7 @@ def _are_blocks(lines: Sequence[tuple[Line, int]]) -> bool:
 
 
 def _kind(text: str) -> str:
-    """Give where in a text words and numbers stand, as A9; "" where it has no word, or is a name.
+    """Where in a text words and numbers stand, as A9; "" where it has no word, or is a name.
 
     A name ends in a colon: what it names stands beside it.
     """

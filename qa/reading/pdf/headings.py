@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
 __all__ = ["Bookmark", "outline_levels", "with_headings"]
 
-_MOST_LEVELS = 6
-_MOST_LINES = 3
-_MOST_LETTERS = 150
+_MAX_LEVELS = 6
+_MAX_LINES = 3
+_MAX_LETTERS = 150
 _LARGER = 1.12
 # Where more of the letters than this would be headings, the size means something else.
-_MOST_SHARE = 0.25
+_MAX_SHARE = 0.25
 _NUMBERED = re.compile(r"(?:[IVX]+|\d+(?:\.\d+)*|[A-Z])[.)]?\s")
 
 
@@ -46,7 +46,7 @@ def outline_levels(lines: Sequence[Line], bookmarks: Iterable[Bookmark]) -> dict
         best: tuple[float, int, int] | None = None
         for first in range(len(lines)):
             joined = ""
-            for last in range(first, min(first + _MOST_LINES, len(lines))):
+            for last in range(first, min(first + _MAX_LINES, len(lines))):
                 joined += letters[last]
                 if _is_same(joined, title) and first not in levels:
                     best = max(best or (0.0, 0, 0), (lines[first].size, -first, last))
@@ -68,10 +68,10 @@ def with_headings(groups: Sequence[Group]) -> list[Group]:
         return list(groups)
     everything = sum(_length(group) for group in groups)
     larger = [g for g in groups if _may_be_heading(g, body)]
-    if sum(_length(group) for group in larger) > _MOST_SHARE * everything:
+    if sum(_length(group) for group in larger) > _MAX_SHARE * everything:
         return list(groups)
     levels = {
-        size: min(rank, _MOST_LEVELS) for rank, size in enumerate(sorted(sizes, reverse=True), 1)
+        size: min(rank, _MAX_LEVELS) for rank, size in enumerate(sorted(sizes, reverse=True), 1)
     }
     return [
         replace(group, level=levels[_step(group, body)]) if _may_be_heading(group, body) else group
@@ -98,7 +98,7 @@ def _is_number(letters: str) -> bool:
 
 
 def _step(group: Group, body: float) -> float:
-    """Give the size that decides the level: bold of the body's size is below all larger ones."""
+    """The size that decides the level: bold of the body's size is below all larger ones."""
     return max(group.size, body)
 
 
@@ -107,11 +107,11 @@ def _length(group: Group) -> int:
 
 
 def _may_be_heading(group: Group, body: float) -> bool:
-    if group.is_table or group.is_aside or len(group.lines) > _MOST_LINES:
+    if group.is_table or group.is_aside or len(group.lines) > _MAX_LINES:
         return False
     text = " ".join(line.text for line in group.lines)
     letters = sum(map(str.isalpha, text))
-    if letters < 2 or len(text) > _MOST_LETTERS or letters * 2 < len(text.replace(" ", "")):
+    if letters < 2 or len(text) > _MAX_LETTERS or letters * 2 < len(text.replace(" ", "")):
         return False
     if text.endswith((".", ",", ";", ":")):
         return False

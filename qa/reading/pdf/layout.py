@@ -38,7 +38,7 @@ _NUMBERING = re.compile(r"(?:\d{1,3}(?:\.\d{1,3})*\.?|[A-Z]\.|[IVX]+\.)$")
 _WORD = re.compile(r"\w+(?:-\w+)*")
 _LAST_WORD = re.compile(r"[\w-]+$")
 _CJK = re.compile("[\u2e80-\u9fff\uf900-\ufaff\uff00-\uffef]")
-_MOST_ORDERED = 500
+_MAX_ORDERED = 500
 _SUSPENDED = frozenset("and or to und oder bis bzw et ou y o e u en of".split())
 
 
@@ -48,28 +48,28 @@ class Group:
 
     lines: tuple[Line, ...]
     page: int
-    level: int = 0  # of a heading; 0 where it is none
+    level: int = 0  # 0 where it is not a heading
     is_table: bool = False
     is_aside: bool = False  # a running head or foot: text goes on across it
 
     @cached_property
     def size(self) -> float:
-        """Give the font height of most of its letters, in points."""
+        """The font height of most of its letters, in points."""
         return body_size(self.lines)
 
     @cached_property
     def x0(self) -> float:
-        """Give the left end."""
+        """The left end."""
         return min(line.x0 for line in self.lines)
 
     @cached_property
     def x1(self) -> float:
-        """Give the right end."""
+        """The right end."""
         return max(line.x1 for line in self.lines)
 
     @cached_property
     def is_list(self) -> bool:
-        """Tell whether its lines are units of their own: most end before they are full.
+        """Whether its lines are units of their own: most end before they are full.
 
         In code, some do.
         """
@@ -90,7 +90,7 @@ class _Open:
 
 
 def body_size(lines: Iterable[Line]) -> float:
-    """Give the font height in which most letters are set, to half a point."""
+    """The font height in which most letters are set, to half a point."""
     sizes: Counter[float] = Counter()
     for line in lines:
         sizes[round(line.size * 2) / 2] += sum(len(cell.text) for cell in line.cells)
@@ -138,7 +138,7 @@ def reading_order(groups: Sequence[Group]) -> list[Group]:
     A group waits for those that stand above it and share at least a third of the narrower one's
     width with it. A page of more than some hundred groups is a drawing: it stays as drawn.
     """
-    if len(groups) > _MOST_ORDERED:
+    if len(groups) > _MAX_ORDERED:
         return list(groups)
     boxes = [
         _Box(g.x0, g.x1, g.lines[-1].base, g.lines[0].base + 0.3 * g.size, g.lines[0].angle)
@@ -163,7 +163,7 @@ def reading_order(groups: Sequence[Group]) -> list[Group]:
 
 
 def is_continued(group: Group, following: Group) -> bool:
-    """Tell whether a paragraph goes on in a group of the next column or page."""
+    """Whether a paragraph goes on in a group of the next column or page."""
     if group.is_table or following.is_table or group.level or following.level:
         return False
     last, first = group.lines[-1], following.lines[0]
@@ -243,7 +243,7 @@ def _is_above(box: _Box, other: _Box) -> bool:
 
 
 def _is_broken(line: Line, following: Line, right: float) -> bool:
-    """Tell whether a line ends on purpose: the next one's first word had room on it."""
+    """Whether a line ends on purpose: the next one's first word had room on it."""
     text = following.text
     word = text.split(" ", 1)[0]
     width = (following.x1 - following.x0) * (len(word) + 1) / len(text)
@@ -261,7 +261,7 @@ def _numbered(line: Line) -> Line:
 
 
 def _leading(lines: Sequence[Line]) -> float:
-    """Give the distance from line to line, in font heights, that is the most usual."""
+    """The distance from line to line, in font heights, that is the most usual."""
     steps = [
         (a.base - b.base) / a.size
         for a, b in itertools.pairwise(lines)
@@ -271,7 +271,7 @@ def _leading(lines: Sequence[Line]) -> float:
 
 
 def _is_next(line: Line, group: _Open, leading: float, ahead: float) -> bool:
-    """Tell whether a line stands right below a group, in letters of the same size.
+    """Whether a line stands right below a group, in letters of the same size.
 
     `leading` is that of the page, in font sizes; `ahead` the distance to the line after, in points.
     """
@@ -296,7 +296,7 @@ def _is_next(line: Line, group: _Open, leading: float, ahead: float) -> bool:
 
 
 def _begins(line: Line, group: _Open) -> bool:
-    """Tell whether a line right below a paragraph begins another."""
+    """Whether a line right below a paragraph begins another."""
     first, last = group.lines[0], group.lines[-1]
     size = max(line.size, last.size)
     is_broken = _is_broken(last, line, max(group.right, line.x1))

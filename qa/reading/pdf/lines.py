@@ -78,17 +78,17 @@ class Line:
 
     @cached_property
     def x0(self) -> float:
-        """Give the left end."""
+        """The left end."""
         return min(cell.x0 for cell in self.cells)
 
     @cached_property
     def x1(self) -> float:
-        """Give the right end."""
+        """The right end."""
         return max(cell.x1 for cell in self.cells)
 
     @cached_property
     def text(self) -> str:
-        """Give the words, whatever the gaps between them."""
+        """The words, whatever the gaps between them."""
         text = " ".join(cell.text for cell in self.cells)
         if HYPHEN not in text:
             return text  # of a lone cell: the same string, held once
@@ -103,7 +103,7 @@ class _Word(NamedTuple):
 
 
 def page_lines(page: PdfTextPage) -> list[Line]:
-    """Give the lines of a page in the order in which the file draws them."""
+    """The lines of a page in the order in which the file draws them."""
     text = _characters(page)
     lines: list[Line] = []
     for chunk in _CHUNK.finditer(text):
@@ -133,7 +133,7 @@ def page_lines(page: PdfTextPage) -> list[Line]:
 
 
 def _characters(page: PdfTextPage) -> str:
-    """Give one character for each that pdfium counts, so that places in the text are its own."""
+    """One character for each that pdfium counts, so that places in the text are its own."""
     count = pdfium.FPDFText_CountChars(page)
     if count <= 0:
         return ""
@@ -187,13 +187,13 @@ def _downwards(run: list[Line]) -> list[Line]:
 
 
 def _nearest(angle: float) -> int:
-    """Give an angle in whole degrees; what a scanner turned a little counts as not turned."""
+    """An angle in whole degrees; what a scanner turned a little counts as not turned."""
     right = round(angle / 90) * 90
     return (right if abs(angle - right) < 3 else round(angle)) % 360
 
 
 def _style(page: PdfTextPage, index: int) -> tuple[bool, bool]:
-    """Tell whether a character is bold, and whether its font has one width for all."""
+    """Whether a character is bold, and whether its font has one width for all."""
     name, flags = ctypes.create_string_buffer(128), ctypes.c_int()
     pdfium.FPDFText_GetFontInfo(page, index, name, 128, flags)
     font = name.value.lower()
@@ -203,7 +203,7 @@ def _style(page: PdfTextPage, index: int) -> tuple[bool, bool]:
 
 
 def _size_and_angle(page: PdfTextPage, index: int) -> tuple[float, float]:
-    """Give the size in which a character is set, in points, and its angle, in degrees."""
+    """The size in which a character is set, in points, and its angle, in degrees."""
     matrix = pdfium.FS_MATRIX()
     pdfium.FPDFText_GetMatrix(page, index, matrix)
     size = pdfium.FPDFText_GetFontSize(page, index) * math.hypot(matrix.c, matrix.d)
@@ -281,7 +281,7 @@ def _leaders(cell: Cell) -> Iterator[Cell]:
 
 
 def _normalised(text: str) -> str:
-    """Give the letters that ligatures and shapes stand for, without what can't be seen."""
+    """The letters that ligatures and shapes stand for, without what can't be seen."""
     if text.isascii():
         text = text.replace("\x02", HYPHEN)
         return " ".join(_LAST_HYPHEN.sub(HYPHEN, text).split())

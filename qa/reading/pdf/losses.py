@@ -22,8 +22,8 @@ _LETTER = re.compile(f"[{_UNKNOWN}]")
 _WORD = re.compile(f"[{_UNKNOWN}]{{3,}}")
 _GAP = re.compile(f"{UNKNOWN}+")
 # Beyond this share of a page's letters, single signs are not all that is missing.
-_MOST_SIGNS = 0.05
-_MOST_RANGES = 8
+_MAX_SIGNS = 0.05
+_MAX_RANGES = 8
 
 
 def legible(lines: Sequence[Line]) -> tuple[list[Line], bool]:
@@ -45,25 +45,25 @@ def legible(lines: Sequence[Line]) -> tuple[list[Line], bool]:
             kept.append(replace(line, cells=cells))
     text = text.replace(" ", "")
     unknown = len(_LETTER.findall(text))
-    return kept, unknown > _MOST_SIGNS * len(text) or _WORD.search(text) is not None
+    return kept, unknown > _MAX_SIGNS * len(text) or _WORD.search(text) is not None
 
 
 def meaningless(pages: Sequence[int], of: int) -> Iterator[str]:
-    """Say on which of so many pages letters have no meaning; nothing where there are none."""
+    """On which of so many pages letters have no meaning; nothing where there are none."""
     if pages:
         verb = "contains" if len(pages) == 1 else "contain"
         yield f"{_count(pages, of)} {verb} letters without a meaning ({page_numbers(pages)})"
 
 
 def pictures(pages: Sequence[int], of: int) -> Iterator[str]:
-    """Say which of so many pages are pictures."""
+    """Which of so many pages are pictures."""
     if pages:
         what = "is a scan" if len(pages) == 1 else "are scans"
         yield f"{_count(pages, of)} {what} without text ({page_numbers(pages)}); {OCR_READS}"
 
 
 def stamped(pages: Sequence[int], of: int) -> Iterator[str]:
-    """Say which of so many pages are pictures below lines that other pages have as well."""
+    """Which of so many pages are pictures below lines that other pages have as well."""
     if pages:
         what = "is a scan" if len(pages) == 1 else "are scans"
         numbers = page_numbers(pages)
@@ -71,7 +71,7 @@ def stamped(pages: Sequence[int], of: int) -> Iterator[str]:
 
 
 def damaged(pages: Sequence[int], of: int) -> Iterator[str]:
-    """Say which of so many pages can't be read at all."""
+    """Which of so many pages can't be read at all."""
     if pages:
         verb = "is" if len(pages) == 1 else "are"
         yield f"{_count(pages, of)} {verb} damaged or missing ({page_numbers(pages)})"
@@ -82,14 +82,14 @@ def _count(pages: Sequence[int], of: int) -> str:
 
 
 def page_numbers(pages: Sequence[int]) -> str:
-    """Give ascending numbers as people write them: 4, 7-9; at most some, then an ellipsis."""
+    """Ascending numbers as people write them: 4, 7-9; at most some, then an ellipsis."""
     runs: list[list[int]] = []
     for page in pages:
         if runs and page == runs[-1][-1] + 1:
             runs[-1][1:] = [page]
         else:
             runs.append([page])
-    texts = ["-".join(map(str, run)) for run in runs[:_MOST_RANGES]]
-    if len(runs) > _MOST_RANGES:
+    texts = ["-".join(map(str, run)) for run in runs[:_MAX_RANGES]]
+    if len(runs) > _MAX_RANGES:
         texts.append("…")
     return f"page{'' if len(pages) == 1 else 's'} {', '.join(texts)}"

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pypdfium2 import PdfDocument, PdfPage
 
 __all__ = [
-    "MOST_ATTACHED_BYTES",
+    "MAX_ATTACHED_BYTES",
     "Annotations",
     "attached_files",
     "outline",
@@ -25,12 +25,12 @@ __all__ = [
     "read_wide",
 ]
 
-MOST_ATTACHED_BYTES = 256 * 1024 * 1024
+MAX_ATTACHED_BYTES = 256 * 1024 * 1024
 
 # A file with more than these is made to do harm.
-_MOST_BOOKMARKS = 20_000
-_MOST_ATTACHMENTS = 1_000
-_MOST_ANNOTATIONS = 10_000
+_MAX_BOOKMARKS = 20_000
+_MAX_ATTACHMENTS = 1_000
+_MAX_ANNOTATIONS = 10_000
 _CHECKED = frozenset({pdfium.FPDF_FORMFIELD_CHECKBOX, pdfium.FPDF_FORMFIELD_RADIOBUTTON})
 _FILLED = frozenset(
     {
@@ -64,10 +64,10 @@ def read_wide(function: Callable[..., int], *args: object) -> str:
 
 
 def outline(document: PdfDocument) -> Mapping[int, list[Bookmark]]:
-    """Give the bookmarks that lead to each page, by its index."""
+    """The bookmarks that lead to each page, by its index."""
     pages: dict[int, list[Bookmark]] = defaultdict(list)
     for count, bookmark in enumerate(document.get_toc()):
-        if count >= _MOST_BOOKMARKS:
+        if count >= _MAX_BOOKMARKS:
             break
         destination = bookmark.get_dest()
         page = destination.get_index() if destination else None
@@ -95,18 +95,18 @@ def read_annotations(document: PdfDocument, page: PdfPage, *, room: int) -> Anno
         tuple(notes),
         tuple(files.read),
         files.too_large,
-        is_cut=pdfium.FPDFPage_GetAnnotCount(page) > _MOST_ANNOTATIONS,
+        is_cut=pdfium.FPDFPage_GetAnnotCount(page) > _MAX_ANNOTATIONS,
     )
 
 
 def attached_files(document: PdfDocument) -> tuple[list[Member], int]:
-    """Give the files attached to a document as a whole, and the number of those left out."""
-    files = _Files(MOST_ATTACHED_BYTES)
+    """The files attached to a document as a whole, and the number of those left out."""
+    files = _Files(MAX_ATTACHED_BYTES)
     count = document.count_attachments()
-    for index in range(min(count, _MOST_ATTACHMENTS)):
+    for index in range(min(count, _MAX_ATTACHMENTS)):
         if attachment := pdfium.FPDFDoc_GetAttachment(document, index):
             files.add(attachment)
-    return files.read, files.too_large + max(0, count - _MOST_ATTACHMENTS)
+    return files.read, files.too_large + max(0, count - _MAX_ATTACHMENTS)
 
 
 class _Files:
@@ -131,7 +131,7 @@ class _Files:
 
 
 def _annotations(page: object) -> Iterator[object]:
-    for index in range(min(pdfium.FPDFPage_GetAnnotCount(page), _MOST_ANNOTATIONS)):
+    for index in range(min(pdfium.FPDFPage_GetAnnotCount(page), _MAX_ANNOTATIONS)):
         if annotation := pdfium.FPDFPage_GetAnnot(page, index):
             try:
                 yield annotation

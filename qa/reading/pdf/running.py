@@ -17,7 +17,7 @@ __all__ = ["Running", "find_running"]
 # A line is looked at where at most two others stand further out on its side of the page.
 _DEPTH = 3
 # On this many pages, each at most two after the one before: left and right pages may differ.
-_FEWEST = 3
+_MIN_PAGES = 3
 _STEP = 2
 _NUMBER = re.compile(r"\d+")
 _ROMAN = re.compile(r"[ivxlc]+|[IVXLC]+")
@@ -63,14 +63,14 @@ def find_running(pages: Sequence[Sequence[Line]]) -> Running:
             found[key, is_top].append(_Edge(page, index, lines[index].base, numbers, text))
     at_edges = Counter(key for (key, _), edges in found.items() for _ in edges)
     runs = [(key, run) for (key, _), edges in found.items() for run in _runs(edges)]
-    places = Counter(round(edge.base) for _, run in runs if len(run) >= _FEWEST for edge in run)
+    places = Counter(round(edge.base) for _, run in runs if len(run) >= _MIN_PAGES for edge in run)
     running = Running()
     kept: set[str] = set()
     for key, run in sorted(runs, key=lambda item: item[1][0][:2]):
         # A short chapter's head repeats but once, where others' heads stand.
-        is_place = len(run) > 1 and places[round(run[0].base)] >= _FEWEST
+        is_place = len(run) > 1 and places[round(run[0].base)] >= _MIN_PAGES
         is_bare = bool(_BARE.fullmatch(key.lower()))
-        if len(run) < _FEWEST and not is_place:
+        if len(run) < _MIN_PAGES and not is_place:
             if is_bare:
                 _drop_lone_numbers(run, pages, running)
             continue
@@ -98,7 +98,7 @@ def _edges(lines: Sequence[Line]) -> Iterator[tuple[int, bool]]:
 
 
 def _key(text: str) -> tuple[str, tuple[int, ...]]:
-    """Give a line with its numbers as #, and the numbers."""
+    """A line with its numbers as #, and the numbers."""
     if _ROMAN.fullmatch(text):
         return "#", (_roman(text.lower()),)
     numbers = tuple(int(number) for number in _NUMBER.findall(text) if len(number) < 10)
@@ -135,7 +135,7 @@ def _follows(before: _Edge, edge: _Edge) -> bool:
 
 
 def _printed(run: Sequence[_Edge]) -> Iterator[tuple[int, str]]:
-    """Give the number that counts with the pages, as it is printed."""
+    """The number that counts with the pages, as it is printed."""
     for edge in run:
         if edge.numbers and run[0].numbers[0] != run[-1].numbers[0]:
             roman = _ROMAN.fullmatch(edge.text)

@@ -22,11 +22,11 @@ LIST_ITEM = re.compile(
 # A row may share its columns not with the next one but with one of these many after it.
 _NEAR = 3
 # What stands between two columns is decided by its neighbours, and decides others.
-_MOST_ROUNDS = 12
+_MAX_ROUNDS = 12
 
 
 def table_rows(lines: Sequence[Line]) -> list[bool]:
-    """Tell which lines are rows: those whose cells stand below or above other lines' cells."""
+    """Which lines are rows: those whose cells stand below or above other lines' cells."""
     wide = [len(line.cells) > 1 for line in lines]
     rows = [line.has_leader for line in lines]
     for at, line in enumerate(lines):
@@ -45,7 +45,7 @@ def table_rows(lines: Sequence[Line]) -> list[bool]:
 
 
 def _are_names(line: Line, row: Line) -> bool:
-    """Tell whether a line has the names of a table's columns, set to another side than its cells.
+    """Whether a line has the names of a table's columns, set to another side than its cells.
 
     `row` is the table's first.
     """
@@ -58,7 +58,7 @@ def _are_names(line: Line, row: Line) -> bool:
 
 
 def _may_be_rows(above: Line, line: Line) -> bool:
-    """Tell whether two lines are more than items of a list.
+    """Whether two lines are more than items of a list.
 
     Where one has three cells, what looks like the mark of an item is a cell as well.
     """
@@ -87,7 +87,7 @@ def _is_aligned(above: Line, line: Line, apart: int) -> bool:
 
 
 def row_cells(rows: Sequence[Line]) -> list[list[str]]:
-    """Give the texts of each row's cells, "" for a cell that is empty.
+    """The texts of each row's cells, "" for a cell that is empty.
 
     The columns are those of the rows that have the most cells. A row that does not fit them is
     given as it is.
@@ -107,7 +107,7 @@ def row_cells(rows: Sequence[Line]) -> list[list[str]]:
 
 
 def _columns(rows: Sequence[Line]) -> list[tuple[float, float]]:
-    """Give where each column begins and ends; nothing where the rows have no columns in common."""
+    """Where each column begins and ends; nothing where the rows have no columns in common."""
     most = max(len(row.cells) for row in rows)
     full = [row.cells for row in rows if len(row.cells) == most]
     if most < 2 or any(row.has_leader for row in rows):
@@ -124,7 +124,7 @@ def _columns(rows: Sequence[Line]) -> list[tuple[float, float]]:
 
 
 def _placed(row: Line, columns: Sequence[tuple[float, float]]) -> list[float] | None:
-    """Give the column of each cell; halves for one between two; None where a row does not fit."""
+    """The column of each cell; halves for one between two; None where a row does not fit."""
     if len(row.cells) == len(columns):
         return [*range(len(columns))]
     found: list[float] = []
@@ -141,9 +141,9 @@ def _placed(row: Line, columns: Sequence[tuple[float, float]]) -> list[float] | 
 
 
 def _decide(rows: Sequence[Line], placed: Sequence[list[float] | None]) -> None:
-    """Give what stands between two columns to the one that is empty in the same rows."""
+    """Move what stands between two columns to the one that is empty in the same rows."""
     open_ones = list(_between(rows, placed))
-    for is_last in (*[False] * min(len(open_ones), _MOST_ROUNDS), True):
+    for is_last in (*[False] * min(len(open_ones), _MAX_ROUNDS), True):
         for cells in open_ones[:]:
             row, index = cells[0]
             left = (placed[row] or [])[index] - 0.5
@@ -158,7 +158,7 @@ def _decide(rows: Sequence[Line], placed: Sequence[list[float] | None]) -> None:
 def _between(
     rows: Sequence[Line], placed: Sequence[list[float] | None]
 ) -> Iterator[list[tuple[int, int]]]:
-    """Give the cells between two columns, as row and index; together those below each other."""
+    """The cells between two columns, as row and index; together those below each other."""
     found: list[tuple[float, Cell, tuple[int, int]]] = [
         (column, rows[row].cells[index], (row, index))
         for row, columns in enumerate(placed)

@@ -8,13 +8,13 @@ __all__ = ["Budget", "cpu_seconds"]
 
 CPU_SECONDS = 120  # for any file
 _BYTES_A_SECOND = 100_000  # more for a large one
-_MOST_SECONDS = 240  # beyond the former, for one document: no parser needs more
+_MAX_SECONDS = 240  # beyond the former, for one document: no parser needs more
 _WAITING = 10  # times as long by the clock: the machine may be busy, and OCR takes its time
 
 
 def cpu_seconds(size: int) -> int:
-    """Give the seconds of the processor for one document of so many bytes."""
-    return CPU_SECONDS + min(_MOST_SECONDS, size // _BYTES_A_SECOND)
+    """The seconds of the processor for one document of so many bytes."""
+    return CPU_SECONDS + min(_MAX_SECONDS, size // _BYTES_A_SECOND)
 
 
 @dataclass(slots=True)
@@ -26,13 +26,13 @@ class Budget:
 
     @classmethod
     def of(cls, size: int) -> Budget:
-        """Give that of a file of so many bytes; a mailbox holds very many messages."""
+        """The budget of a file of so many bytes; a mailbox holds very many messages."""
         seconds = CPU_SECONDS + size / _BYTES_A_SECOND
         return cls(seconds, seconds * _WAITING)
 
     @property
     def is_spent(self) -> bool:
-        """Tell whether nothing is left."""
+        """Whether nothing is left."""
         return self.processor <= 0 or self.clock <= 0
 
     def spend(self, *, processor: float = 0, clock: float = 0) -> None:

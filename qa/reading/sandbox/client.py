@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Converter"]
 
-# -P: what lies in the working directory is no module of ours.
+# -P: what lies in the working directory is not imported.
 COMMAND = (sys.executable, "-P", "-m", "qa.reading.sandbox.worker")
 WALL_SECONDS = 600  # of one document; its time on the processor is limited by the worker itself
 # No pools of threads that spin, and no reports to anybody by libraries that a parser brings along.
@@ -36,8 +36,8 @@ _ENVIRONMENT = {
     "OPENBLAS_NUM_THREADS": "1",
     "ORT_DISABLE_TELEMETRY": "1",
 }
-_LARGEST_REPLY = 1024**3  # bytes
-_LONGEST_HEAD = 1000
+_MAX_REPLY = 1024**3  # bytes
+_MAX_HEAD = 1000
 
 
 class Converter:
@@ -50,7 +50,7 @@ class Converter:
         wall_seconds: float = WALL_SECONDS,
         command: Sequence[str] = COMMAND,
     ) -> None:
-        """Say how it reads.
+        """Set how it reads.
 
         Args:
             ocr: whether PDFs that are pictures of pages are read by `ocrmypdf`, where that is
@@ -76,7 +76,7 @@ class Converter:
             self._end()
 
     def convert(self, kind: str, raw: bytes, budget: Budget | None = None) -> Extracted:
-        """Give what a file of that format says.
+        """What a file of that format says.
 
         Args:
             kind: a key of `formats.CONVERTED`.
@@ -106,8 +106,8 @@ class Converter:
             # Not the same reason, which would have it tried again at every refresh.
             raise UnreadableError(f"a scan that ocrmypdf could not make out ({error})") from error
 
-    def can_mend(self, reason: str) -> bool:
-        """Tell whether what could not be read for that reason can be by now."""
+    def can_retry(self, reason: str) -> bool:
+        """Whether what could not be read for that reason can be by now."""
         if reason == NEEDS_OFFICE:
             return office_is_installed()
         return (reason == SCAN or _names_scans(reason)) and self._reads_scans()
@@ -116,7 +116,7 @@ class Converter:
         return self._ocr and ocr_is_installed()
 
     def _with_text(self, raw: bytes, budget: Budget) -> bytes:
-        """Give a scan with the text that `ocrmypdf` sees on it."""
+        """A scan with the text that `ocrmypdf` sees on it."""
         began = time.monotonic()
         try:
             return ocr_pdf(raw, time_limit=min(self._wall_seconds, budget.clock))
@@ -147,7 +147,7 @@ class Converter:
         try:
             found = unpack(reply)
         except WRONG as error:
-            raise UnreadableError("its parser gave nothing that makes sense") from error
+            raise UnreadableError("its parser returned invalid output") from error
         if found == OUT_OF_MEMORY:
             self.close()  # what is left of its memory is in pieces: another worker goes on
         if isinstance(found, str):
@@ -187,8 +187,10 @@ def _names_scans(warning: str) -> bool:
 
 
 def _after_ocr(found: Extracted) -> Extracted:
-    """Say of pages that are still without text what is so: they would be tried for ever."""
-    warnings = (one.replace(OCR_READS, "ocrmypdf can't make them out") for one in found.warnings)
+    """Note of pages still without text that OCR failed: they would be tried again for ever."""
+    warnings = (
+        warning.replace(OCR_READS, "ocrmypdf can't make them out") for warning in found.warnings
+    )
     return replace(found, warnings=tuple(warnings))
 
 
@@ -198,7 +200,7 @@ def _end_late(worker: subprocess.Popen[bytes], late: threading.Event) -> None:
 
 
 def _why_ended(worker: subprocess.Popen[bytes], *, late: bool) -> str:
-    """Say why a worker broke off, once it has ended."""
+    """Why a worker broke off, once it has ended."""
     if late or worker.returncode == -_SIGXCPU:
         return "reading it took too much time"
     return "its parser crashed"
@@ -222,9 +224,9 @@ def _exchange(
         worker.stdin.write(json.dumps(request).encode() + b"\n")
         worker.stdin.write(raw)
         worker.stdin.flush()
-        head = json.loads(worker.stdout.readline(_LONGEST_HEAD) or b"{}")
+        head = json.loads(worker.stdout.readline(_MAX_HEAD) or b"{}")
         size, used = int(head.get("size", -1)), float(head.get("seconds", -1))
-        if not 0 <= size <= _LARGEST_REPLY:
+        if not 0 <= size <= _MAX_REPLY:
             worker.kill()
             return None, None
         reply = worker.stdout.read(size)

@@ -44,7 +44,7 @@ def ocr_is_installed() -> bool:
 def ocr_pdf(
     raw: bytes, *, languages: str = "", jobs: int = 1, time_limit: float = _TIME_LIMIT
 ) -> bytes:
-    """Give a copy of a PDF in which pages without text have what `ocrmypdf` sees on them.
+    """A copy of a PDF in which pages without text have what `ocrmypdf` sees on them.
 
     Args:
         raw: the PDF.

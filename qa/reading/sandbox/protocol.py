@@ -24,17 +24,17 @@ def pack(extracted: Extracted) -> bytes:
         {
             "text": extracted.text,
             "sections": [
-                [one.heading_path, [[b.start, b.end, b.kind] for b in one.blocks]]
-                for one in extracted.sections
+                [section.heading_path, [[b.start, b.end, b.kind] for b in section.blocks]]
+                for section in extracted.sections
             ],
             "places": extracted.places,
             "metadata": dict(extracted.metadata),
-            "members": [[one.name, len(one.raw)] for one in extracted.members],
+            "members": [[member.name, len(member.raw)] for member in extracted.members],
             "warnings": extracted.warnings,
         },
         ensure_ascii=False,
     )
-    members = (one.raw for one in extracted.members)
+    members = (member.raw for member in extracted.members)
     return b"".join((head.encode("utf-8", "surrogatepass"), b"\n", *members))
 
 

@@ -114,12 +114,12 @@ def _lower(limit: int, value: int) -> None:
 def _refuse(event: str, arguments: tuple[Any, ...]) -> None:
     if event == "open":
         mode, flags = arguments[1:3]
-        writes = isinstance(mode, str) and any(one in mode for one in "wax+")
+        writes = isinstance(mode, str) and any(letter in mode for letter in "wax+")
         if not writes and not (isinstance(flags, int) and flags & _WRITING):
             return
     elif not event.startswith(_FORBIDDEN) and event not in _FORBIDDEN_CALLS:
         return
-    raise PermissionError(f"no reader may do this: {event}")
+    raise PermissionError(f"a reader may not do this: {event}")
 
 
 if __name__ == "__main__":

@@ -27,7 +27,7 @@ _SETEXT_SLACK = 2  # characters by which an underline may be longer or shorter t
 
 
 def read_asciidoc(text: str) -> tuple[tuple[Section, ...], dict[str, str]]:
-    """Give the sections of `text`, with spans that refer to it, and the attributes at its top.
+    """The sections of `text`, with spans that refer to it, and the attributes at its top.
 
     Author and revision lines below the document's title are metadata as well; none of the
     header but the title stands in a block. Anchors and comments right above a title belong to it. A
@@ -56,7 +56,7 @@ def read_asciidoc(text: str) -> tuple[tuple[Section, ...], dict[str, str]]:
 
 
 def _heading(lines: Lines, at: int) -> tuple[str, int, int] | None:
-    """Give `(title, level, line after)` of a heading that begins at `at`."""
+    """`(title, level, line after)` of a heading that begins at `at`."""
     if match := _TITLE.fullmatch(lines[at]):
         closed = match[2].removesuffix(match[1])  # "== Title ==" is the older form
         title = closed.rstrip() if closed[-1:].isspace() else match[2]
@@ -93,7 +93,7 @@ def _header(lines: Lines, outline: Outline, metadata: dict[str, str]) -> int:
 
 
 def _more(line: str) -> bool:
-    """Tell whether a line belongs to a header, so that the one above it is an author's."""
+    """Whether a line belongs to a header, so that the one above it is an author's."""
     return bool(_REVISION.fullmatch(line) or _ATTRIBUTE.fullmatch(line))
 
 
@@ -115,7 +115,7 @@ def _attributes(lines: Lines, at: int, metadata: dict[str, str]) -> int:
 
 
 def _closings(lines: Lines) -> dict[str, list[int]]:
-    """Give the lines on which each delimiter stands."""
+    """The lines on which each delimiter stands."""
     found: dict[str, list[int]] = {}
     for number, line in enumerate(lines.texts):
         if _VERBATIM.fullmatch(line):
@@ -128,7 +128,7 @@ def _closing(delimiter: str) -> str:
 
 
 def _body(lines: Lines, at: int, outline: Outline, closings: dict[str, list[int]]) -> int:
-    """Add what begins at line `at` and is no heading; give the line after it."""
+    """Add what begins at line `at` and is not a heading; the line after it is returned."""
     below = at
     while _LEAD.fullmatch(lines[below]):
         below += 1
@@ -152,7 +152,7 @@ def _body(lines: Lines, at: int, outline: Outline, closings: dict[str, list[int]
 
 
 def _delimited(lines: Lines, at: int, closings: dict[str, list[int]]) -> int:
-    """Give the line after the verbatim block that opens at `at`; 0 where none does."""
+    """The line after the verbatim block that opens at `at`; 0 where none does."""
     if not _VERBATIM.fullmatch(lines[at]):
         return 0
     places = closings[_closing(lines[at])]

@@ -47,12 +47,12 @@ _CLOSING = re.compile(
 )
 _TRIPLE = re.compile(r"\"{3}|'{3}")
 _LONG = 40  # lines: a longer definition is opened, and what it encloses stands for itself
-_DEEPEST = 4
-_WIDEST = 400  # characters of a line in which a name is looked for
+_MAX_DEPTH = 4
+_MAX_WIDTH = 400  # characters of a line in which a name is looked for
 
 
 def read_code(text: str, suffix: str = "") -> tuple[tuple[Section, ...], dict[str, str]]:
-    """Give the sections of source code, with spans that refer to `text`, and no metadata.
+    """The sections of source code, with spans that refer to `text`, and no metadata.
 
     A definition begins at the margin, after a blank line or as a named one, with the comments
     and decorators above it; its section has its name as the heading path. Definitions
@@ -81,13 +81,13 @@ def _inside(lines: Lines, suffix: str) -> bytearray:
             opened = "" if "*/" in line else opened
         elif line.lstrip().startswith("/*") and "*/" not in line:
             opened = "*/"
-    return bytearray(len(lines)) if opened else marks  # never closed: it was no such thing
+    return bytearray(len(lines)) if opened else marks  # never closed: it was not one
 
 
 def _definitions(
     lines: Lines, inside: bytearray, first: int, last: int, path: tuple[str, ...]
 ) -> Iterator[tuple[tuple[str, ...], int, int]]:
-    """Give `(heading path, first line, line after)` of each definition in a range of lines."""
+    """`(heading path, first line, line after)` of each definition in a range of lines."""
     starts = _starts(lines, inside, first, last)
     for start, end in pairwise([*starts, last]):
         name = _name(lines, inside, start, end)
@@ -95,7 +95,7 @@ def _definitions(
             yield path, start, end
             continue
         below = (*path, name)
-        inner = _body(lines, inside, start, end) if len(below) < _DEEPEST else None
+        inner = _body(lines, inside, start, end) if len(below) < _MAX_DEPTH else None
         if inner is None:
             yield below, start, end
         else:
@@ -105,7 +105,7 @@ def _definitions(
 
 
 def _starts(lines: Lines, inside: bytearray, first: int, last: int) -> list[int]:
-    """Give the lines at which definitions begin, the first of the range among them."""
+    """The lines at which definitions begin, the first of the range among them."""
     margin = _margin(lines, inside, first, last)
     starts = [first]
     for line in range(first + 1, last):
@@ -125,7 +125,7 @@ def _starts(lines: Lines, inside: bytearray, first: int, last: int) -> list[int]
 
 
 def _comments(lines: Lines, first: int, last: int) -> bool:
-    """Tell whether a range holds comments only: they are about what follows them."""
+    """Whether a range holds comments only: they are about what follows them."""
     return all(not lines[line] or _COMMENT.match(lines[line]) for line in range(first, last))
 
 
@@ -135,7 +135,7 @@ def _margin(lines: Lines, inside: bytearray, first: int, last: int) -> int:
 
 
 def _body(lines: Lines, inside: bytearray, start: int, end: int) -> tuple[int, int] | None:
-    """Give the lines inside a long definition that hold definitions of their own, or None."""
+    """The lines inside a long definition that hold definitions of their own, or None."""
     if end - start <= _LONG:
         return None
     margin = _margin(lines, inside, start, end)
@@ -154,7 +154,7 @@ def _body(lines: Lines, inside: bytearray, start: int, end: int) -> tuple[int, i
 
 
 def _name(lines: Lines, inside: bytearray, start: int, end: int) -> str:
-    """Give the name of what is defined at `start`, below its comments; "" where nothing is."""
+    """The name of what is defined at `start`, below its comments; "" where nothing is."""
     for line in range(start, end):
         if lines[line] and not inside[line] and not _COMMENT.match(lines[line]):
             return _definition(lines[line])
@@ -162,7 +162,7 @@ def _name(lines: Lines, inside: bytearray, start: int, end: int) -> str:
 
 
 def _definition(line: str) -> str:
-    line = line[:_WIDEST]
+    line = line[:_MAX_WIDTH]
     word = line.split(maxsplit=1)[0].rstrip("(")
     if word in _STATEMENT:
         return ""

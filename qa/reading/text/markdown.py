@@ -30,17 +30,17 @@ _FRONT_MATTER = re.compile(
 )
 
 
-_LONGEST_FRONT_MATTER = 65_536  # characters
+_MAX_FRONT_MATTER = 65_536  # characters
 # Characters parsed at once: the parser takes up to 600 times as much memory as the text.
 _PORTION = 2**16
-_LARGEST = 4  # portions: an item, quote or table that is longer is cut
+_MAX_PORTIONS = 4  # portions: an item, quote or table that is longer is cut
 _ENDLESS = frozenset({"paragraph_open", "fence", "code_block", "html_block"})  # take no memory
 
 
 def read_markdown(
     text: str, *, portion: int = _PORTION
 ) -> tuple[tuple[Section, ...], dict[str, str]]:
-    """Give the sections of `text`, with spans that refer to it, and its front matter.
+    """The sections of `text`, with spans that refer to it, and its front matter.
 
     A heading below which nothing stands is a block of its own: its words would be lost.
 
@@ -109,7 +109,7 @@ def _blocks(text: str, lines: LineIndex, portion: int) -> Iterator[_Found]:
         if end == count:
             yield from found
             return
-        if len(found) == 1 and (found[0].token.type in _ENDLESS or size < _LARGEST * portion):
+        if len(found) == 1 and (found[0].token.type in _ENDLESS or size < _MAX_PORTIONS * portion):
             size *= 2
             continue
         if len(found) > 1:
@@ -119,7 +119,7 @@ def _blocks(text: str, lines: LineIndex, portion: int) -> Iterator[_Found]:
 
 
 def _parsed(text: str, at: int) -> list[_Found]:
-    """Give the blocks of a text whose first line is the line `at` of the file."""
+    """The blocks of a text whose first line is the line `at` of the file."""
     found: list[_Found] = []
     for token, content in _top_level(_parser().parse(text)):
         if token.map is not None and (not found or token.map[0] + at >= found[-1].last):
@@ -128,7 +128,7 @@ def _parsed(text: str, at: int) -> list[_Found]:
 
 
 def _top_level(tokens: Sequence[Token]) -> Iterator[tuple[Token, str]]:
-    """Give each block that stands by itself: items of top-level lists, else top-level blocks."""
+    """Each block that stands by itself: items of top-level lists, else top-level blocks."""
     for index, token in enumerate(tokens):
         if token.nesting < 0 or token.type in {"bullet_list_open", "ordered_list_open"}:
             continue
@@ -138,9 +138,9 @@ def _top_level(tokens: Sequence[Token]) -> Iterator[tuple[Token, str]]:
 
 
 def _front_matter(text: str) -> tuple[dict[str, str], int]:
-    """Give the metadata and where the body begins; what doesn't parse is body."""
+    """The metadata and where the body begins; what doesn't parse is body."""
     match = _FRONT_MATTER.match(text)
-    if match is None or len(match["body"]) > _LONGEST_FRONT_MATTER:
+    if match is None or len(match["body"]) > _MAX_FRONT_MATTER:
         return {}, 0
     try:
         if match["fence"] == "---":
@@ -157,7 +157,7 @@ def _front_matter(text: str) -> tuple[dict[str, str], int]:
 
 
 def _flat(value: object) -> str:
-    """Give a scalar or a list of scalars as text; what is nested deeper is left out."""
+    """A scalar or a list of scalars as text; what is nested deeper is left out."""
     if isinstance(value, list):
-        return ", ".join(_flat(one) for one in value if not isinstance(one, list | dict))
+        return ", ".join(_flat(item) for item in value if not isinstance(item, list | dict))
     return "" if isinstance(value, dict) else str(value)

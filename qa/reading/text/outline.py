@@ -32,11 +32,11 @@ class Lines:
         return len(self.texts)
 
     def __getitem__(self, line: int) -> str:
-        """Give one line; "" past the last."""
+        """One line; "" past the last."""
         return self.texts[line] if line < len(self.texts) else ""
 
     def start(self, line: int) -> int:
-        """Give the offset of the line's first character; past the last, the text's length."""
+        """The offset of the line's first character; past the last, the text's length."""
         return self._starts[line] if line < len(self._starts) else self._length
 
     def indent(self, line: int) -> int:
@@ -44,19 +44,19 @@ class Lines:
         return len(self[line]) - len(self[line].lstrip())
 
     def filled(self, line: int) -> int:
-        """Give the first line from `line` on that is not blank."""
+        """The first line from `line` on that is not blank."""
         while line < len(self.texts) and not self.texts[line]:
             line += 1
         return line
 
     def blank(self, line: int) -> int:
-        """Give the first line from `line` on that is blank, or past the end."""
+        """The first line from `line` on that is blank, or past the end."""
         while line < len(self.texts) and self.texts[line]:
             line += 1
         return line
 
     def indented(self, line: int, *, over: int) -> int:
-        """Give the line after the run from `line` on that is blank or indented by more."""
+        """The line after the run from `line` on that is blank or indented by more."""
         last = line
         while line < len(self.texts) and (not self.texts[line] or self.indent(line) > over):
             line += 1

@@ -20,15 +20,15 @@ _PARAGRAPH = re.compile(r"[^\s](?:[^\r\n]++|(?:\r\n?|\n)(?![^\S\r\n]*+(?:\r|\n|\
 _ITEM = re.compile(
     r"^[^\S\r\n]*(?:[-*+•‣–]|\(?\d{1,3}[.)]|\(?[a-zA-Z][.)])[^\S\r\n]+\S", re.MULTILINE
 )
-_LONGEST_HEADING = 100  # characters
+_MAX_HEADING = 100  # characters
 _NO_HEADING_END = (".", ",", ";", ":", "…", "。", "!")
 
 
 def read_plain(text: str) -> tuple[tuple[Section, ...], dict[str, str]]:
-    """Give the sections of `text`, with spans that refer to it, and no metadata.
+    """The sections of `text`, with spans that refer to it, and no metadata.
 
     The first heading, where the text begins with it, is the title and stands above the others;
-    a heading right below another one stands under it. Three or more headings in a row are no
+    a heading right below another one stands under it. Three or more headings in a row are not
     headings but a list of short lines, and so is what no body follows: no text is lost.
     """
     sections: list[Section] = []
@@ -70,7 +70,7 @@ def _paragraphs(text: str) -> Iterator[Span]:
 
 def _is_heading(paragraph: str) -> bool:
     return (
-        len(paragraph) <= _LONGEST_HEADING
+        len(paragraph) <= _MAX_HEADING
         and "\n" not in paragraph
         and "\r" not in paragraph
         and any(character.isalpha() for character in paragraph)

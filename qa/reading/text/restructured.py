@@ -23,7 +23,7 @@ _GRID_TABLE = re.compile(r"\s*\+[-=+]+\+")
 _LINE_BLOCK = re.compile(r"\s*\|(?:\s|$)")
 _TARGET = re.compile(r"\.\. _[^\n]*:$")
 _DIRECTIVE = re.compile(r"\s*\.\.\s+(?:\|[^|]+\|\s+)?([\w:.+-]+?)::(?:\s|$)")
-# Directives whose content is no prose: a line of it means something.
+# Directives whose content is not prose: a line of it means something.
 _VERBATIM = frozenset(
     """
     code code-block sourcecode literalinclude parsed-literal highlight prompt doctest testcode
@@ -31,12 +31,12 @@ _VERBATIM = frozenset(
     mermaid table csv-table list-table toctree index autosummary
     """.split()
 )
-_LONGEST_TABLE = 1000  # lines of a simple table, in which blank ones may stand
+_MAX_TABLE = 1000  # lines of a simple table, in which blank ones may stand
 _SHORTEST_UNDERLINE = 4  # a shorter one must be as long as its title
 
 
 def read_restructured(text: str) -> tuple[tuple[Section, ...], dict[str, str]]:
-    """Give the sections of `text`, with spans that refer to it, and the field list at its top.
+    """The sections of `text`, with spans that refer to it, and the field list at its top.
 
     The field list stands first or right below the title; it is metadata and no block.
     The levels of headings are told by the order in which their adornments are first used,
@@ -72,14 +72,14 @@ def read_restructured(text: str) -> tuple[tuple[Section, ...], dict[str, str]]:
 
 
 def _after_targets(lines: Lines, at: int) -> int:
-    """Give the line that the targets at `at` lead to."""
+    """The line that the targets at `at` lead to."""
     while at < len(lines) and _TARGET.match(lines[at]):
         at = lines.filled(at + 1)
     return at
 
 
 def _heading(lines: Lines, at: int) -> tuple[str, tuple[str, bool], int] | None:
-    """Give `(title, (adornment, has overline), line after)` of a heading that begins at `at`."""
+    """`(title, (adornment, has overline), line after)` of a heading that begins at `at`."""
     first, second, third = lines[at], lines[at + 1], lines[at + 2]
     if _ADORNMENT.fullmatch(first):
         long = len(first) >= min(_SHORTEST_UNDERLINE, len(second.strip()))
@@ -109,7 +109,7 @@ def _fields(lines: Lines, at: int, metadata: dict[str, str]) -> int:
 
 
 def _body(lines: Lines, at: int, outline: Outline, borders: Sequence[int]) -> int:
-    """Add what begins at line `at` and is no heading; give the line after it."""
+    """Add what begins at line `at` and is not a heading; the line after it is returned."""
     first = lines[at]
     if _GRID_TABLE.match(first) or _LINE_BLOCK.match(first) or first.lstrip().startswith(">>> "):
         last = lines.blank(at)
@@ -135,7 +135,7 @@ def _body(lines: Lines, at: int, outline: Outline, borders: Sequence[int]) -> in
 
 
 def _paragraph(lines: Lines, at: int) -> int:
-    """Give the line after the paragraph: at a blank line, or where another kind begins."""
+    """The line after the paragraph: at a blank line, or where another kind begins."""
     last = at + 1
     while lines[last]:
         if lines[last].lstrip().startswith(".. "):
@@ -145,9 +145,9 @@ def _paragraph(lines: Lines, at: int) -> int:
 
 
 def _simple_table(lines: Lines, at: int, borders: Sequence[int]) -> int:
-    """Give the line after a simple table: its last border has a blank line below."""
+    """The line after a simple table: its last border has a blank line below."""
     following = bisect_left(borders, at + 2)
-    if following < len(borders) and borders[following] < at + _LONGEST_TABLE:
+    if following < len(borders) and borders[following] < at + _MAX_TABLE:
         return borders[following] + 1
     return lines.blank(at)
 
@@ -172,7 +172,7 @@ def _directive(lines: Lines, at: int, name: str, outline: Outline) -> int:
 
 
 def _special(lines: Lines, at: int) -> bool:
-    """Tell whether a line begins something else than a paragraph."""
+    """Whether a line begins something else than a paragraph."""
     line = lines[at]
     forms = (_ITEM, _GRID_TABLE, _SIMPLE_TABLE, _LINE_BLOCK, _DIRECTIVE)
     return any(form.match(line) for form in forms) or line.lstrip().startswith((">>> ", ".. "))
