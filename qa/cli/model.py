@@ -23,7 +23,7 @@ qa model prepare
 qa model prepare --model ./my-model"""
 
 app = typer.Typer(
-    help="Show and prepare the models that are ready for use.",
+    help="List and prepare models.",
     epilog=EXAMPLES,
     rich_markup_mode=None,
 )
@@ -31,7 +31,7 @@ app = typer.Typer(
 
 @app.callback(invoke_without_command=True)
 def show(context: typer.Context) -> None:
-    """Show the models whose graphs are in the cache; `prepare` adds one."""
+    """List the models in the cache; `prepare` adds one."""
     if context.invoked_subcommand is None:
         from qa.encoding.loader import cached_models
 
@@ -41,7 +41,7 @@ def show(context: typer.Context) -> None:
 
 @app.command(cls=Command, epilog=EXAMPLES)
 def prepare(*, model: options.Model = None, quiet: options.Quiet = False) -> None:
-    """Export a model ahead of its first use, say in a Dockerfile: about 10 seconds."""
+    """Prepare a model before its first use, for example in a Dockerfile (about 10 seconds)."""
     from qa.encoding.loader import cached_models, load_encoder
     from qa.encoding.model import locate
 
