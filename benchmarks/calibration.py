@@ -6,7 +6,7 @@ BENCH holds sets in BEIR form; --indexes keeps the indexes of whole sets between
 Each set is a corpus as a whole, and again as many small ones: the
 documents of one title together, or each by itself. A corpus' own questions count as answered,
 those of other sets (and, for small ones, of its neighbours) as not, in equal weight. Prints the
-constants for qa/retrieval/calibration.py; writes benchmarks/calibration.json.
+constants for qa/ranking/calibration.py; writes benchmarks/calibration.json.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from qa.assistant import Assistant
 from qa.evaluation.fitting import fit
 from qa.evaluation.measures import calibration_error
 from qa.evaluation.questions import BeirCorpus, load_beir
-from qa.retrieval.calibration import features
+from qa.ranking.calibration import features
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from qa.evaluation.questions import Question
-    from qa.retrieval.calibration import Calibration
+    from qa.ranking.calibration import Calibration
 
 HERE = Path(__file__).parent
 SETS = ["chroma-chunking-eval", "covid-qa", "cranfield", "npl-vaswani", "scifact"]
@@ -113,7 +113,8 @@ def measure(
 
 def balanced(truths: NDArray[np.bool_]) -> NDArray[np.float64]:
     """Let both kinds weigh the same, and each corpus as much as any other."""
-    return np.where(truths, 0.5 / truths.sum(), 0.5 / (~truths).sum())
+    weights: NDArray[np.float64] = np.where(truths, 0.5 / truths.sum(), 0.5 / (~truths).sum())
+    return weights
 
 
 def fitted(

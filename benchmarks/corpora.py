@@ -23,10 +23,10 @@ _FEWEST_WORDS, _MOST_WORDS = 60, 480
 
 def sources() -> Iterator[Path]:
     """List Python files, always in the same order."""
-    roots = [sysconfig.get_path("stdlib")]
+    roots = [Path(sysconfig.get_path("stdlib"))]
     roots += [Path(sysconfig.get_path("purelib")) / name for name in ("sympy", "torch")]
     for root in roots:
-        for path in sorted(Path(root).rglob("*.py")):
+        for path in sorted(root.rglob("*.py")):
             if "site-packages" not in path.relative_to(root).parts:
                 yield path
 

@@ -20,13 +20,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from qa.answering import _statistics
+from qa.answering.search import _statistics
 from qa.assistant import Assistant
 from qa.evaluation.evaluate import evaluate, report
 from qa.evaluation.measures import ranking
 from qa.evaluation.questions import Question, load_beir
-from qa.retrieval.scoring import Query, term_shares
-from qa.retrieval.terms import content_terms, term_ids
+from qa.ranking.scoring import Query, term_shares
+from qa.words.terms import content_terms, term_ids
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

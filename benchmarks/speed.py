@@ -21,6 +21,7 @@ import sys
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -96,7 +97,8 @@ def cold(
     question = QUESTION[folder.name]
     [graph] = cache.glob("encoders/*/raw.onnx")
     [vectors] = (folder / "index").glob("vectors-*.faiss")
-    bare = [sys.executable, HERE / "bare.py", graph, graph.with_name("tokenizer.json"), vectors]
+    tokenizer = graph.with_name("tokenizer.json")
+    bare = [sys.executable, *map(str, (HERE / "bare.py", graph, tokenizer, vectors))]
     runs = {
         "bare": lambda: process([*bare, question], folder),
         "ask --no-refresh": lambda: process([*QA, "ask", question, "--no-refresh"], folder),
@@ -114,7 +116,7 @@ def cold(
         runs["status"] = lambda: process([*QA, "status"], folder)
         runs["--help"] = lambda: process([*QA, "--help"], folder)
     for name, command in asking.items():
-        runs[name] = lambda command=command: process([*command, question], folder)  # type: ignore[misc]
+        runs[name] = partial(process, [*command, question], folder)
     return side_by_side(runs, times)
 
 
@@ -165,9 +167,10 @@ def cpu():
     return usage.ru_utime + usage.ru_stime
 if which == "qa":
     from qa.encoding.encoder import PassageInput
-    from qa.encoding.load import load_encoder
+    from qa.encoding.loader import load_encoder
+    from qa.encoding.model import locate
     from qa.types import Span
-    encoder = load_encoder(None, cache=Path(sys.argv[3]))
+    encoder = load_encoder(locate(None, cache=Path(sys.argv[3])), cache=Path(sys.argv[3]))
     def run():
         return list(encoder.encode_passages(PassageInput(t, (Span(0, len(t)),)) for t in texts))
 else:
@@ -188,9 +191,10 @@ print(json.dumps({"per_cpu_s": len(texts) / (cpu() - before),
 
 def passages(folder: Path, cache: Path, count: int) -> list[str]:
     """Cut the large corpus into passages of the largest size the encoder takes, about 200 words."""
-    from qa.encoding.load import load_encoder
+    from qa.encoding.loader import load_encoder
+    from qa.encoding.model import locate
 
-    encoder = load_encoder(None, cache=cache)
+    encoder = load_encoder(locate(None, cache=cache), cache=cache)
     found: list[str] = []
     for path in sorted((folder / "corpus").iterdir()):
         words = path.read_text("utf-8").split()
@@ -210,17 +214,14 @@ def indexing(folder: Path, cache: Path, times: int) -> dict[str, Any]:
     file.write_text(json.dumps(passages(folder, cache, 240)))
 
     def run(which: str) -> dict[str, float]:
-        command = [sys.executable, "-c", INDEXING, which, file, cache]
+        command = [sys.executable, "-c", INDEXING, which, str(file), str(cache)]
         done = subprocess.run(command, capture_output=True, text=True, check=True)
         figures: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
         return figures
 
     batches = ["1", "8", "32"]
-    result = side_by_side(
-        {"qa": lambda: run("qa")}
-        | {f"SentenceTransformer.encode, batch {b}": lambda b=b: run(b) for b in batches},  # type: ignore[misc]
-        times,
-    )
+    peers = {f"SentenceTransformer.encode, batch {one}": partial(run, one) for one in batches}
+    result = side_by_side({"qa": partial(run, "qa"), **peers}, times)
     best = max(figures["per_cpu_s"] for name, figures in result.items() if name != "qa")
     return {**result, "ratio_to_best": round(result["qa"]["per_cpu_s"] / best, 2)}
 
@@ -232,9 +233,10 @@ def exactness(folder: Path, cache: Path) -> dict[str, float]:
     from sentence_transformers import SentenceTransformer
 
     from qa.encoding.encoder import PassageInput
-    from qa.encoding.load import load_encoder
+    from qa.encoding.loader import load_encoder
+    from qa.encoding.model import locate
 
-    encoder = load_encoder(None, cache=cache)
+    encoder = load_encoder(locate(None, cache=cache), cache=cache)
     model = SentenceTransformer(str(get_model_path()), device="cpu")
     asked = questions(folder / "corpus", 200)
     texts = passages(folder, cache, 1000)
@@ -264,7 +266,7 @@ def scifact(bench: Path, work: Path, cache: Path) -> dict[str, float]:
     from sentence_transformers import SentenceTransformer
 
     from qa.assistant import Assistant
-    from qa.splitting.passages import embedded_text, split
+    from qa.indexing.passages import embedded_text, split
 
     documents = [json.loads(line) for line in (bench / "corpus.jsonl").open()]
     pairs = [(f"{one['_id']}.md", f"# {one['title']}\n\n{one['text']}") for one in documents]
@@ -333,7 +335,7 @@ def main() -> None:
     from corpora import write_corpus
 
     from qa.encoding.export import write_graph
-    from qa.encoding.load import load_encoder
+    from qa.encoding.loader import load_encoder
     from qa.encoding.model import locate
     from qa.encoding.reference import load_reference
 
@@ -346,7 +348,7 @@ def main() -> None:
         work = Path(temporary)
         cache = work / "cache"
         os.environ["QA_CACHE"] = str(cache)
-        load_encoder(None, cache=cache)
+        load_encoder(locate(None, cache=cache), cache=cache)
         [exported] = cache.glob("encoders/*")
         reference = load_reference(locate(None, cache=cache))
         write_graph(reference.runtime.transformer, exported / "raw.onnx")

@@ -38,7 +38,7 @@ def account(found: dict[str, Any]) -> str:
     """Make the table of where the time of a cold question goes."""
     rows = ["| step | CPU ms |", "|---|---|"]
     rows += [f"| {name} | {value:.1f} |" for name, value in found["cpu_ms"].items()]
-    return "\n".join(rows)
+    return "\n".join(rows) + f"\n\n{_machine(found)}"
 
 
 def rest(found: dict[str, Any]) -> str:
@@ -74,13 +74,19 @@ def rest(found: dict[str, Any]) -> str:
         "ratio": indexing["ratio_to_best"],
         "nDCG@10 of the vectors alone, scifact": scifact["ndcg_ours"],
         "the same with sentence-transformers' float32": scifact["ndcg_float32"],
+    }
+    cosines = {
         "least cosine to float32, questions": exact["questions_least_cosine"],
         "least cosine to float32, 1,000 passages": exact["passages_least_cosine"],
     }
     rows = ["| what | figure |", "|---|---|"]
-    rows += [f"| {what} | {value:.7g} |" for what, value in lines.items()]
-    machine = ", ".join(f"{key} {value}" for key, value in found["machine"].items())
-    return "\n".join(rows) + f"\n\n{machine}"
+    rows += [f"| {what} | {value:.3g} |" for what, value in lines.items()]
+    rows += [f"| {what} | {value} |" for what, value in cosines.items()]  # how near to 1 counts
+    return "\n".join(rows) + f"\n\n{_machine(found)}"
+
+
+def _machine(found: dict[str, Any]) -> str:
+    return ", ".join(f"{key} {value}" for key, value in found["machine"].items())
 
 
 def quality(found: dict[str, Any]) -> str:
@@ -174,24 +180,35 @@ def _between(marks: re.Match[str], table: str) -> str:
     return f"{marks[1]}\n{table}\n\n{marks[2]}"
 
 
-def main() -> None:
-    """Write all tables."""
-    found = json.loads((HERE / "speed.json").read_text())
+def pages() -> dict[Path, str]:
+    """Give the pages as they must read, their tables made of what was measured."""
+    found = _measured("speed")
     tables = {"speed": speed(found), "rest": rest(found)}
-    tables["account"] = account(json.loads((HERE / "cold_account.json").read_text()))
-    measured = json.loads((HERE / "quality.json").read_text())
+    tables["account"] = account(_measured("cold_account"))
+    measured = _measured("quality")
     tables |= {"quality": quality(measured), "all quality": all_quality(measured)}
-    tables["calibration"] = calibration(json.loads((HERE / "calibration.json").read_text()))
-    read = json.loads((HERE / "extraction.json").read_text())
+    tables["calibration"] = calibration(_measured("calibration"))
+    read = _measured("extraction")
     tables |= {"extraction": extraction(read), "expected": expected(read)}
-    docs = HERE.parent / "docs"
-    pages = [docs / f"{name}.md" for name in ("performance", "quality", "formats")]
-    for path in (HERE.parent / "README.md", *pages):
+    made = {}
+    docs = [HERE.parent / "docs" / f"{name}.md" for name in ("performance", "quality", "formats")]
+    for path in (HERE.parent / "README.md", *docs):
         text = path.read_text("utf-8")
         for name, table in tables.items():
             pattern = rf"(<!-- {name} -->\n).*?(<!-- end -->)"
-            made = partial(_between, table=table)
-            text = re.sub(pattern, made, text, flags=re.DOTALL)
+            text = re.sub(pattern, partial(_between, table=table), text, flags=re.DOTALL)
+        made[path] = text
+    return made
+
+
+def _measured(name: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((HERE / f"{name}.json").read_text("utf-8"))
+    return found
+
+
+def main() -> None:
+    """Write all tables."""
+    for path, text in pages().items():
         path.write_text(text, "utf-8")
 
 

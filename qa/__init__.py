@@ -9,9 +9,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from qa.asking import AskArguments
+    from qa.answering.request import AskArguments
     from qa.assistant import Assistant
-    from qa.citing import Excerpt
+    from qa.citations.locate import Excerpt
+    from qa.citations.verify import Checked, Verification
     from qa.diagnosis import Check, Diagnosis, diagnose
     from qa.errors import (
         CatalogDamagedError,
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
         UnreadableDocumentError,
     )
     from qa.evaluation.questions import Question
-    from qa.retrieval.calibration import Calibration
+    from qa.ranking.calibration import Calibration
     from qa.settings import Settings, SettingsArguments
     from qa.types import (
         Answer,
@@ -51,7 +52,6 @@ if TYPE_CHECKING:
         Scores,
         Status,
     )
-    from qa.verifying import Checked, Verification
 
 __version__ = "0.1.0"
 
@@ -102,18 +102,18 @@ __all__ = [
 ]
 
 _HOMES = {
-    "AskArguments": "qa.asking",
+    "AskArguments": "qa.answering.request",
     "Assistant": "qa.assistant",
-    "Excerpt": "qa.citing",
+    "Excerpt": "qa.citations.locate",
     "Check": "qa.diagnosis",
     "Diagnosis": "qa.diagnosis",
     "diagnose": "qa.diagnosis",
     "Question": "qa.evaluation.questions",
-    "Calibration": "qa.retrieval.calibration",
+    "Calibration": "qa.ranking.calibration",
     "Settings": "qa.settings",
     "SettingsArguments": "qa.settings",
-    "Checked": "qa.verifying",
-    "Verification": "qa.verifying",
+    "Checked": "qa.citations.verify",
+    "Verification": "qa.citations.verify",
 }
 
 

@@ -9,7 +9,7 @@ from contextlib import closing, suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from qa.asking import LONGEST_QUESTION, check_question
+from qa.answering.request import LONGEST_QUESTION, check_question
 from qa.errors import (
     CatalogDamagedError,
     IndexLockedError,
@@ -17,9 +17,7 @@ from qa.errors import (
     ReadOnlyIndexError,
     StorageError,
 )
-from qa.lifetime import Lifetime
-from qa.logs import answers, refreshes
-from qa.planning import (
+from qa.indexing.plan import (
     check_not_empty,
     coverage,
     make_plan,
@@ -27,7 +25,9 @@ from qa.planning import (
     report,
     take_stock,
 )
-from qa.retrieval.calibration import DEFAULT
+from qa.lifetime import Lifetime
+from qa.logs import answers, refreshes
+from qa.ranking.calibration import DEFAULT
 from qa.store.catalog import Catalog
 from qa.store.failures import storage_failures
 
@@ -36,16 +36,16 @@ if TYPE_CHECKING:
     from datetime import date
     from typing import Unpack
 
-    from qa.answering import Found
-    from qa.asking import AskArguments
-    from qa.citing import Excerpt
+    from qa.answering.filter import Filter
+    from qa.answering.request import AskArguments
+    from qa.answering.search import Found
+    from qa.citations.locate import Excerpt
+    from qa.citations.verify import Verification
     from qa.encoding.encoder import EncodedQuestion, Encoder, Runtime
     from qa.evaluation.questions import Question
-    from qa.filtering import Filter
-    from qa.planning import Plan
-    from qa.retrieval.calibration import Calibration
+    from qa.indexing.plan import Plan
+    from qa.ranking.calibration import Calibration
     from qa.types import Answer, Refresh, Status
-    from qa.verifying import Verification
 
 __all__ = ["Assistant"]
 
@@ -128,7 +128,7 @@ class Assistant(Lifetime):
         check_question(question, k, threshold, refresh=refresh, explain=explain)
         chosen = None
         if within or where or since or until:
-            from qa.filtering import make_filter
+            from qa.answering.filter import make_filter
 
             chosen = make_filter(within, where, since, until)
         notes: list[str] = []
@@ -142,27 +142,19 @@ class Assistant(Lifetime):
                 found = self._find(question, encoder, encoded, k, explain=explain, chosen=chosen)
             if not found.dropped or refreshed is None or attempt == _TRIES - 1:
                 break
-        from qa.answering import conclude
+        from qa.answering.search import conclude, note_on_length
 
         problems = found.problems if refreshed is None else refreshed.problems
         lacking = "" if refreshed else None
         if lacking is None and (refresh or not found.is_answer(threshold)):
             lacking = self._lacking()
-        if encoded.characters < len(question):
-            words = len(question[: encoded.characters].split())
-            notes.append(
-                f"The question is longer than {encoder.spec.name} reads; its first {words} "
-                "words were embedded."
-            )
         return conclude(
             found,
             question=question,
             threshold=threshold,
             lacking=lacking,
-            model=encoder.spec.name,
             corpus=self._corpus.location,
-            notes=[*notes, *notes_on(problems)],
-            truncated=encoded.characters < len(question),
+            notes=[*notes, *note_on_length(found, question), *notes_on(problems)],
         )
 
     async def ask_async(
@@ -217,7 +209,7 @@ class Assistant(Lifetime):
         Raises:
             CitationError: the citation names no place in the corpus.
         """
-        from qa.citing import excerpt
+        from qa.citations.locate import excerpt
 
         self._require_open()
         with closing(self._corpus):
@@ -232,7 +224,7 @@ class Assistant(Lifetime):
         Raises:
             CitationError: it is not an answer.
         """
-        from qa.verifying import verify
+        from qa.citations.verify import verify
 
         self._require_open()
         with closing(self._corpus):
@@ -259,7 +251,7 @@ class Assistant(Lifetime):
                 store.tidy(plan.touched, now_ns)
             return report(plan)
         plan = plan or self._plan(None, now_ns)
-        from qa.refresh import apply
+        from qa.indexing.refresh import apply
         from qa.store.writing import Identity
 
         with closing(self._corpus), store.writing(anew=rebuild) as writing:
@@ -314,7 +306,7 @@ class Assistant(Lifetime):
         chosen: Filter | None,
     ) -> Found:
         """Give the verified passages of one moment of the index."""
-        from qa.answering import find
+        from qa.answering.search import find
 
         with self._opened().snapshot(to_search=True) as snapshot:
             self._binding.check_corpus(snapshot.catalog)
@@ -328,6 +320,7 @@ class Assistant(Lifetime):
                 question,
                 encoded,
                 k,
+                model=encoder.spec.name,
                 headings=self._headings,
                 chosen=chosen,
                 reranker=self._binding.reranker(),

@@ -96,13 +96,14 @@ class Binding:
         """Give the encoder of the model that was located last.
 
         Raises:
-            ModelError: see `qa.encoding.load.load_encoder`.
+            ModelError: see `qa.encoding.loader.load_encoder`.
         """
         if self._encoder is None:
-            from qa.encoding.load import load_encoder
+            from qa.encoding.loader import load_encoder
+            from qa.encoding.model import locate
 
             self._encoder = load_encoder(
-                self._name,
+                self._files or locate(None, cache=self._settings.cache_path()),
                 cache=self._settings.cache_path(),
                 device=self._settings.device,
                 tell=self._tell,
@@ -116,10 +117,12 @@ class Binding:
             ModelError: see `qa.encoding.reranker.load_reranker`.
         """
         if self._reranker is None and self._settings.rerank is not None:
+            from qa.encoding.model import locate
             from qa.encoding.reranker import load_reranker
 
             cache = self._settings.cache_path()
-            self._reranker = load_reranker(self._settings.rerank, cache=cache, tell=self._tell)
+            files = locate(self._settings.rerank, cache=cache, setting="rerank")
+            self._reranker = load_reranker(files, cache=cache, tell=self._tell)
         return self._reranker
 
 

@@ -18,11 +18,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qa.binding import Binding
-from qa.citing import open_source
+from qa.citations.source import open_source
 from qa.corpus import FolderCorpus
 from qa.counting import counted
 from qa.errors import QaError
-from qa.planning import make_plan, report
+from qa.indexing.plan import make_plan, report
 from qa.store.catalog import Catalog
 from qa.store.database import CATALOG
 from qa.store.failures import REBUILD, storage_failures

@@ -61,15 +61,15 @@ class QaError(Exception):
 
 
 class SettingsError(QaError, ValueError):
-    """A setting is unknown or its value makes no sense."""
+    """A setting or an argument of `Assistant` is unknown, of the wrong type or out of range."""
 
 
 class ClosedError(QaError, ValueError):
-    """The assistant was closed: nothing can be asked of it any more."""
+    """The assistant was closed: it can no longer be used."""
 
 
 class QuestionError(QaError, ValueError):
-    """The question, or what is asked for with it, can't be asked."""
+    """The question is empty, or an argument of `ask` makes no sense."""
 
 
 class FilterError(QuestionError):
@@ -77,7 +77,7 @@ class FilterError(QuestionError):
 
 
 class QuestionsError(QaError, ValueError):
-    """A file of questions can't be read, or does not serve."""
+    """Questions to calibrate or evaluate with can't be read, or are too few."""
 
 
 class MissingExtraError(QaError, ImportError):
@@ -91,7 +91,7 @@ class MissingExtraError(QaError, ImportError):
 
 
 class CitationError(QaError, LookupError):
-    """A citation names no place in the corpus."""
+    """A citation names no place in the corpus, or there is no saved answer to verify."""
 
 
 class CorpusError(QaError):
@@ -116,7 +116,7 @@ class UnreadableDocumentError(CorpusError):
 
 
 class ModelError(QaError):
-    """The model can't be found, or its files are not what they should be."""
+    """The model can't be found, or its files are damaged or unsafe."""
 
 
 class IndexUnusableError(QaError):
@@ -155,4 +155,4 @@ class ReadOnlyIndexError(IndexUnusableError):
 
 
 class StorageError(IndexUnusableError, OSError):
-    """The disk is full or refuses to read or write."""
+    """The disk is full, or reading or writing failed."""

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qa.binding import Binding
-from qa.citing import Headings
+from qa.citations.source import Headings
 from qa.corpus import FolderCorpus, PairCorpus
 from qa.errors import ClosedError, SettingsError
 from qa.logs import indexing, telling
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from typing import Self, Unpack
 
     from qa.corpus import Corpus
-    from qa.refresh import Progress
+    from qa.indexing.refresh import Progress
     from qa.settings import SettingsArguments
     from qa.store.local import LocalStore
 

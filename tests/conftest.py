@@ -56,9 +56,10 @@ def _cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session", name="encoder")
 def _encoder(cache: Path) -> Encoder[Runtime]:
     """Give the default encoder."""
-    from qa.encoding.load import load_encoder
+    from qa.encoding.loader import load_encoder
+    from qa.encoding.model import locate
 
-    return load_encoder(None, cache=cache)
+    return load_encoder(locate(None, cache=cache), cache=cache)
 
 
 @pytest.fixture(name="corpus")

@@ -95,10 +95,8 @@ class Case:
         shutil.copytree(self._index, self._before)
         here = os.path.dirname(__file__)  # noqa: PTH120 - a string is needed
         environment = os.environ | {"PYTHONPATH": os.pathsep.join([here, *sys.path])}
-        command = [sys.executable, "-c", CHILD, operation, corpus, self._index, cache]
-        self.calls: list[Call] = trace(
-            [os.fspath(one) for one in command], folder / "trace", environment
-        )
+        command = [sys.executable, "-c", CHILD, operation, *map(str, (corpus, self._index, cache))]
+        self.calls: list[Call] = trace(command, folder / "trace", environment)
         self._new = contents(self._assistant)
         if watcher is not None:
             watcher.close()

@@ -60,7 +60,7 @@ def damage_index(corpus: Path, folder: Path, cache: Path, *, times: int, seed: i
         assistant.refresh()
     here = os.path.dirname(__file__)  # noqa: PTH120 - a string is needed
     environment = os.environ | {"PYTHONPATH": os.pathsep.join([here, *sys.path])}
-    arguments = [corpus, folder, cache, str(times), str(seed)]
+    arguments = [*map(str, (corpus, folder, cache, times, seed))]
     done = subprocess.run(
         [sys.executable, "-X", "faulthandler", "-c", CHILD, *arguments],
         env=environment,

@@ -89,7 +89,7 @@ def kill_writers(
     make_round(corpus, 0)
     with Assistant(corpus, index, cache=str(cache)) as assistant:
         for _ in range(times):
-            command = [sys.executable, "-c", CHILD, corpus, index, cache, str(told + 1)]
+            command = [sys.executable, "-c", CHILD, *map(str, (corpus, index, cache, told + 1))]
             with subprocess.Popen(
                 command, stdout=subprocess.PIPE, text=True, env=environment
             ) as process:

@@ -162,11 +162,6 @@ def test_the_command_prints_each_check_and_fails_where_one_did(run: Run, tmp_pat
     assert run("doctor", "--index", "")[0] == 2
 
 
-def test_the_command_is_documented_and_has_examples(run: Run) -> None:
-    assert "Examples:" in run("doctor", "--help")[1]
-    assert "`qa doctor`" in (REPOSITORY / "README.md").read_text("utf-8")
-
-
 @pytest.mark.usefixtures("corpus")
 def test_neither_torch_nor_sentence_transformers_is_imported(
     run: Run, tmp_path: Path, cache: Path

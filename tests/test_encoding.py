@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qa.encoding.encoder import PassageInput
-from qa.encoding.load import load_encoder
+from qa.encoding.loader import load_encoder
 from qa.encoding.model import locate
 from qa.errors import ModelError
 from qa.types import Span
@@ -133,7 +133,7 @@ def test_a_model_of_another_shape_says_so(copied: Path, tmp_path: Path) -> None:
     flags |= {"pooling_mode_mean_tokens": False, "pooling_mode_cls_token": True}
     pooling.write_text(json.dumps(flags))
     with pytest.raises(ModelError, match="mean pooling|cls"):
-        load_encoder(str(copied), cache=tmp_path / "cache")
+        load_encoder(locate(str(copied), cache=tmp_path / "cache"), cache=tmp_path / "cache")
 
 
 def test_an_unknown_model_says_so(tmp_path: Path) -> None:
@@ -141,12 +141,12 @@ def test_an_unknown_model_says_so(tmp_path: Path) -> None:
         locate("no/such-model", cache=tmp_path / "cache")
 
 
-def test_a_model_works_where_nothing_can_be_cached(tmp_path: Path) -> None:
+def test_a_model_works_where_nothing_can_be_cached(tmp_path: Path, cache: Path) -> None:
     """The cache is a file, so nothing can be written below it."""
     blocked = tmp_path / "file"
     blocked.write_text("")
     told: list[str] = []
-    slow = load_encoder(None, cache=blocked / "cache", tell=told.append)
+    slow = load_encoder(locate(None, cache=cache), cache=blocked / "cache", tell=told.append)
     assert slow.encode_question("hello").vector.shape == (384,)
     assert any("could not be exported" in one for one in told)
 
@@ -157,7 +157,7 @@ def test_a_damaged_export_is_made_again(
     copy = Path(shutil.copytree(cache, tmp_path / "cache"))
     [graph] = copy.glob("encoders/*/graph.onnx")
     graph.write_bytes(graph.read_bytes()[:1000])
-    again = load_encoder(None, cache=copy)
+    again = load_encoder(locate(None, cache=copy), cache=copy)
     assert again.encode_question("x").vector @ encoder.encode_question("x").vector > 0.99999
 
 
@@ -182,7 +182,7 @@ def test_asking_and_indexing_import_neither_torch_nor_transformers(
 
 
 def test_torch_embeds_where_a_device_is_named(cache: Path, encoder: Encoder[Runtime]) -> None:
-    slow = load_encoder(None, cache=cache, device="cpu")
+    slow = load_encoder(locate(None, cache=cache), cache=cache, device="cpu")
     [one] = slow.encode_passages([PassageInput(TEXTS[0], (Span(0, 5),))])
     assert float(one.vector @ encoder.encode_question(TEXTS[0]).vector) > 0.99999
 
@@ -197,7 +197,7 @@ def test_questions_that_arrive_together_take_fewer_passes(encoder: Encoder[Runti
     """While the first is computed, the others gather; then they go in one pass."""
     from threading import Event, Thread
 
-    from qa.encoding.gathering import Gathering
+    from qa.encoding.micro_batcher import MicroBatcher
 
     sizes: list[int] = []
     entered, go_on = Event(), Event()
@@ -208,7 +208,7 @@ def test_questions_that_arrive_together_take_fewer_passes(encoder: Encoder[Runti
         assert go_on.wait(30)
         return encoder.runtime.together(texts)
 
-    gathering = Gathering(compute)
+    gathering = MicroBatcher(compute)
     ids = [encoder.tokens.encode(text).ids for text in TEXTS]
     found: dict[int, NDArray[np.float32]] = {}
     threads = [
@@ -230,12 +230,12 @@ def test_questions_that_arrive_together_take_fewer_passes(encoder: Encoder[Runti
 
 
 def test_a_pass_that_fails_tells_everyone_in_it() -> None:
-    from qa.encoding.gathering import Gathering
+    from qa.encoding.micro_batcher import MicroBatcher
 
     def compute(_: Sequence[Sequence[int]]) -> list[NDArray[np.float32]]:
         raise MemoryError
 
-    gathering = Gathering(compute)
+    gathering = MicroBatcher(compute)
     for _ in range(2):
         with pytest.raises(MemoryError):
             gathering([101, 102])

@@ -71,7 +71,8 @@ def book(members: dict[str, str | bytes] | None = None, **replaced: str) -> byte
         "OPS/nav.xhtml": NAV,
         "OPS/ch/one.xhtml": ONE,
         "OPS/ch/two b.xhtml": TWO,
-    } | (members or {})
+        **(members or {}),
+    }
     stream = BytesIO()
     with ZipFile(stream, "w", ZIP_DEFLATED) as archive:
         for name, data in parts.items():

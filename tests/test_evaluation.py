@@ -352,7 +352,7 @@ def test_too_few_questions_do_not_calibrate(assistant: Assistant) -> None:
 @pytest.mark.usefixtures("corpus")
 def test_calibrate_is_a_command(run: Run, tmp_path: Path) -> None:
     file = tmp_path / "own.jsonl"
-    rows = [{"question": f"How does bread rise, {n}?"} for n in range(5)]
+    rows: list[dict[str, object]] = [{"question": f"How does bread rise, {n}?"} for n in range(5)]
     rows += [{"question": f"Who was king in {n}?", "unanswerable": True} for n in range(5)]
     file.write_text("\n".join(map(json.dumps, rows)), "utf-8")
     status, out, _ = run("calibrate", file)

@@ -71,7 +71,7 @@ def _small_disk(tmp_path: Path) -> Iterator[Callable[[int], Path]]:
     folder.mkdir()
 
     def mount(kib: int) -> Path:
-        command = ["mount", "-t", "tmpfs", "-o", f"size={kib}k", "tmpfs", folder]
+        command = ["mount", "-t", "tmpfs", "-o", f"size={kib}k", "tmpfs", str(folder)]
         if subprocess.run(command, check=False, capture_output=True).returncode:
             pytest.skip("nothing can be mounted here")
         return folder

@@ -8,10 +8,10 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from qa.answering.filter import allowed_passages, make_filter
 from qa.assistant import Assistant
-from qa.filtering import allowed_passages, make_filter
-from qa.retrieval.terms import content_terms
 from qa.store.local import LocalStore
+from qa.words.terms import content_terms
 
 if TYPE_CHECKING:
     from pathlib import Path

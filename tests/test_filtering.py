@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from qa.answering.filter import Filter, make_filter
 from qa.errors import FilterError, QuestionError
-from qa.filtering import Filter, make_filter
 from qa.reading.dates import day
 from qa.store.rows import Described
 
@@ -52,7 +52,7 @@ def _library(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> Iterator[
         yield one
 
 
-def documents(assistant: Assistant, k: int = 5, **filters: object) -> set[str]:
+def documents(assistant: Assistant, k: int = 5, **filters: Any) -> set[str]:
     answer = assistant.ask(QUESTION, k, threshold=0, refresh=False, **filters)
     return {one.citation.document for one in answer.passages}
 
@@ -121,6 +121,7 @@ def test_what_is_asked_of_a_filtered_corpus_is_what_a_corpus_of_just_those_would
 ) -> None:
     from qa.assistant import Assistant
 
+    assert library.root is not None
     with Assistant(library.root / "reports", tmp_path / "index", cache=str(cache)) as alone:
         best = alone.ask("When does the ferry sail?").passages[0]
     answer = library.ask("When does the ferry sail?", refresh=False, within="reports/")

@@ -9,7 +9,7 @@ import sys
 import zipfile
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import docx
 import pytest
@@ -225,7 +225,7 @@ def test_what_surrounds_a_page_is_no_part_of_it(harbour: Assistant) -> None:
 
 
 def test_documents_are_filtered_by_what_their_formats_tell_of_them(harbour: Assistant) -> None:
-    def found(**filters: object) -> set[str]:
+    def found(**filters: Any) -> set[str]:
         answer = harbour.ask("What is there?", 50, threshold=0, refresh=False, **filters)
         return {one.citation.document for one in answer.passages}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qa.citing import headings_at, path_by_lines
+from qa.citations.source import headings_at, path_by_lines
 from qa.reading.files import read_text
 from strategies import TEXTS
 

@@ -25,11 +25,11 @@ from qa.errors import (
     SettingsError,
 )
 from qa.evaluation.questions import load_questions
+from qa.indexing.sentences import sentences_of
+from qa.ranking.calibration import DEFAULT, read_calibration
 from qa.reading.detect.decoding import decode, decode_as
 from qa.reading.text.markdown import read_markdown
-from qa.retrieval.calibration import DEFAULT, read_calibration
-from qa.settings import Settings, load_settings
-from qa.splitting.sentences import sentences_of
+from qa.settings import Settings, load_settings, override
 from qa.store.writing import vectors_notes
 from qa.types import Block
 from releasing import release
@@ -76,7 +76,7 @@ def test_nothing_of_the_user_in_the_index_folder_is_removed(
 @pytest.mark.parametrize("key", ["corpus", "index", "model", "cache"])
 def test_an_empty_setting_is_refused(key: str) -> None:
     with pytest.raises(SettingsError, match=key):
-        Settings(**{key: ""})
+        override(Settings(), {key: ""})
 
 
 @pytest.mark.parametrize("damage", ["zero", "garbage", "drop", "number", "blob"])

@@ -14,10 +14,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pathspec import GitIgnoreSpec
 
+from qa.answering.filter import Filter, make_filter
 from qa.corpus import FolderCorpus
 from qa.corpus.ignoring import parse, verdict
 from qa.errors import QuestionError
-from qa.filtering import Filter, make_filter
 from qa.store.rows import Described
 
 if TYPE_CHECKING:

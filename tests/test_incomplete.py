@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from typing import TYPE_CHECKING
 
 import pytest
+from fpdf import FPDF
+from PIL import Image
 
 from qa.assistant import Assistant
 from qa.errors import CorpusNotFoundError, IndexMissingError
@@ -135,6 +138,32 @@ def test_what_could_not_be_read_is_mentioned_with_every_answer(
         assert "could not be read" not in out
         status, out, _ = run("ask", question, refresh, *where, "--format", "json")
         assert json.loads(out)["notes"] == ["1 file could not be read (qa status --problems)."]
+
+
+def test_a_file_that_is_read_only_in_part_is_indexed_and_named(
+    corpus: Path, tmp_path: Path, run: Run
+) -> None:
+    pdf = FPDF()
+    pdf.set_font("helvetica")
+    pdf.add_page()
+    pdf.multi_cell(0, text="The harbour of Brattvik has forty-two cranes, all of them red.")
+    pdf.add_page()
+    pdf.image(Image.new("RGB", (300, 400), "gray"), x=0, y=0, w=210)
+    (corpus / "harbour.pdf").write_bytes(bytes(pdf.output()))
+    where = ("--corpus", corpus, "--index", tmp_path / "index")
+    for _ in range(2):  # told again where nothing has changed
+        status, out, err = run("ask", "How many cranes has the harbour of Brattvik?", *where)
+        assert status == 0
+        assert out.startswith("1. harbour.pdf#page=1")
+        assert "1 file could be read only in part (qa status --problems)." in err
+    _, out, _ = run("status", "--problems", *where)
+    assert re.match(r"harbour\.pdf: indexed, but .*1 of 2 pages", out)
+    found = json.loads(run("index", *where, "--format", "json")[1])
+    assert (found["unchanged"], found["problems"][0]["indexed"]) == (4, True)
+    (corpus / "harbour.pdf").unlink()
+    assert run("status", "--problems", *where)[1] != out
+    run("index", *where)
+    assert run("status", "--problems", *where)[1] == "Every document could be read.\n"
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX permissions")

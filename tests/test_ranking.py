@@ -14,13 +14,13 @@ from hypothesis import strategies as st
 from conftest import ARTICLE
 from qa.assistant import Assistant
 from qa.errors import ModelError, QuestionError, SettingsError
-from qa.retrieval.bm25 import bm25, idf
-from qa.retrieval.calibration import DEFAULT, Calibration, read_calibration
-from qa.retrieval.candidates import Candidates, Ragged
-from qa.retrieval.evidence import asked_for, best_sentences, marks
-from qa.retrieval.scoring import Query, Statistics, score, term_shares
-from qa.retrieval.terms import content_terms, passage_terms, term_ids
+from qa.ranking.bm25 import bm25, idf
+from qa.ranking.calibration import DEFAULT, Calibration, read_calibration
+from qa.ranking.candidates import Candidates, Ragged
+from qa.ranking.evidence import asked_for, best_sentences, marks
+from qa.ranking.scoring import Query, Statistics, score, term_shares
 from qa.types import Scores, Span
+from qa.words.terms import content_terms, passage_terms, term_ids
 from strategies import TEXTS
 
 if TYPE_CHECKING:
@@ -216,7 +216,7 @@ def _cross_encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         num_attention_heads=2,
         intermediate_size=32,
         initializer_range=0.5,
-        num_labels=1,
+        num_labels=1,  # type: ignore[call-arg]  # of its base
     )
     BertForSequenceClassification(config).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
@@ -231,7 +231,7 @@ def test_a_cross_encoder_orders_the_passages_and_gives_its_own_scores(
     question = "Will Russia send food or medicine?"
     with Assistant(ARTICLE, tmp_path / "index", cache=str(cache), rerank=str(cross_encoder)) as one:
         passages = one.ask(question, 10, threshold=0).passages
-    found = [passage.scores.rerank for passage in passages]
+    found = [passage.scores.rerank or 0.0 for passage in passages]
     assert found == sorted(found, reverse=True)
     pairs = [
         (question, " > ".join(p.citation.heading_path) + "\n" + p.citation.quote) for p in passages

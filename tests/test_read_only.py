@@ -89,8 +89,8 @@ def _sealed(
     status, answer, _ = one.run("ask", QUESTION, "--format", "json")
     assert status == 0
     (top / "answer.json").write_text(answer)
-    for folder in ("corpus", "index"):
-        _protect(top / folder)
+    for name in ("corpus", "index"):
+        _protect(top / name)
     for folder in [*(top / "cache").rglob("*/"), top / "cache"]:  # its files are others' as well
         if folder.is_dir():
             folder.chmod(0o555)

@@ -21,7 +21,7 @@ def _imported(module: Path) -> Iterator[str]:
         if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "qa":
             names = {f"{node.module}.{name.name}" for name in node.names}
             modules = {name for name in names if _is_module(name)}
-            yield from modules or {node.module}
+            yield from modules or {node.module or ""}
         elif isinstance(node, ast.Import):
             yield from (name.name for name in node.names if name.name.split(".")[0] == "qa")
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import sqlite3
-from contextlib import closing
-from typing import TYPE_CHECKING
+from contextlib import closing, suppress
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from forging import forge
 from qa.assistant import Assistant
-from qa.errors import CatalogDamagedError
+from qa.errors import CatalogDamagedError, QaError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,7 +25,7 @@ if TYPE_CHECKING:
     Shown = list[tuple[str, str, float]]  # citation, quote and score of each passage
 
 QUESTIONS = ["Who set foot on the Moon?", "What do whales eat?"]
-FILTERS: list[dict[str, str]] = [
+FILTERS: list[dict[str, Any]] = [
     {},
     {"within": "*.html"},
     {"within": "**"},
@@ -186,3 +189,35 @@ def test_vectors_are_not_reused_from_a_wrong_row(tmp_path: Path, damaged: Assist
     answer = damaged.ask(QUESTIONS[0], threshold=0)
     by_path = {one.citation.document: one.scores.dense for one in answer.passages}
     assert by_path["moon.md"] == pytest.approx(by_path["moon-too.md"], abs=1e-6)
+
+
+VALUES = st.one_of(
+    st.none(),
+    st.integers(-(2**63), 2**63 - 1),
+    st.floats(allow_nan=False),
+    st.binary(max_size=8),
+    st.sampled_from(["", "moon.md", "moon.md/x", "broken.pdf", "../x", "a\x00b", "binary"]),
+)
+
+
+def test_a_problem_row_of_any_kind_is_an_error_of_ours_or_a_problem(
+    sound: tuple[Path, list[Shown]], tmp_path: Path, cache: Path
+) -> None:
+    index = tmp_path / "index"
+
+    @settings(max_examples=40)
+    @given(st.sampled_from(["path", "file", "reason"]), VALUES)
+    def holds(column: str, value: object) -> None:
+        shutil.rmtree(index, ignore_errors=True)
+        shutil.copytree(sound[0] / "index", index)
+        with closing(sqlite3.connect(index / "catalog.sqlite")) as db:
+            with suppress(sqlite3.IntegrityError):
+                db.execute(f"UPDATE problem SET {column} = ?", (value,))
+            db.commit()
+        with Assistant(sound[0] / "corpus", index, cache=str(cache)) as assistant:
+            for step in (assistant.status, lambda: assistant.ask(QUESTIONS[0]), assistant.refresh):
+                with suppress(QaError):
+                    found = step()
+                    json.dumps(found.to_dict())
+
+    holds()

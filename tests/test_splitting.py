@@ -8,10 +8,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from qa.indexing.passages import embedded_text, split
+from qa.indexing.sentences import sentences_of, trimmed
 from qa.reading.extracted import Composer
 from qa.reading.files import read_text
-from qa.splitting.passages import embedded_text, split
-from qa.splitting.sentences import sentences_of, trimmed
 from qa.types import Block, BlockKind, Document, PlaceKind, Span
 from strategies import TEXTS
 

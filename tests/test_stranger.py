@@ -19,11 +19,11 @@ import pytest
 
 from forging import forge
 from qa.assistant import Assistant
-from qa.citing import open_source
+from qa.citations.source import open_source
 from qa.corpus import FolderCorpus
 from qa.errors import ForeignIndexError, ModelError
+from qa.indexing.passages import split
 from qa.reading.files import read_text
-from qa.splitting.passages import split
 from qa.store.faiss_header import check_header
 from qa.store.hardening import check_files
 from qa.store.rows import DocumentRow
@@ -295,7 +295,7 @@ def test_numbers_of_rows_and_ids_that_are_no_rows_are_refused(tmp_path: Path) ->
 
 LINKS = """catalog.sqlite catalog.sqlite-wal catalog.sqlite-journal writer.lock lexical-2
 vectors-2.faiss new-vectors-2.faiss new-vectors-2.ids.npy""".split()
-WAYS = {
+WAYS: dict[str, Callable[[Assistant], object]] = {
     "refresh": lambda one: one.refresh(),
     "rebuild": lambda one: one.refresh(rebuild=True),
     "status": lambda one: one.status(),

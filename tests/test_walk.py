@@ -10,7 +10,7 @@ import sys
 import tempfile
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given, settings
@@ -30,7 +30,7 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="links, pipes an
 HANG = pytest.mark.timeout(30)
 
 
-def scan(folder: Path, size: int = 1000, **more: Path) -> Scan:
+def scan(folder: Path, size: int = 1000, **more: Any) -> Scan:
     return FolderCorpus(folder, max_file_size=size, **more).scan()
 
 

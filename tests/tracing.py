@@ -197,8 +197,8 @@ class _Disk:
         if b"O_TRUNC" in flags and isinstance(node, _File) and node.content:
             _write(node, 0, None)
             changed = True
-        appends = b"O_APPEND" in flags and isinstance(node, _File)
-        self._offsets[call.result] = len(node.content) if appends else 0
+        appends = b"O_APPEND" in flags
+        self._offsets[call.result] = len(node.content) if appends and isinstance(node, _File) else 0
         return changed
 
     def _moves(self, call: Call) -> bool:

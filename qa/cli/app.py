@@ -41,19 +41,17 @@ def _root(
     log_file: Annotated[
         Path | None,
         typer.Option(
-            "--log-file", envvar="QA_LOG", help="Append to it what is done, without any text."
+            "--log-file", envvar="QA_LOG", help="Append an activity log (no document text)."
         ),
     ] = None,
     log_text: Annotated[
         bool,
-        typer.Option(
-            "--log-text", envvar="QA_LOG_TEXT", help="Log questions and evidence as well."
-        ),
+        typer.Option("--log-text", envvar="QA_LOG_TEXT", help="Log questions and evidence, too."),
     ] = False,
     version: Annotated[  # noqa: ARG001 - its callback shows it
         bool,
         typer.Option(
-            "--version", callback=_version, is_eager=True, help="Show the version and leave."
+            "--version", callback=_version, is_eager=True, help="Show the version and exit."
         ),
     ] = False,
 ) -> None:

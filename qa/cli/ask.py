@@ -30,49 +30,49 @@ NOT_ANSWERED, CANT_TELL = 1, 2
 
 def command(
     question: Annotated[
-        str | None, typer.Argument(help="In plain language; from stdin where left out.")
+        str | None, typer.Argument(help="In plain language; read from stdin if omitted.")
     ] = None,
     *,
     k: Annotated[
-        int | None, typer.Option("-k", help="Passages to show at most.  [default: 5]")
+        int | None, typer.Option("-k", help="Show at most this many passages.  [default: 5]")
     ] = None,
     corpus: options.Corpus = None,
     index: options.Index = None,
     model: options.Model = None,
-    output_format: Annotated[
-        Format, typer.Option("--format", help="How to write the answer.")
-    ] = Format.TEXT,
+    output_format: Annotated[Format, typer.Option("--format", help="Output format.")] = Format.TEXT,
     threshold: Annotated[
         float | None,
-        typer.Option(help="Probability below which it abstains, 0 to 1.  [default: 0.5]"),
+        typer.Option(help="Abstain below this probability, 0 to 1.  [default: 0.5]"),
     ] = None,
     always: Annotated[
-        bool, typer.Option("--always", help="Show all the closest passages where it abstains.")
+        bool, typer.Option("--always", help="If it abstains, show all the closest passages.")
     ] = False,
     within: Annotated[
         list[str] | None,
-        typer.Option("--in", help='Only documents there: "reports/**", "*.pdf"; may be repeated.'),
+        typer.Option("--in", help='Only paths matching "reports/**", "*.pdf" …; repeatable.'),
     ] = None,
     where: Annotated[
         list[str] | None,
-        typer.Option("--where", help="Only documents of which author=…, language=… and so on."),
+        typer.Option(
+            "--where", help="Only metadata matching KEY=VALUE, such as author=…; repeatable."
+        ),
     ] = None,
     since: Annotated[
-        str | None, typer.Option(help="Only documents of that day or later: 2024-01-31.")
+        str | None, typer.Option(help="Only documents dated this day or later: 2024-01-31.")
     ] = None,
     until: Annotated[
-        str | None, typer.Option(help="Only documents of that day or earlier.")
+        str | None, typer.Option(help="Only documents dated this day or earlier.")
     ] = None,
     rerank: Annotated[
         str | None,
-        typer.Option(help="A cross-encoder, local path or hub name, to order the best anew."),
+        typer.Option(help="Rerank the best with a cross-encoder: local path or hub name."),
     ] = None,
     explain: Annotated[
-        bool, typer.Option("--explain", help="Show where each passage's rank comes from.")
+        bool, typer.Option("--explain", help="Show what each passage's score is made of.")
     ] = False,
     refresh: Annotated[
         bool,
-        typer.Option("--refresh/--no-refresh", help="Take up changed documents first."),
+        typer.Option("--refresh/--no-refresh", help="Index changed documents first."),
     ] = True,
     ocr: options.Ocr = False,
     lock_timeout: options.LockTimeout = None,
@@ -80,9 +80,9 @@ def command(
 ) -> None:
     """Answer a question with cited passages, best first.
 
-    The index is made on first use, and brought up to date when documents have changed. Where the
-    documents hardly hold the answer, it says so, and shows the closest passages. Exit status: 0
-    answered, 1 not answered, 2 an error, or too little is indexed to tell.
+    The index is built on first use and updated when documents have changed. If the documents
+    probably don't hold the answer, qa says so and shows the closest passages. Exit status: 0 if
+    answered, 1 if not, 2 on an error or if too little is indexed to tell.
     """
     output = Output(quiet=quiet)
     with open_assistant(

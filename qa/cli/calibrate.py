@@ -26,7 +26,7 @@ def command(
         Path | None, typer.Argument(help="JSONL: answerable and unanswerable questions.")
     ] = None,
     *,
-    reset: Annotated[bool, typer.Option("--reset", help="Go back to the default.")] = False,
+    reset: Annotated[bool, typer.Option("--reset", help="Return to the default.")] = False,
     corpus: options.Corpus = None,
     index: options.Index = None,
     lock_timeout: options.LockTimeout = None,

@@ -24,14 +24,12 @@ def command(
     corpus: options.Corpus = None,
     index: options.Index = None,
     model: options.Model = None,
-    output_format: Annotated[
-        Format, typer.Option("--format", help="How to write it.")
-    ] = Format.TEXT,
+    output_format: Annotated[Format, typer.Option("--format", help="Output format.")] = Format.TEXT,
 ) -> None:
-    """Check the installation and the index, and say what to do where something is wrong.
+    """Check the installation and the index, and say how to fix what is wrong.
 
-    Neither index nor documents are changed. Exit status: 0 nothing failed (there may be
-    warnings), 1 something did, 2 an error.
+    Nothing is changed. Exit status: 0 if nothing failed (there may be warnings), 1 if something
+    did, 2 on an error.
     """
     from qa.diagnosis import diagnose
     from qa.settings import load_settings

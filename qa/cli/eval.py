@@ -41,24 +41,22 @@ def command(
     *,
     foreign: Annotated[
         list[Path] | None,
-        typer.Option(help="More questions, which the corpus does not answer; may be repeated."),
+        typer.Option(help="Questions that the corpus does not answer; repeatable."),
     ] = None,
     fail_under: Annotated[
         list[str] | None,
-        typer.Option(help="Such as ndcg=0.7: exit with 1 below; may be repeated."),
+        typer.Option(help="Exit with status 1 below this, such as ndcg=0.7; repeatable."),
     ] = None,
     per_question: Annotated[
-        Path | None, typer.Option(help="Write what came of each question here, as JSONL.")
+        Path | None, typer.Option(help="Write the outcome of each question to this JSONL file.")
     ] = None,
     plot: Annotated[
-        Path | None, typer.Option(help="Draw reliability and risk here (.png, .svg, .pdf).")
+        Path | None, typer.Option(help="Plot reliability and risk to this file (.png, .svg, .pdf).")
     ] = None,
     corpus: options.Corpus = None,
     index: options.Index = None,
     model: options.Model = None,
-    output_format: Annotated[
-        Format, typer.Option("--format", help="How to write the table.")
-    ] = Format.TEXT,
+    output_format: Annotated[Format, typer.Option("--format", help="Output format.")] = Format.TEXT,
     quiet: options.Quiet = False,
 ) -> None:
     """Measure how good the answers are, on questions whose answers are known.

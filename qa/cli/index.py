@@ -25,20 +25,20 @@ def command(
     index: options.Index = None,
     model: options.Model = None,
     rebuild: Annotated[
-        bool, typer.Option("--rebuild", help="Forget the index and embed everything again.")
+        bool, typer.Option("--rebuild", help="Discard the index and embed everything again.")
     ] = False,
     device: Annotated[
         str | None,
-        typer.Option("--device", help="Embed there, as torch names it, say cuda.  [default: cpu]"),
+        typer.Option(
+            "--device", help="Embedding device in torch's notation, e.g. cuda.  [default: cpu]"
+        ),
     ] = None,
-    output_format: Annotated[
-        Format, typer.Option("--format", help="How to write the report.")
-    ] = Format.TEXT,
+    output_format: Annotated[Format, typer.Option("--format", help="Output format.")] = Format.TEXT,
     ocr: options.Ocr = False,
     lock_timeout: options.LockTimeout = None,
     quiet: options.Quiet = False,
 ) -> None:
-    """Bring the index in line with the documents; only what changed is embedded."""
+    """Update the index; only documents that changed are embedded."""
     output = Output(quiet=quiet)
     with open_assistant(
         output,

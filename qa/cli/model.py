@@ -23,7 +23,7 @@ qa model prepare
 qa model prepare --model ./my-model"""
 
 app = typer.Typer(
-    help="Show and prepare the models that are ready for use.",
+    help="List and prepare models.",
     epilog=EXAMPLES,
     rich_markup_mode=None,
 )
@@ -31,9 +31,9 @@ app = typer.Typer(
 
 @app.callback(invoke_without_command=True)
 def show(context: typer.Context) -> None:
-    """Show the models whose graphs are in the cache; `prepare` adds one."""
+    """List the models in the cache; `prepare` adds one."""
     if context.invoked_subcommand is None:
-        from qa.encoding.load import cached_models
+        from qa.encoding.loader import cached_models
 
         cache = _settings(None).cache_path()
         Output().lines(render.models(cached_models(cache), cache))
@@ -41,14 +41,16 @@ def show(context: typer.Context) -> None:
 
 @app.command(cls=Command, epilog=EXAMPLES)
 def prepare(*, model: options.Model = None, quiet: options.Quiet = False) -> None:
-    """Export a model ahead of its first use, say in a Dockerfile: about 10 seconds."""
-    from qa.encoding.load import cached_models, load_encoder
+    """Prepare a model before its first use, for example in a Dockerfile (about 10 seconds)."""
+    from qa.encoding.loader import cached_models, load_encoder
+    from qa.encoding.model import locate
 
     output = Output(quiet=quiet)
     settings = _settings(model)
     cache = settings.cache_path()
-    fingerprint = load_encoder(settings.model, cache=cache, tell=output.note).spec.fingerprint
-    ready = [one for one in cached_models(cache) if one.fingerprint == fingerprint]
+    files = locate(settings.model, cache=cache)
+    load_encoder(files, cache=cache, tell=output.note)
+    ready = [one for one in cached_models(cache) if one.fingerprint == files.fingerprint]
     output.lines(render.models(ready, Path(cache)))
 
 

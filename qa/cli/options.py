@@ -61,7 +61,7 @@ Index = Annotated[
     str | None,
     typer.Option(
         "--index",
-        help="Folder of the index.  [default: index, or one of its own for another corpus]",
+        help="Index folder.  [default: index; one per corpus elsewhere]",
     ),
 ]
 Model = Annotated[
@@ -70,11 +70,11 @@ Model = Annotated[
 ]
 LockTimeout = Annotated[
     float | None,
-    typer.Option("--lock-timeout", help="Seconds to wait for another writer.  [default: 60]"),
+    typer.Option(
+        "--lock-timeout", help="Seconds to wait for another writing process.  [default: 60]"
+    ),
 ]
-Ocr = Annotated[
-    bool, typer.Option("--ocr", help="Read PDFs that are pictures of pages, with ocrmypdf.")
-]
+Ocr = Annotated[bool, typer.Option("--ocr", help="Read scanned PDFs with ocrmypdf.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, notes or hints.")]
 
 

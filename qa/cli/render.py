@@ -16,12 +16,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from qa.citing import Excerpt
+    from qa.citations.locate import Excerpt
+    from qa.citations.verify import Checked, Verification
     from qa.diagnosis import Diagnosis
-    from qa.encoding.load import CachedModel
+    from qa.encoding.loader import CachedModel
     from qa.evaluation.evaluate import Report
     from qa.types import Answer, CitedPassage, Problem, Refresh, Status
-    from qa.verifying import Checked, Verification
 
     _Style = tuple[int, int, str]  # first character, the one after the last, style
 

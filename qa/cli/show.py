@@ -23,11 +23,11 @@ def command(
     citation: Annotated[str, typer.Argument(help="As `qa ask` prints it: path:line.")],
     *,
     context: Annotated[
-        int, typer.Option("--context", "-C", min=0, help="Lines before and after.")
+        int, typer.Option("--context", "-C", min=0, help="Lines of context before and after.")
     ] = 3,
     corpus: options.Corpus = None,
 ) -> None:
-    """Show a cited place in its surroundings, from the file as it is now."""
+    """Show a cited place in context, from the file as it is now."""
     output = Output()
     with open_assistant(output, corpus=corpus) as assistant:
         shown = assistant.show(citation, context=context)

@@ -25,13 +25,11 @@ def command(
     index: options.Index = None,
     problems: Annotated[
         bool,
-        typer.Option("--problems", help="Name every document that can't be read whole, and why."),
+        typer.Option("--problems", help="List every document that can't be read in full, and why."),
     ] = False,
-    output_format: Annotated[
-        Format, typer.Option("--format", help="How to write it.")
-    ] = Format.TEXT,
+    output_format: Annotated[Format, typer.Option("--format", help="Output format.")] = Format.TEXT,
 ) -> None:
-    """Show what is indexed, and how far the documents have moved on since."""
+    """Show what is indexed, and how many documents have changed since."""
     output = Output()
     with open_assistant(output, corpus=corpus, index=index) as assistant:
         status = assistant.status()

@@ -28,11 +28,9 @@ def command(
     *,
     corpus: Annotated[
         str | None,
-        typer.Option(help="Folder or file to check against.  [default: where it was asked]"),
+        typer.Option(help="Folder or file to check against.  [default: the answer's corpus]"),
     ] = None,
-    output_format: Annotated[
-        Format, typer.Option("--format", help="How to write it.")
-    ] = Format.TEXT,
+    output_format: Annotated[Format, typer.Option("--format", help="Output format.")] = Format.TEXT,
 ) -> None:
     """Check the quotes of a saved answer against the files as they are now.
 
@@ -62,7 +60,7 @@ def command(
 
 def _load(path: Path) -> dict[str, Any]:
     """Read a saved answer; JSON in UTF-16, as some shells redirect, will do as well."""
-    from qa.verifying import read_claims
+    from qa.citations.verify import read_claims
 
     what = f"{path} is not a saved answer"
     hint = "Save one with `qa ask … --format json > answer.json`."

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 import numpy as np
 
-from qa.encoding.gathering import Gathering
+from qa.encoding.micro_batcher import MicroBatcher
 from qa.encoding.pooling import mean, sentence_means
-from qa.retrieval.stopwords import STOP_WORDS
+from qa.words.stop_words import STOP_WORDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -120,7 +120,7 @@ class Encoder(Generic[R_co]):
         self.tokens = tokens
         self.runtime = runtime
         self._passages: PassageRuntime = passages or runtime
-        self._question = Gathering(runtime.together)
+        self._question = MicroBatcher(runtime.together)
 
     @property
     def budget(self) -> int:

@@ -145,7 +145,8 @@ def _digests(folder: Path, cache: Path) -> dict[str, str]:
             with path.open("rb") as stream:
                 entry = [*stamp, hashlib.file_digest(stream, "sha256").hexdigest()]
         current[file] = entry
-    if current != known:
+    # A folder is noted once it may serve as a model, not because somebody named it.
+    if current != known and any(file.endswith(".safetensors") for file in current):
         with suppress(OSError):  # a missing or read-only cache costs time only
             store.parent.mkdir(parents=True, exist_ok=True)
             beside = store.with_suffix(f".{os.getpid()}")

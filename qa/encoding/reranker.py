@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from qa.encoding.export import ExportError, first_line, make_beside
-from qa.encoding.model import locate
 from qa.encoding.runtimes import open_graph, optimise_graph
 from qa.errors import ModelError
 
@@ -38,14 +37,13 @@ class Reranker(Protocol):
 
 
 def load_reranker(
-    name: str, *, cache: Path, tell: Callable[[str], None] = lambda _: None
+    files: ModelFiles, *, cache: Path, tell: Callable[[str], None] = lambda _: None
 ) -> Reranker:
     """Load a cross-encoder with one output; the first time it is exported into `cache`.
 
     Raises:
-        ModelError: there is no such model, or it is of another kind.
+        ModelError: it can't be loaded, or is of another kind.
     """
-    files = locate(name, cache=cache, setting="rerank")
     folder = cache / "rerankers" / f"{files.fingerprint[:32]}-{EXPORT_VERSION}"
     if not (folder / _SPEC).is_file():
         tell(f"Preparing {files.name}: once per model, some seconds …")

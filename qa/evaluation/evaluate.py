@@ -16,7 +16,7 @@ from qa.evaluation.measures import (
     reliability,
     risk_coverage,
 )
-from qa.retrieval.calibration import features
+from qa.ranking.calibration import features
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

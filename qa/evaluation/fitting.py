@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from qa.errors import QuestionsError
-from qa.retrieval.calibration import DEFAULT, Calibration
+from qa.ranking.calibration import DEFAULT, Calibration
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -51,7 +51,7 @@ def fit(
     """Fit a logistic regression in which scores count for an answer, and size against it.
 
     Args:
-        features: `[n, 3]`, as `qa.retrieval.calibration.features` gives them.
+        features: `[n, 3]`, as `qa.ranking.calibration.features` gives them.
         truths: whether the corpus answers, `[n]`.
         weights: how much each counts, `[n]`.
         prior: where the coefficients are drawn to.

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from qa.encoding.encoder import EncodedPassage
-    from qa.retrieval.candidates import Candidates
+    from qa.ranking.candidates import Candidates
     from qa.store.rows import NewPassage
 
 __all__ = ["Catalog"]

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING
 
 import tantivy
 
-from qa.retrieval.terms import analyser
 from qa.store.seals import sync, sync_folder
+from qa.words.terms import analyser
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from qa.encoding.encoder import EncodedPassage
-from qa.retrieval.candidates import Candidates, Ragged
+from qa.ranking.candidates import Candidates, Ragged
 from qa.types import Span
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from qa.retrieval.terms import PassageTerms
+    from qa.words.terms import PassageTerms
 
 __all__ = [
     "pack_encoded",

@@ -10,8 +10,8 @@ if TYPE_CHECKING:
 
     from qa.corpus import Stamp
     from qa.encoding.encoder import EncodedPassage
-    from qa.retrieval.terms import PassageTerms
     from qa.types import Place, Span
+    from qa.words.terms import PassageTerms
 
 __all__ = ["Described", "DocumentRow", "FileRow", "NewPassage", "PassageRow", "ProblemRow"]
 

@@ -13,10 +13,12 @@ import tempfile
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from qa.asking import check_question
-from qa.citing import excerpt
+from qa.answering.filter import make_filter
+from qa.answering.request import check_question
+from qa.citations.locate import excerpt
+from qa.citations.verify import verify
 from qa.cli.output import visible
 from qa.corpus import FolderCorpus, PairCorpus
 from qa.corpus.ignoring import parse, verdict
@@ -28,25 +30,23 @@ from qa.errors import (
     SettingsError,
 )
 from qa.evaluation.questions import load_questions
-from qa.filtering import make_filter
+from qa.indexing.passages import embedded_text, split
+from qa.ranking.calibration import read_calibration
+from qa.ranking.evidence import asked_for, marks
 from qa.reading.detect.decoding import UndecodableError, byte_offsets, decode
 from qa.reading.extracted import Extracted, UnreadableError
 from qa.reading.files import Limits, read_file
 from qa.reading.sandbox.budget import Budget
 from qa.reading.sandbox.protocol import pack, unpack
 from qa.reading.sandbox.worker import reader_of
-from qa.retrieval.calibration import read_calibration
-from qa.retrieval.evidence import asked_for, marks
-from qa.retrieval.terms import content_terms, passage_terms, term_ids
 from qa.settings import load_settings
-from qa.splitting.passages import embedded_text, split
 from qa.store.rows import Described
 from qa.store.writing import vectors_notes
 from qa.types import Document, Span
-from qa.verifying import verify
+from qa.words.terms import content_terms, passage_terms, term_ids
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
 __all__ = ["TARGETS", "WORDS", "any_target", "seeds"]
 
@@ -418,7 +418,7 @@ def _last_block(document: Document) -> slice:
     return slice(block.start, block.end)
 
 
-def _solid(text: str, spans: object) -> list[int]:
+def _solid(text: str, spans: Iterable[Any]) -> list[int]:
     return [n for span in spans for n in range(span.start, span.end) if not text[n].isspace()]
 
 

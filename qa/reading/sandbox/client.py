@@ -16,7 +16,7 @@ from qa.reading.extracted import UnreadableError
 from qa.reading.formats import CONVERTED, office_is_installed
 from qa.reading.reasons import NEEDS_OFFICE, OCR_READS, SCAN
 from qa.reading.sandbox.budget import Budget
-from qa.reading.sandbox.ocr import ocr_pdf
+from qa.reading.sandbox.ocr import ocr_is_installed, ocr_pdf
 from qa.reading.sandbox.protocol import OUT_OF_MEMORY, WRONG, unpack
 
 if TYPE_CHECKING:
@@ -53,7 +53,8 @@ class Converter:
         """Set how it reads.
 
         Args:
-            ocr: whether PDFs that are pictures of pages are read by `ocrmypdf`.
+            ocr: whether PDFs that are pictures of pages are read by `ocrmypdf`, where that is
+                installed; where it is not, they are the only files that can't be read.
             wall_seconds: how long one document may take.
             command: starts the worker.
         """
@@ -93,9 +94,9 @@ class Converter:
         try:
             found = self._converted(kind, raw, budget)
         except UnreadableError as error:
-            if str(error) != SCAN or not self._ocr:
+            if str(error) != SCAN or not self._reads_scans():
                 raise
-        if found and not (self._ocr and any(map(_names_scans, found.warnings))):
+        if found and not (any(map(_names_scans, found.warnings)) and self._reads_scans()):
             return found
         try:
             return _after_ocr(self._converted(kind, self._with_text(raw, budget), budget))
@@ -109,7 +110,10 @@ class Converter:
         """Whether what could not be read for that reason can be by now."""
         if reason == NEEDS_OFFICE:
             return office_is_installed()
-        return self._ocr and (reason == SCAN or _names_scans(reason))
+        return (reason == SCAN or _names_scans(reason)) and self._reads_scans()
+
+    def _reads_scans(self) -> bool:
+        return self._ocr and ocr_is_installed()
 
     def _with_text(self, raw: bytes, budget: Budget) -> bytes:
         """A scan with the text that `ocrmypdf` sees on it."""

@@ -11,7 +11,7 @@ from qa.errors import MissingExtraError
 from qa.reading.extracted import UnreadableError
 from qa.reading.reasons import ENCRYPTED
 
-__all__ = ["OcrMissingError", "ocr_pdf"]
+__all__ = ["OcrMissingError", "ocr_is_installed", "ocr_pdf"]
 
 _TIME_LIMIT = 600.0
 # https://ocrmypdf.readthedocs.io/en/latest/advanced.html#return-code-policy
@@ -34,6 +34,11 @@ class OcrMissingError(MissingExtraError):
             "https://ocrmypdf.readthedocs.io; a language other than English needs its "
             "tesseract data as well (apt install tesseract-ocr-deu)."
         )
+
+
+def ocr_is_installed() -> bool:
+    """Whether the `ocrmypdf` command is there."""
+    return shutil.which("ocrmypdf") is not None
 
 
 def ocr_pdf(raw: bytes, *, time_limit: float = _TIME_LIMIT) -> bytes:

@@ -13,19 +13,19 @@ import numpy as np
 
 from qa.encoding.encoder import PassageInput
 from qa.errors import UnreadableDocumentError
-from qa.planning import report
+from qa.indexing.passages import embedded_text, split
+from qa.indexing.plan import report
 from qa.reading.places import places_of
-from qa.retrieval.terms import passage_terms
-from qa.splitting.passages import embedded_text, split
 from qa.store.rows import NewPassage, PassageRow
 from qa.types import Span
+from qa.words.terms import passage_terms
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from qa.corpus import Corpus
     from qa.encoding.encoder import EncodedPassage, Encoder, Runtime
-    from qa.planning import Plan
+    from qa.indexing.plan import Plan
     from qa.store.catalog import Catalog
     from qa.store.writing import Identity, MakePassages, Writing
     from qa.types import Document, Passage, Place, Refresh

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import tantivy
 
-from qa.retrieval.stopwords import STOP_WORDS
+from qa.words.stop_words import STOP_WORDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from qa.retrieval.bm25 import bm25, idf, saturated
+from qa.ranking.bm25 import bm25, idf, saturated
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
-    from qa.retrieval.candidates import Candidates, Ragged
+    from qa.ranking.candidates import Candidates, Ragged
 
 __all__ = ["Query", "Scored", "Statistics", "score", "term_shares"]
 

@@ -12,12 +12,12 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["Gathering"]
+__all__ = ["MicroBatcher"]
 
-_MOST = 16  # texts of a pass: more bring little, and all wait for the last
+MAX_TEXTS = 16  # texts of a pass: more bring little, and all wait for the last
 
 
-class Gathering:
+class MicroBatcher:
     """Serves many threads with few passes.
 
     Short texts take the time that reading the weights takes, so that eight of them together
@@ -47,7 +47,7 @@ class Gathering:
 
     def _run(self) -> None:
         with self._arriving:
-            taken, self._waiting = self._waiting[:_MOST], self._waiting[_MOST:]
+            taken, self._waiting = self._waiting[:MAX_TEXTS], self._waiting[MAX_TEXTS:]
         try:
             found = self._compute([ids for ids, _ in taken])
         except BaseException as error:  # noqa: BLE001 - each of them learns what happened

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from itertools import groupby, pairwise
 from typing import TYPE_CHECKING
 
-from qa.splitting.sentences import sentences_of, trimmed
+from qa.indexing.sentences import sentences_of, trimmed
 from qa.types import Block, Passage, PlaceKind, Section, Span
 
 if TYPE_CHECKING:

@@ -8,39 +8,38 @@ from typing import TYPE_CHECKING
 
 from qa.encoding.encoder import Encoder
 from qa.encoding.export import ExportError, export, folder_of, load_exported, read_spec
-from qa.encoding.model import locate
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
     from qa.encoding.encoder import Runtime
+    from qa.encoding.model import ModelFiles
 
 __all__ = ["CachedModel", "cached_models", "load_encoder"]
 
 
 def load_encoder(
-    name: str | None,
+    files: ModelFiles,
     *,
     cache: Path,
     device: str | None = None,
     tell: Callable[[str], None] = lambda _: None,
 ) -> Encoder[Runtime]:
-    """Load the encoder of a model, by default all-MiniLM-L6-v2.
+    """Load the encoder of the files that `qa.encoding.model.locate` found.
 
     The first time, sentence-transformers loads it and its graph is exported into `cache`; after
     that, neither torch nor sentence-transformers is imported.
 
     Args:
-        name: a local folder, a hub name, or None.
+        files: the very files that were checked: a name might lead to others by now.
         cache: the folder for exports and digests; it need not exist or be writable.
         device: where torch embeds passages; by default the exported graph does, on the processor.
         tell: is told, in a sentence, of what takes long.
 
     Raises:
-        ModelError: see `qa.encoding.model.locate` and `qa.encoding.reference.load_reference`.
+        ModelError: see `qa.encoding.reference.load_reference`.
     """
-    files = locate(name, cache=cache)
     folder = folder_of(cache, files.fingerprint)
     workers = os.cpu_count() or 1
     exported = load_exported(folder, workers=workers)
@@ -58,7 +57,7 @@ def load_encoder(
     except ExportError as error:
         tell(f"{files.name} could not be exported, so it works slowly: {error}")
         return load_reference(files, device=device)
-    return load_encoder(name, cache=cache, device=device, tell=tell)
+    return load_encoder(files, cache=cache, device=device, tell=tell)
 
 
 @dataclass(frozen=True, slots=True)

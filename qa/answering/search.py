@@ -9,32 +9,42 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from qa.citing import open_source
+from qa.citations.source import open_source
 from qa.counting import counted
-from qa.planning import known_problems
-from qa.retrieval.calibration import read_calibration
-from qa.retrieval.evidence import best_sentences, marks
-from qa.retrieval.scoring import Query, Statistics, score, term_shares
-from qa.retrieval.terms import analyse, content_terms, term_ids
+from qa.indexing.plan import known_problems
+from qa.ranking.calibration import read_calibration
+from qa.ranking.evidence import best_sentences, marks
+from qa.ranking.scoring import Query, Statistics, score, term_shares
 from qa.types import Answer, CitedPassage, Evidence, Explanation, Scores, Span
+from qa.words.terms import analyse, content_terms, term_ids
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
-    from qa.citing import Headings
+    from qa.answering.filter import Filter
+    from qa.citations.source import Headings
     from qa.corpus import Corpus
     from qa.encoding.encoder import EncodedQuestion
     from qa.encoding.reranker import Reranker
-    from qa.filtering import Filter
-    from qa.retrieval.candidates import Candidates
-    from qa.retrieval.scoring import Scored
+    from qa.ranking.candidates import Candidates
+    from qa.ranking.scoring import Scored
     from qa.store.local import Snapshot
     from qa.store.rows import PassageRow
     from qa.types import Problem
 
-__all__ = ["Found", "Ranked", "Ranking", "cite", "conclude", "find", "rank", "rerank"]
+__all__ = [
+    "Found",
+    "Ranked",
+    "Ranking",
+    "cite",
+    "conclude",
+    "find",
+    "note_on_length",
+    "rank",
+    "rerank",
+]
 
 CANDIDATES = 50  # from each retriever; 400 rank no better (docs/decisions.md)
 _FEW = 4 * CANDIDATES  # allowed passages that are scored without asking the retrievers
@@ -71,9 +81,12 @@ class Found:
     """What one moment of the index has for a question.
 
     `passages` are verified, best first; `dropped` counts those whose file is another by now.
-    `problems` are of documents that can't be read.
+    `problems` are of documents that can't be read; `model` names the encoder that searched, which
+    embedded so many `characters` of the question.
     """
 
+    model: str
+    characters: int
     ranking: Ranking
     passages: tuple[CitedPassage, ...]
     dropped: int
@@ -92,6 +105,7 @@ def find(
     encoded: EncodedQuestion,
     k: int,
     *,
+    model: str,
     headings: Headings,
     chosen: Filter | None = None,
     reranker: Reranker | None = None,
@@ -105,6 +119,7 @@ def find(
         question: as it was asked.
         encoded: its vector and tokens.
         k: how many at most.
+        model: the name of the encoder that gave these.
         headings: of those files.
         chosen: which documents may answer.
         reranker: what orders the best of them again.
@@ -112,7 +127,7 @@ def find(
     """
     allowed = None
     if chosen:
-        from qa.filtering import allowed_passages
+        from qa.answering.filter import allowed_passages
 
         allowed = allowed_passages(chosen, snapshot)
     ranking = rank(snapshot, question, encoded, allowed=allowed, explain=explain is not None)
@@ -129,7 +144,7 @@ def find(
     passages = snapshot.catalog.number("passages") if allowed is None else len(allowed)
     probability = calibration.probability(found[0].scores, passages) if found else 0.0
     problems = tuple(known_problems(snapshot.catalog))
-    return Found(ranking, tuple(found), dropped, probability, problems)
+    return Found(model, encoded.characters, ranking, tuple(found), dropped, probability, problems)
 
 
 def rank(
@@ -298,16 +313,24 @@ def cite(
     return cited
 
 
+def note_on_length(found: Found, question: str) -> list[str]:
+    """A sentence where the encoder read only the beginning of the question; else nothing."""
+    if found.characters >= len(question):
+        return []
+    words = len(question[: found.characters].split())
+    return [
+        f"The question is longer than {found.model} reads; its first {words} words were embedded."
+    ]
+
+
 def conclude(
     found: Found,
     *,
     question: str,
     threshold: float,
     lacking: str | None,
-    model: str,
     corpus: str,
     notes: Sequence[str],
-    truncated: bool,
 ) -> Answer:
     """Answer with what was found, or abstain and say why.
 
@@ -316,10 +339,8 @@ def conclude(
         question: as it was asked.
         threshold: of the probability, below which nothing is answered.
         lacking: how much of the corpus the index lacks, "" for nothing; None where nobody looked.
-        model: the encoder's name.
         corpus: where the documents lie.
         notes: what else a person should know.
-        truncated: whether the question was longer than the encoder reads.
     """
     answered = found.is_answer(threshold)
     said = [f"{lacking}."] if lacking and answered else []
@@ -334,11 +355,11 @@ def conclude(
         passages=found.passages if answered else (),
         nearest=() if answered else found.passages,
         reason="" if answered else _reason(found, threshold, lacking),
-        model=model,
+        model=found.model,
         corpus=corpus,
         notes=(*said, *notes),
         complete=None if lacking is None else not lacking,
-        truncated=truncated,
+        truncated=found.characters < len(question),
     )
 
 

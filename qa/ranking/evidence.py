@@ -6,8 +6,8 @@ import re
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from qa.retrieval.stopwords import STOP_WORDS
 from qa.types import Mark, Span
+from qa.words.stop_words import STOP_WORDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

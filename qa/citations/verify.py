@@ -11,7 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from qa.citing import headings_at, source_of
+from qa.citations.source import headings_at, source_of
 from qa.errors import (
     CitationError,
     CorpusError,
@@ -23,9 +23,9 @@ from qa.types import ANSWER_SCHEMA, Answer, Citation, Span
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from qa.citations.wording import Words
     from qa.corpus import Corpus
     from qa.types import Document
-    from qa.wording import Words
 
 __all__ = ["Checked", "Claim", "Verdict", "Verification", "read_claims", "verify"]
 
@@ -228,7 +228,9 @@ class _Standing:
 
     @cached_property
     def _words(self) -> Words:
-        from qa.wording import Words  # with numpy, which a quote that still stands can do without
+        from qa.citations.wording import (
+            Words,  # with numpy, which a quote that still stands can do without
+        )
 
         return Words(self._document.text)
 
@@ -240,7 +242,7 @@ class _Standing:
         moved = self._words.same(claim.quote, claim.start)
         if moved is not None:
             return Checked(claim.shown, claim.quote, Verdict.MOVED, self._cite(moved))
-        from qa.wording import difference
+        from qa.citations.wording import difference
 
         nearest = self._words.nearest(claim.quote)
         now = self._cite(nearest) if nearest else None

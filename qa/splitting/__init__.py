@@ -1,1 +1,0 @@
-"""Documents to passages, passages to sentences: exact slices, nothing lost, nothing truncated."""
