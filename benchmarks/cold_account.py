@@ -38,7 +38,7 @@ import numpy
 step("import numpy")
 import tantivy, sqlite3
 step("import tantivy and sqlite3")
-import qa.answering.search, qa.encoding.loader, qa.store.local
+import qa.answering.ask, qa.encoding.export, qa.encoding.loader, qa.store.transaction
 step("import our modules")
 import onnxruntime
 step("import ONNX Runtime")
@@ -46,25 +46,27 @@ import faiss
 step("import FAISS")
 from qa.encoding.loader import load_encoder
 from qa.encoding.model import locate
-from qa.encoding.model import locate
 locate(None, cache=cache)
 step("find the model, compare its stamps")
 encoder = load_encoder(locate(None, cache=cache), cache=cache)
 step("open tokenizer and graph")
 vector = encoder.encode_question("Will Russia send food or medicine?")
 step("encode the question")
-from qa.store.local import LocalStore
-from qa.answering.search import rank, cite
+from qa.store.index import Index
+from qa.answering.ask import cite
+from qa.answering.search import search
+from qa.citations.source import Headings
 from qa.reading.corpus import FolderCorpus
 from itertools import islice
-store = LocalStore(index, lock_timeout=1)
+store = Index(index, lock_timeout=1)
 with store.snapshot() as snapshot:
     snapshot.is_sound()
     step("open catalog, vectors and lexical index")
-    ranking = rank(snapshot, "Will Russia send food or medicine?", vector)
-    ranked = list(islice(ranking.ranked, 5))
+    hits = search(snapshot, "Will Russia send food or medicine?", vector)
+    ranked = list(islice(hits.ranked, 5))
     step("find and score candidates")
-    cite(snapshot, FolderCorpus(corpus, max_file_size=10**7), "Will Russia send food?", ranked)
+    files = FolderCorpus(corpus, max_file_size=10**7)
+    cite(snapshot, files, "Will Russia send food?", ranked, headings=Headings(files))
     step("read the files again and cite")
 print(json.dumps(told))
 """

@@ -30,7 +30,7 @@ from qa.reading.corpus import FolderCorpus
 from qa.reading.decoding import decode, decode_as
 from qa.reading.markdown import read_markdown
 from qa.settings import Settings, load_settings
-from qa.store.writing import vectors_notes
+from qa.store.accelerators import vectors_notes
 from qa.types import Block
 from releasing import release
 
