@@ -20,7 +20,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from qa.answering.search import _statistics
 from qa.assistant import Assistant
 from qa.evaluation.evaluate import evaluate, report
 from qa.evaluation.measures import ranking
@@ -49,17 +48,14 @@ def baselines(
     assistant: Assistant, questions: Sequence[Question]
 ) -> dict[str, dict[str, list[tuple[str, int, int, float]]]]:
     """Rank all passages by BM25 alone and by cosine alone: `(document, start, end, score)`."""
-    encoder = assistant._binding.encoder()  # noqa: SLF001
+    encoder = assistant._models.encoder(assistant._models.locate())  # noqa: SLF001
     found: dict[str, dict[str, list[tuple[str, int, int, float]]]] = {"bm25": {}, "dense": {}}
-    with assistant._opened().snapshot() as snapshot:  # noqa: SLF001
-        catalog = snapshot.catalog
-        ids = [one for one, _, _ in catalog.texts()]
-        candidates = catalog.candidates(ids, encoder.spec.dimension)
-        rows = {row.id: row for row in catalog.passages(ids)}
-        paths = {
-            key: row.path
-            for key, row in catalog.documents_by_id({row.document for row in rows.values()}).items()
-        }
+    with assistant._index.snapshot() as snapshot:  # noqa: SLF001
+        ids = [one for one, _, _ in snapshot.texts()]
+        candidates = snapshot.candidates(ids, encoder.spec.dimension)
+        rows = {row.id: row for row in snapshot.passages(ids)}
+        documents = snapshot.documents({row.document for row in rows.values()})
+        paths = {key: row.path for key, row in documents.items()}
         places = [
             (paths[rows[one].document], rows[one].start, rows[one].end) for one in candidates.ids
         ]
@@ -67,7 +63,8 @@ def baselines(
             encoded = encoder.encode_question(question.text)
             terms = term_ids(content_terms(question.text))
             query = Query(encoded.vector, terms, encoded.tokens)
-            shares = term_shares(query, candidates, _statistics(snapshot, query))
+            statistics = snapshot.statistics(query.unique_terms, query.unique_tokens)
+            shares = term_shares(query, candidates, statistics)
             alone = {"bm25": shares.sum(axis=0), "dense": candidates.vectors @ query.vector}
             for name, scores in alone.items():
                 best = np.argsort(-scores, kind="stable")[:DEEP].tolist()
@@ -148,7 +145,7 @@ def excerpts(bench: Path, langchain: Path | None, index: Path) -> dict[str, Any]
     result = {}
     with Assistant(documents=corpus, index=str(index)) as assistant:
         assistant.refresh()
-        encoder = assistant._binding.encoder()  # noqa: SLF001
+        encoder = assistant._models.encoder(assistant._models.locate())  # noqa: SLF001
         found = {}
         for one in questions:
             answer = assistant.ask(one.text, SHOWN, threshold=0, refresh=False)

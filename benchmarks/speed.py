@@ -129,7 +129,7 @@ def warm(folder: Path, cache: Path) -> dict[str, float]:
     asked = questions(folder / "corpus", 200)
     with Assistant(folder / "corpus", folder / "index", cache=str(cache)) as assistant:
         assistant.refresh()
-        encoder = assistant._binding.encoder()  # noqa: SLF001 - what is compared with
+        encoder = assistant._models.encoder(assistant._models.locate())  # noqa: SLF001 - what is compared with
         for question in asked[:20]:
             assistant.ask(question, refresh=False)
         whole, forward, fresh = [], [], []
@@ -266,7 +266,8 @@ def scifact(bench: Path, work: Path, cache: Path) -> dict[str, float]:
     from sentence_transformers import SentenceTransformer
 
     from qa.assistant import Assistant
-    from qa.indexing.passages import embedded_text, split
+    from qa.encoding.encoder import in_context
+    from qa.indexing.passages import split
 
     documents = [json.loads(line) for line in (bench / "corpus.jsonl").open()]
     pairs = [(f"{one['_id']}.md", f"# {one['title']}\n\n{one['text']}") for one in documents]
@@ -275,16 +276,18 @@ def scifact(bench: Path, work: Path, cache: Path) -> dict[str, float]:
     qrels = [ir_measures.Qrel(query, one, int(grade)) for query, one, grade in rows]
     with Assistant(documents=pairs, index=str(work / "scifact"), cache=str(cache)) as assistant:
         assistant.refresh()
-        encoder = assistant._binding.encoder()  # noqa: SLF001 - to embed the same passages again
+        encoder = assistant._models.encoder(assistant._models.locate())  # noqa: SLF001 - to embed the same passages again
         corpus = assistant._corpus  # noqa: SLF001
         owners, texts = [], []
         for name, _ in pairs:
             (document,) = corpus.read(name).documents
             for passage in split(document, encoder.tokens, encoder.budget):
                 owners.append(name.removesuffix(".md"))
-                texts.append(embedded_text(document.text, passage)[0])
-        with assistant._opened().snapshot() as snapshot:  # noqa: SLF001
-            ours = np.stack([vector for _, vector in snapshot.catalog.vectors()])
+                texts.append(
+                    in_context(passage.context, document.text[passage.start : passage.end])
+                )
+        with assistant._index.snapshot() as snapshot:  # noqa: SLF001
+            ours = np.stack([vector for _, vector in snapshot.vectors()])
         asked = np.stack([encoder.encode_question(one["text"]).vector for one in queries])
     model = SentenceTransformer(str(get_model_path()), device="cpu")
     plain = model.encode(texts, batch_size=8)

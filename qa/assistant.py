@@ -1,59 +1,59 @@
-"""The assistant: refresh, ask, status, show. Thin; what each does is in a module of its own."""
+"""The assistant: the one façade. Settings, a lock, and calls of what each module does."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
+import tempfile
+import threading
 import time
-from contextlib import closing, suppress
-from functools import partial
+from contextlib import ExitStack, closing, contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from qa.answering.request import LONGEST_QUESTION, check_question
+from qa.answering.request import make_request
+from qa.citations.source import Headings
+from qa.corpus import FolderCorpus, PairCorpus
+from qa.encoding.loader import ModelLoader
 from qa.errors import (
     CatalogDamagedError,
+    ClosedError,
     IndexLockedError,
     IndexMissingError,
     ReadOnlyIndexError,
+    SettingsError,
     StorageError,
 )
-from qa.indexing.plan import (
-    check_not_empty,
-    coverage,
-    make_plan,
-    notes_on,
-    report,
-    take_stock,
-)
-from qa.lifetime import Lifetime
-from qa.logs import answers, refreshes
+from qa.indexing.plan import checked_plan, coverage, take_stock
+from qa.indexing.refresh import refresh
+from qa.logs import answers, indexing, refreshes, telling
 from qa.ranking.calibration import DEFAULT
-from qa.store.catalog import Catalog
-from qa.store.failures import storage_failures
+from qa.settings import Settings, override
+from qa.store.index import Index, moment
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    import os
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from datetime import date
-    from typing import Unpack
+    from typing import Self, Unpack
 
-    from qa.answering.filter import Filter
     from qa.answering.request import AskArguments
-    from qa.answering.search import Found
     from qa.citations.locate import Excerpt
     from qa.citations.verify import Verification
-    from qa.encoding.encoder import EncodedQuestion, Encoder, Runtime
+    from qa.corpus import Corpus
     from qa.evaluation.questions import Question
-    from qa.indexing.plan import Plan
+    from qa.indexing.apply import Progress
     from qa.ranking.calibration import Calibration
+    from qa.settings import SettingsArguments
     from qa.types import Answer, Refresh, Status
 
 __all__ = ["Assistant"]
 
 # An answer whose files change while it is made is made again this often, then without them.
-_TRIES = 3
+_MAX_TRIES = 3
 
 
-class Assistant(Lifetime):
+class Assistant:
     """Answers questions from a corpus, with an index that follows it.
 
     >>> with Assistant("corpus", "index") as assistant:
@@ -73,11 +73,81 @@ class Assistant(Lifetime):
         SettingsError: an argument is unknown, of the wrong type or out of range.
     """
 
+    def __init__(
+        self,
+        corpus: str | os.PathLike[str] | None = None,
+        index: str | os.PathLike[str] | None = None,
+        *,
+        documents: PairCorpus | Mapping[str, str] | Iterable[tuple[str, str]] | None = None,
+        settings: Settings | None = None,
+        tell: Callable[[str], None] = lambda _: None,
+        progress: Progress | None = None,
+        **more: Unpack[SettingsArguments],
+    ) -> None:
+        given = {"corpus": corpus, "index": index}
+        given = {key: value for key, value in given.items() if value is not None}
+        self.settings = override(Settings() if settings is None else settings, {**more, **given})
+        self._notify = telling(tell)
+        self._progress = indexing(progress or (lambda *_: None))
+        self._held = ExitStack()
+        self._is_closed = False
+        self._lock = threading.RLock()
+        self._folder = self.settings.index_path().absolute()
+        self._corpus: Corpus
+        if documents is not None:
+            if corpus is not None:
+                raise SettingsError("corpus and documents are both given", hint="Give one of them.")
+            pairs = documents if isinstance(documents, PairCorpus) else PairCorpus(documents)
+            self._corpus = pairs
+            if self.settings.index is None:
+                folder = tempfile.TemporaryDirectory(prefix="qa-", ignore_cleanup_errors=True)
+                index = self._held.enter_context(folder)
+                self.settings = dataclasses.replace(self.settings, index=index)
+                self._folder = Path(index)
+        else:
+            self._corpus = FolderCorpus(
+                Path(self.settings.corpus),
+                max_file_size=self.settings.max_file_size,
+                ocr=self.settings.ocr,
+                exclude=self._folder,
+            )
+        self._index = Index(
+            self._folder,
+            self._corpus,
+            lock_timeout=self.settings.lock_timeout,
+            notify=self._notify,
+        )
+        self._models = ModelLoader(self.settings, self._notify)
+        self._headings = Headings(self._corpus)
+
+    def __enter__(self) -> Self:
+        self._require_open()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of all files, once what runs is done; a temporary index is deleted.
+
+        After that, everything but this raises ClosedError.
+        """
+        with self._lock:
+            self._is_closed = True
+            self._corpus.close()
+            self._index.close()
+            self._held.close()
+
+    @property
+    def root(self) -> Path | None:
+        """The folder that document ids are relative to; None where there are no files."""
+        return self._corpus.root
+
     def refresh(self, *, rebuild: bool = False) -> Refresh:
         """Bring the index in line with the corpus; only what changed is embedded.
 
         Args:
-            rebuild: forget the index, whatever its state or model, and embed everything anew.
+            rebuild: forget the index, whatever its state or model, and embed everything again.
 
         Raises:
             CorpusError: there is no corpus, or nothing in it can be read (the index stays).
@@ -85,7 +155,7 @@ class Assistant(Lifetime):
                 corpus or by another model.
         """
         started = time.monotonic()
-        with self._lock:
+        with self._in_use():
             done = self._refresh(rebuild=rebuild, thorough=True)
         return dataclasses.replace(done, seconds=time.monotonic() - started)
 
@@ -123,39 +193,35 @@ class Assistant(Lifetime):
             QuestionError: it is empty, or a filter can't be read or lets no document pass.
             CorpusError, IndexUnusableError: see `refresh`.
         """
-        k = self.settings.k if k is None else k
-        threshold = self.settings.threshold if threshold is None else threshold
-        check_question(question, k, threshold, refresh=refresh, explain=explain)
-        chosen = None
-        if within or where or since or until:
-            from qa.answering.filter import make_filter
-
-            chosen = make_filter(within, where, since, until)
-        notes: list[str] = []
-        for attempt in range(_TRIES):
-            with self._lock:
-                refreshed = self._refresh_for_answer(notes) if refresh else None
-                encoder = self._ready()
-            # Together with those of other threads.
-            encoded = encoder.encode_question(question[:LONGEST_QUESTION])
-            with self._lock:
-                found = self._find(question, encoder, encoded, k, explain=explain, chosen=chosen)
-            if not found.dropped or refreshed is None or attempt == _TRIES - 1:
-                break
-        from qa.answering.search import conclude, note_on_length
-
-        problems = found.problems if refreshed is None else refreshed.problems
-        lacking = "" if refreshed else None
-        if lacking is None and (refresh or not found.is_answer(threshold)):
-            lacking = self._lacking()
-        return conclude(
-            found,
-            question=question,
-            threshold=threshold,
-            lacking=lacking,
-            corpus=self._corpus.location,
-            notes=[*notes, *note_on_length(found, question), *notes_on(problems)],
+        request = make_request(
+            question,
+            self.settings.k if k is None else k,
+            self.settings.threshold if threshold is None else threshold,
+            refresh=refresh,
+            explain=explain,
+            within=within,
+            where=where,
+            since=since,
+            until=until,
         )
+        from qa.answering.ask import conclude, find
+
+        for _ in range(_MAX_TRIES):
+            found = find(
+                request,
+                index=self._index,
+                corpus=self._corpus,
+                models=self._models,
+                headings=self._headings,
+                in_use=self._in_use,
+                refresh=self._refresh_for_answer,
+            )
+            if found.is_settled:
+                break
+        lacking = "" if found.refreshed else None
+        if lacking is None and (refresh or not found.is_answer(request.threshold)):
+            lacking = self._lacking()
+        return conclude(found, request, corpus=self._corpus.location, lacking=lacking)
 
     async def ask_async(
         self, question: str, k: int | None = None, **options: Unpack[AskArguments]
@@ -172,7 +238,7 @@ class Assistant(Lifetime):
         """Fit the probability to questions of which some are marked unanswerable.
 
         The fit is drawn to the default where there are few; it is kept in the index, and goes
-        with it when that is made anew. None goes back to the default.
+        with it when that is rebuilt. None goes back to the default.
 
         Raises:
             QuestionsError: there are too few of either kind.
@@ -181,13 +247,12 @@ class Assistant(Lifetime):
         self.refresh()
         fitted, kept = DEFAULT, ""
         if questions is not None:
-            from qa.evaluation.evaluate import evaluate
-            from qa.evaluation.fitting import fit_own
+            from qa.evaluation.fitting import fit_to
 
-            fitted = fit_own(evaluate(self, questions))
+            fitted = fit_to(questions, self)
             kept = json.dumps(dataclasses.asdict(fitted))
-        with self._lock, self._opened().writing() as writing:
-            writing.keep(calibration=kept)
+        with self._in_use(), self._index.transaction() as transaction:
+            transaction.keep(calibration=kept)
         return fitted
 
     def status(self) -> Status:
@@ -198,10 +263,8 @@ class Assistant(Lifetime):
             CorpusNotFoundError: there is no corpus.
         """
         self._require_open()
-        with storage_failures(self._folder), closing(Catalog.open(self._folder)) as catalog:
-            catalog.begin(write=False)
-            self._binding.check_corpus(catalog)
-            return take_stock(self._corpus, catalog, time.time_ns())
+        with moment(self._folder, self._corpus) as snapshot:
+            return take_stock(self._corpus, snapshot, time.time_ns())
 
     def show(self, citation: str, *, context: int = 3) -> Excerpt:
         """Give the cited place with `context` lines before and after it, from the file.
@@ -232,110 +295,43 @@ class Assistant(Lifetime):
 
     # --- how ----------------------------------------------------------------------------
 
+    @contextmanager
+    def _in_use(self) -> Iterator[None]:
+        """Hold the lock of an assistant that is open."""
+        with self._lock:
+            self._require_open()
+            yield
+
+    def _require_open(self) -> None:
+        if self._is_closed:
+            raise ClosedError("The assistant is closed", hint="Make another `qa.Assistant`.")
+
     @refreshes
     def _refresh(self, *, rebuild: bool = False, thorough: bool = False) -> Refresh:
-        now_ns = time.time_ns()
-        store = self._opened()
-        plan, changes, in_line, is_tidy = None, 0, False, True
-        if not rebuild:
-            with suppress(IndexMissingError), store.snapshot() as snapshot:
-                self._binding.check_corpus(snapshot.catalog)
-                changes = snapshot.catalog.number("changes")
-                plan = self._plan(snapshot.catalog, now_ns)
-                if thorough:
-                    snapshot.check_references()
-                in_line = plan.is_empty and snapshot.is_sound()
-                is_tidy = snapshot.is_tidy()
-        if plan is not None and in_line:
-            if plan.touched or not is_tidy:
-                store.tidy(plan.touched, now_ns)
-            return report(plan)
-        plan = plan or self._plan(None, now_ns)
-        from qa.indexing.refresh import apply
-        from qa.store.writing import Identity
+        return refresh(
+            index=self._index,
+            corpus=self._corpus,
+            models=self._models,
+            progress=self._progress,
+            rebuild=rebuild,
+            thorough=thorough,
+        )
 
-        with closing(self._corpus), store.writing(anew=rebuild) as writing:
-            if not rebuild:
-                self._binding.check_corpus(writing.catalog)
-                if writing.catalog.number("changes") != changes:  # by another writer
-                    plan = self._plan(writing.catalog, now_ns)
-                    if plan.is_empty:
-                        return report(plan)
-            files = self._binding.locate(writing.catalog, anew=rebuild)
-            return apply(
-                plan,
-                self._corpus,
-                writing,
-                self._binding.encoder,
-                identity=Identity(files.fingerprint, files.name, self._binding.corpus_location()),
-                now_ns=now_ns,
-                anew=rebuild,
-                progress=self._progress,
-            )
-
-    def _refresh_for_answer(self, notes: list[str]) -> Refresh | None:
+    def _refresh_for_answer(self) -> tuple[Refresh | None, str]:
         """Refresh; where only writing fails, an older index still answers, with a note."""
         try:
-            return self._refresh()
+            return self._refresh(), ""
         except (ReadOnlyIndexError, IndexLockedError, StorageError) as error:
             try:
-                with self._opened().snapshot() as snapshot:
+                with self._index.snapshot() as snapshot:
                     if snapshot.is_empty:
                         raise
             except (IndexMissingError, CatalogDamagedError):
                 raise error from None
-            notes.append(f"The index could not be refreshed: {error}.")
-            return None
-
-    def _ready(self) -> Encoder[Runtime]:
-        """Give the encoder of the index, loaded."""
-        if not self._binding.is_loaded:
-            with self._opened().snapshot() as snapshot:
-                self._binding.check_corpus(snapshot.catalog)
-                self._binding.locate(snapshot.catalog)
-        return self._binding.encoder()
-
-    def _find(
-        self,
-        question: str,
-        encoder: Encoder[Runtime],
-        encoded: EncodedQuestion,
-        k: int,
-        *,
-        explain: bool,
-        chosen: Filter | None,
-    ) -> Found:
-        """Give the verified passages of one moment of the index."""
-        from qa.answering.search import find
-
-        with self._opened().snapshot(to_search=True) as snapshot:
-            self._binding.check_corpus(snapshot.catalog)
-            self._binding.locate(snapshot.catalog)
-            if self._binding.encoder() is not encoder:  # by another model meanwhile
-                encoder = self._binding.encoder()
-                encoded = encoder.encode_question(question[:LONGEST_QUESTION])
-            return find(
-                snapshot,
-                self._corpus,
-                question,
-                encoded,
-                k,
-                model=encoder.spec.name,
-                headings=self._headings,
-                chosen=chosen,
-                reranker=self._binding.reranker(),
-                explain=partial(encoder.word_shares, vector=encoded.vector) if explain else None,
-            )
+            return None, f"The index could not be refreshed: {error}."
 
     def _lacking(self) -> str:
-        """Say how much of the corpus the index lacks; "" where it is in line."""
-        store = self._opened()
-        with store.snapshot() as snapshot:
-            plan = self._plan(snapshot.catalog, time.time_ns())
-        return coverage(plan, is_written=store.is_written())
-
-    def _plan(self, catalog: Catalog | None, now_ns: int) -> Plan:
-        """Compare the corpus with the catalog; refuse a corpus without documents."""
-        plan = make_plan(self._corpus, catalog, now_ns)
-        check_not_empty(plan, self._corpus.location)
-        return plan
+        """How much of the corpus the index lacks, in words; "" where it is in line."""
+        with self._in_use(), self._index.snapshot() as snapshot:
+            plan = checked_plan(self._corpus, snapshot.known_files(), time.time_ns())
+        return coverage(plan, is_written=self._index.is_written())

@@ -17,21 +17,21 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from qa.binding import Binding
 from qa.citations.source import open_source
 from qa.corpus import FolderCorpus
 from qa.counting import counted
 from qa.errors import QaError
 from qa.indexing.plan import make_plan, report
-from qa.store.catalog import Catalog
 from qa.store.database import CATALOG
-from qa.store.failures import REBUILD, storage_failures
+from qa.store.failures import REBUILD
+from qa.store.index import LOCK, moment
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from qa.encoding.model import ModelFiles
     from qa.settings import Settings
+    from qa.store.snapshot import Snapshot
 
 __all__ = ["Check", "Diagnosis", "Result", "diagnose"]
 
@@ -168,13 +168,8 @@ def _model(settings: Settings, folder: Path, files: list[ModelFiles]) -> Check:
     named, trusted = settings.model, True
     if named is None and (folder / CATALOG).exists():
         try:
-            with storage_failures(folder):
-                catalog = Catalog.open(folder)
-                try:
-                    catalog.begin(write=False)
-                    named, trusted = catalog.meta("model") or None, False
-                finally:
-                    catalog.close()
+            with moment(folder) as snapshot:
+                named, trusted = snapshot.identity.model or None, False
         except QaError:
             pass  # said by the check of the index
     files.append(locate(named, cache=settings.cache_path(), trusted=trusted))
@@ -203,7 +198,7 @@ def _runtime(settings: Settings, files: list[ModelFiles]) -> Check:
         return Check("runtime", Result.WARNING, "not tried: no model is ready", "See above.")
     folder = folder_of(settings.cache_path(), files[0].fingerprint)
     try:
-        [found] = OnnxRuntime(folder).together([[1, 2, 3]])
+        [found] = OnnxRuntime(folder).forward_batch([[1, 2, 3]])
     except Exception as error:  # noqa: BLE001 - onnxruntime's errors have no common base
         advice = f"Delete {folder}; it is made again."
         return Check("runtime", Result.FAILED, f"{type(error).__name__}: {error}", advice)
@@ -260,7 +255,6 @@ def _lock(folder: Path) -> Check:
     from filelock import FileLock, Timeout
 
     from qa.store.hardening import check_files
-    from qa.store.local import LOCK
 
     check_files(folder)
     if not (folder / LOCK).exists():
@@ -279,52 +273,38 @@ def _index(
     settings: Settings,
     corpus: FolderCorpus,
     folder: Path,
-    look: Callable[[Settings, FolderCorpus, Catalog], Check],
+    look: Callable[[Settings, FolderCorpus, Snapshot], Check],
 ) -> Check:
-    with storage_failures(folder):
-        catalog = Catalog.open(folder)
-        try:
-            catalog.begin(write=False)
-            Binding(settings, corpus, folder, lambda _: None).check_corpus(catalog)
-            return look(settings, corpus, catalog)
-        finally:
-            catalog.close()
+    with moment(folder, corpus) as snapshot:
+        return look(settings, corpus, snapshot)
 
 
-def _catalog(_: Settings, __: FolderCorpus, catalog: Catalog) -> Check:
+def _catalog(_: Settings, __: FolderCorpus, snapshot: Snapshot) -> Check:
     from qa.store.health import check_integrity, is_healthy
 
-    found = counted(catalog.count_documents(), "document")
-    found += f", {counted(catalog.number('passages'), 'passage')}"
-    if not is_healthy(catalog.folder):
+    found = counted(snapshot.count_documents(), "document")
+    found += f", {counted(snapshot.count_passages(), 'passage')}"
+    if not is_healthy(snapshot.folder):
         return Check("index", Result.FAILED, f"{found}; the catalog is damaged", REBUILD)
-    if wrong := check_integrity(catalog.folder):
+    if wrong := check_integrity(snapshot.folder):
         return Check("index", Result.FAILED, f"{found}; {'; '.join(wrong)}", REBUILD)
     return Check("index", Result.OK, f"{found}; every row and file is what was written")
 
 
-def _accelerators(settings: Settings, _: FolderCorpus, catalog: Catalog) -> Check:
-    from qa.store.local import LocalStore
-
-    store = LocalStore(catalog.folder, lock_timeout=settings.lock_timeout)
-    try:
-        with store.snapshot() as snapshot:
-            sound = snapshot.is_sound()
-    finally:
-        store.close()
-    if not sound:
+def _accelerators(_: Settings, __: FolderCorpus, snapshot: Snapshot) -> Check:
+    if not snapshot.is_sound():
         advice = "`qa index` makes them again, without embedding anything."
         return Check("accelerators", Result.WARNING, "damaged or missing", advice)
     return Check("accelerators", Result.OK, "vectors and lexical index are those written")
 
 
-def _quotes(_: Settings, corpus: FolderCorpus, catalog: Catalog) -> Check:
-    rows = catalog.passages(catalog.some_passages(_SAMPLE))
-    documents = catalog.documents_by_id(row.document for row in rows)
+def _quotes(_: Settings, corpus: FolderCorpus, snapshot: Snapshot) -> Check:
+    rows = snapshot.some_passages(_SAMPLE)
+    documents = snapshot.documents(row.document for row in rows)
     wrong, changed = [], 0
     for row in rows:
         known = documents[row.document]
-        extract = None if known.encoding else catalog.extract(row.document)
+        extract = None if known.encoding else snapshot.extract(row.document)
         source = open_source(corpus, known, extract)
         if source is None:
             changed += 1
@@ -338,8 +318,8 @@ def _quotes(_: Settings, corpus: FolderCorpus, catalog: Catalog) -> Check:
     return Check("quotes", Result.OK, f"{found}, and the same")
 
 
-def _documents(_: Settings, corpus: FolderCorpus, catalog: Catalog) -> Check:
-    plan = make_plan(corpus, catalog, time.time_ns())
+def _documents(_: Settings, corpus: FolderCorpus, snapshot: Snapshot) -> Check:
+    plan = make_plan(corpus, snapshot.known_files(), time.time_ns())
     seen = report(plan)
     stale = seen.added + seen.changed + seen.removed
     found = f"{seen.unchanged:,} as indexed"

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from qa.indexing.refresh import Progress
+    from qa.indexing.apply import Progress
     from qa.types import Answer, Refresh
 
     P = ParamSpec("P")

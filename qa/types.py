@@ -253,7 +253,8 @@ class Answer:
     absolute path that the documents lie below; "" where they are not files. `notes` says in
     plain words what a person should know about this answer (a passage left out because its file
     changed, a file that could not be read). `truncated` tells that the question is longer than
-    the encoder reads, so that its beginning alone was embedded.
+    the encoder reads, so that its beginning alone was embedded. `searched` counts the passages
+    that might have answered; it is not part of the JSON form.
     """
 
     question: str
@@ -267,6 +268,7 @@ class Answer:
     notes: tuple[str, ...] = ()
     complete: bool | None = True
     truncated: bool = False
+    searched: int = field(default=0, repr=False, compare=False)
 
     def __str__(self) -> str:
         """Give the answer as `qa ask` writes it to a pipe: plain text, at most 80 columns wide."""
@@ -276,7 +278,9 @@ class Answer:
 
     def to_dict(self) -> dict[str, Any]:
         """Give the JSON form described in docs/json.md."""
-        return {"schema": ANSWER_SCHEMA, **asdict(self)}
+        answer = asdict(self)
+        del answer["searched"]
+        return {"schema": ANSWER_SCHEMA, **answer}
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,9 +28,9 @@ OPERATIONS = ["build", "add", "change", "watched", "remove", "rebuild", "calibra
 QUESTION = "Who set foot on the Moon?"
 CHILD = """
 import sys
-import qa.store.writing
+import qa.store.transaction
 from crashing import Assistant, operate
-qa.store.writing.UNMERGED, qa.store.writing.UNMERGED_SHARE = 0, 10**9  # each writes vectors
+qa.store.transaction.UNMERGED, qa.store.transaction.UNMERGED_SHARE = 0, 10**9  # each writes vectors
 operation, corpus, index, cache = sys.argv[1:]
 with Assistant(corpus, index, cache=cache) as assistant:
     operate(assistant, operation)
@@ -65,10 +65,10 @@ def change(corpus: Path, operation: str) -> None:
 def contents(assistant: Assistant) -> tuple[list[str], str]:
     """Give all texts and the calibration of an index, which must be sound or missing."""
     try:
-        with assistant._opened().snapshot(to_search=True) as now:
+        with assistant._index.snapshot(to_search=True) as now:
             assert now.is_sound(), "an accelerator is damaged"
-            texts = sorted(text for _, _, text in now.catalog.texts())
-            return texts, now.catalog.meta("calibration")
+            texts = sorted(text for _, _, text in now.texts())
+            return texts, now.calibration
     except IndexMissingError:
         return EMPTY
 

@@ -55,9 +55,12 @@ def write_for_ever(corpus: str, index: str, cache: str, first: str) -> None:
     """Go on from one round to the next, telling of each when the index has it."""
     from pathlib import Path
 
-    import qa.store.writing
+    import qa.store.transaction
 
-    qa.store.writing.UNMERGED, qa.store.writing.UNMERGED_SHARE = 2, 10**9  # vectors are merged
+    qa.store.transaction.UNMERGED, qa.store.transaction.UNMERGED_SHARE = (
+        2,
+        10**9,
+    )  # vectors are merged
     number = int(first)
     with Assistant(corpus, index, cache=cache) as assistant:
         while True:

@@ -12,4 +12,4 @@ __all__ = ["release"]
 
 def release(assistant: Assistant) -> None:
     """Close the files of an assistant's index, which may then be replaced under it."""
-    assistant._opened().close()
+    assistant._index.close()

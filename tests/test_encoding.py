@@ -206,7 +206,7 @@ def test_questions_that_arrive_together_take_fewer_passes(encoder: Encoder[Runti
         sizes.append(len(texts))
         entered.set()
         assert go_on.wait(30)
-        return encoder.runtime.together(texts)
+        return encoder.runtime.forward_batch(texts)
 
     gathering = MicroBatcher(compute)
     ids = [encoder.tokens.encode(text).ids for text in TEXTS]

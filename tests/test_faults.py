@@ -23,17 +23,17 @@ if TYPE_CHECKING:
 
 QUESTION = "Who set foot on the Moon?"
 POINTS = [
-    "qa.store.seals.os.fsync",
-    "qa.store.writing.grow",
-    "qa.store.writing.build_vectors",
+    "qa.store.durable_files.os.fsync",
+    "qa.store.transaction.grow",
+    "qa.store.transaction.build_vectors",
     "qa.store.vectors.sync",
     "qa.store.lexical.sync_folder",
-    "qa.store.writing.seal",
-    "qa.store.writing.sync_folder",
+    "qa.store.transaction.seal",
+    "qa.store.transaction.sync_folder",
     "pathlib.Path.replace",
     "pathlib.Path.mkdir",
     "qa.store.catalog.Catalog.take_ids",
-    "qa.store.catalog.Catalog.put_passage",
+    "qa.store.passages.PassageTables.put",
     "qa.store.catalog.Catalog.commit",
 ]
 
@@ -42,8 +42,8 @@ POINTS = [
 def test_a_disk_that_fails_at_any_step_leaves_the_old_index(
     assistant: Assistant, corpus: Path, monkeypatch: pytest.MonkeyPatch, code: int
 ) -> None:
-    monkeypatch.setattr("qa.store.writing.UNMERGED", 0)
-    monkeypatch.setattr("qa.store.writing.UNMERGED_SHARE", 10**9)
+    monkeypatch.setattr("qa.store.transaction.UNMERGED", 0)
+    monkeypatch.setattr("qa.store.transaction.UNMERGED_SHARE", 10**9)
 
     def fail(*args: object, **named: object) -> None:
         raise OSError(code, os.strerror(code))
@@ -88,8 +88,8 @@ def test_a_disk_that_fills_up_at_any_point_leaves_the_old_index(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """What is left free grows from nothing until it is enough."""
-    monkeypatch.setattr("qa.store.writing.UNMERGED", 0)
-    monkeypatch.setattr("qa.store.writing.UNMERGED_SHARE", 10**9)
+    monkeypatch.setattr("qa.store.transaction.UNMERGED", 0)
+    monkeypatch.setattr("qa.store.transaction.UNMERGED_SHARE", 10**9)
     disk = small_disk(2048)
     index = disk / "index"
     with Assistant(corpus, index, cache=str(cache)) as assistant:

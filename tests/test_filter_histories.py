@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from qa.answering.filter import allowed_passages, make_filter
 from qa.assistant import Assistant
-from qa.store.local import LocalStore
+from qa.store.index import Index
 from qa.words.terms import content_terms
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from qa.encoding.encoder import Encoder, Runtime
-    from qa.store.local import Snapshot
+    from qa.store.snapshot import Snapshot
 
 QUESTION = "How many cranes has harbour 7?"
 NAMES = ["d1.md", "d2.md", "d3.md", "deep/d4.md", "note.md", "deep/note.txt"]
@@ -43,7 +43,7 @@ def harbours(name: str, count: int) -> str:
 def assert_candidates_are_those_of_brute_force(
     snapshot: Snapshot, vector: NDArray[np.float32], within: str, k: int
 ) -> None:
-    passages = dict(snapshot.catalog.vectors())
+    passages = dict(snapshot.vectors())
     passing = make_filter(within, None, None, None).passing(snapshot.described(metadata=False))
     allowed = allowed_passages(make_filter(within, None, None, None), snapshot)
     of = {one.id: one.document for one in snapshot.passages(list(passages))}
@@ -68,7 +68,7 @@ def test_filtered_candidates_are_those_of_brute_force_whatever_the_history(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Documents come, change and go; vectors are merged now and then, and not all of them."""
-    monkeypatch.setattr("qa.store.writing.UNMERGED", 5)
+    monkeypatch.setattr("qa.store.transaction.UNMERGED", 5)
     corpus, index = tmp_path / "corpus", tmp_path / "index"
     (corpus / "deep").mkdir(parents=True)
     (corpus / "always.md").write_text(harbours("always", 2))
@@ -86,7 +86,7 @@ def test_filtered_candidates_are_those_of_brute_force_whatever_the_history(
                     else:
                         (corpus / name).write_text(harbours(name, count))
                 assistant.refresh()
-            store = LocalStore(index, lock_timeout=1)
+            store = Index(index, lock_timeout=1)
             with store.snapshot(to_search=True) as snapshot:
                 documents = snapshot.described(metadata=False)
                 assert "always.md" in {one.path for one in documents}

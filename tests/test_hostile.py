@@ -30,7 +30,7 @@ from qa.ranking.calibration import DEFAULT, read_calibration
 from qa.reading.detect.decoding import decode, decode_as
 from qa.reading.text.markdown import read_markdown
 from qa.settings import Settings, load_settings, override
-from qa.store.writing import vectors_notes
+from qa.store.accelerators import vectors_notes
 from qa.types import Block
 from releasing import release
 

@@ -13,7 +13,7 @@ from PIL import Image
 
 from qa.assistant import Assistant
 from qa.errors import CorpusNotFoundError, IndexMissingError
-from qa.store.local import LocalStore
+from qa.store.index import Index
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,7 +27,7 @@ HARBOUR = "How many cranes has the harbour?"
 
 def begin_first_index(folder: Path) -> None:
     """Leave an index as a first refresh has it that was interrupted, or is not done."""
-    with LocalStore(folder, lock_timeout=1).writing():
+    with Index(folder, lock_timeout=1).transaction():
         pass  # the tables are there, and nothing was committed
 
 
@@ -49,7 +49,7 @@ def test_an_interrupted_first_index_denies_nothing(corpus: Path, tmp_path: Path,
 def test_while_another_process_makes_the_first_index_an_answer_says_so(
     assistant: Assistant, tmp_path: Path
 ) -> None:
-    with LocalStore(tmp_path / "index", lock_timeout=1).writing():
+    with Index(tmp_path / "index", lock_timeout=1).transaction():
         answer = assistant.ask(MOON, refresh=False)
     assert answer.complete is False
     assert "another process is indexing the rest" in answer.reason
@@ -97,7 +97,7 @@ def test_an_answer_from_part_of_a_corpus_is_given_with_a_note(
     assistant.refresh()
     (corpus / "harbour.md").write_text("The harbour has 42 cranes.\n")
     with (
-        LocalStore(tmp_path / "index", lock_timeout=1).writing(),
+        Index(tmp_path / "index", lock_timeout=1).transaction(),
         Assistant(corpus, tmp_path / "index", cache=str(cache), lock_timeout=0) as waiting,
     ):
         found = waiting.ask(MOON)

@@ -17,7 +17,7 @@ from qa.errors import ModelError, QuestionError, SettingsError
 from qa.ranking.bm25 import bm25, idf
 from qa.ranking.calibration import DEFAULT, Calibration, read_calibration
 from qa.ranking.candidates import Candidates, Ragged
-from qa.ranking.evidence import asked_for, best_sentences, marks
+from qa.ranking.evidence import best_sentences, marks, question_kind
 from qa.ranking.scoring import Query, Statistics, score, term_shares
 from qa.types import Scores, Span
 from qa.words.terms import content_terms, passage_terms, term_ids
@@ -26,6 +26,8 @@ from strategies import TEXTS
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
+
+    from qa.encoding.encoder import Encoder, Runtime
 
 
 def candidates_of(texts: Sequence[str], seed: int = 0) -> Candidates:
@@ -148,7 +150,7 @@ def test_evidence_is_the_best_sentence_or_it_and_a_close_neighbour(
 def test_what_could_be_the_answer_is_marked(
     question: str, text: str, kind: str, quotes: list[str]
 ) -> None:
-    assert asked_for(question) == kind
+    assert question_kind(question) == kind
     assert [one.quote for one in marks(question, text, Span(0, len(text)))] == quotes
 
 
@@ -319,20 +321,21 @@ def test_the_threshold_decides_and_zero_always_answers(article: Assistant) -> No
         Assistant(ARTICLE, threshold=-1)
 
 
-def test_an_explanation_adds_up_to_the_cosine(article: Assistant) -> None:
+def test_an_explanation_adds_up_to_the_cosine(
+    article: Assistant, encoder: Encoder[Runtime]
+) -> None:
     answer = article.ask("Will Russia send food or medicine?", 1, explain=True)
     [passage] = answer.passages
     assert passage.explanation is not None
     assert dict(passage.explanation.terms)["food"] > 0
     assert dict(passage.explanation.words).keys() & {"food", "humanitarian", "medical", "russia"}
-    encoder = article._binding.encoder()
     vector = encoder.encode_question("Will Russia send food or medicine?").vector
     text = "Russia sends food"
-    [embeddings] = encoder.runtime.together([encoder.tokens.encode(text).ids])
+    [embeddings] = encoder.runtime.forward_batch([encoder.tokens.encode(text).ids])
     mean = embeddings.mean(axis=0)
     each = embeddings @ vector / (len(embeddings) * np.linalg.norm(mean))
     assert each.sum() == pytest.approx(encoder.encode_question(text).vector @ vector, abs=1e-5)
-    shares = dict(encoder.word_shares(text, vector))
+    shares = dict(encoder.contributions(text, vector))
     assert [shares[word] for word in text.lower().split()] == pytest.approx(each[1:4], abs=1e-6)
     assert all(one.explanation is None for one in article.ask("Will Russia send food?").passages)
 

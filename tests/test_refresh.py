@@ -141,7 +141,7 @@ def test_incremental_equals_rebuilt_after_random_changes(
 def test_new_files_of_vectors_are_merged_when_there_are_many(
     corpus: Path, tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("qa.store.writing.UNMERGED", 2)
+    monkeypatch.setattr("qa.store.transaction.UNMERGED", 2)
     with Assistant(corpus, tmp_path / "grown", cache=str(cache)) as grown:
         for number in range(6):
             (corpus / f"x{number}.txt").write_text(SENTENCES[number])
@@ -326,10 +326,10 @@ def test_a_small_change_keeps_most_files_of_the_lexical_index(
     (corpus / "s2.txt").write_text("A hare crossed the road once.")
     assistant.refresh()
     assert before <= {path.name for path in (tmp_path / "index").glob("lexical-*/*.idx")}
-    with assistant._opened().snapshot(to_search=True) as now:
-        index = now._store.lexical(now.catalog)
+    with assistant._index.snapshot(to_search=True) as now:
+        index = now._accelerators.lexical(now._catalog)
         assert index is not None
-        assert len(index) == now.catalog.number("passages")
+        assert len(index) == now.count_passages()
 
 
 def test_the_counts_of_an_index_follow_what_is_changed_and_deleted(

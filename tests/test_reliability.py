@@ -131,13 +131,13 @@ def test_readers_see_one_state_while_a_writer_changes_it(
     assistant.refresh()
     with Assistant(corpus, tmp_path / "index", cache=str(cache)) as reader:
         reader.ask(QUESTION)
-        store = reader._opened()
+        store = reader._index
         with store.snapshot() as before:
             (corpus / "moon.md").write_text("# Moon\n\nNobody ever set foot on it.\n")
             assistant.refresh()
             paths = {row.path for row in before.documents([1, 2, 3]).values()}
             assert paths == {"moon.md", "bread.txt", "deep/whales.txt"}
-            assert before.catalog.number("changes") == 1
+            assert before.changes == 1
         assert "Nobody" in reader.ask(QUESTION).passages[0].citation.quote
 
 

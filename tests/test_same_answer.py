@@ -48,7 +48,7 @@ def test_an_index_that_grew_equals_one_built_at_once(
     tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whatever came, changed and went in whatever order; vectors are merged now and then."""
-    monkeypatch.setattr("qa.store.writing.UNMERGED", 3)
+    monkeypatch.setattr("qa.store.transaction.UNMERGED", 3)
     corpus = tmp_path / "corpus"
     corpus.mkdir()
     (corpus / "always.txt").write_text("There is always one document.")

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from qa.indexing.passages import embedded_text, split
+from qa.encoding.encoder import in_context
+from qa.indexing.passages import split
 from qa.indexing.sentences import sentences_of, trimmed
 from qa.reading.extracted import Composer
 from qa.reading.files import read_text
@@ -53,7 +54,12 @@ def test_no_passage_is_over_the_budget_with_its_context(
 ) -> None:
     document = document_of(text, name)
     for passage in split(document, encoder.tokens, budget):
-        assert encoder.tokens.count([embedded_text(text, passage)[0]])[0] <= budget
+        assert (
+            encoder.tokens.count([in_context(passage.context, text[passage.start : passage.end])])[
+                0
+            ]
+            <= budget
+        )
 
 
 @LAW
@@ -245,7 +251,7 @@ def test_outer_headings_are_left_out_of_a_context_over_a_quarter_of_the_budget(
     assert passage.context == expected
     assert passage.heading_path == (outer, inner)
     lead = f"{expected}\n" if expected else ""
-    assert embedded_text(document.text, passage) == (f"{lead}Text.", len(lead))
+    assert in_context(passage.context, "Text.") == f"{lead}Text."
 
 
 def test_a_heading_without_end_is_kept_by_its_passages_in_part(encoder: Encoder[Runtime]) -> None:

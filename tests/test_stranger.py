@@ -24,10 +24,11 @@ from qa.corpus import FolderCorpus
 from qa.errors import ForeignIndexError, ModelError
 from qa.indexing.passages import split
 from qa.reading.files import read_text
+from qa.store.durable_files import Sealed
 from qa.store.faiss_header import check_header
 from qa.store.hardening import check_files
 from qa.store.rows import DocumentRow
-from qa.store.vectors import Sealed, VectorIndex, VectorsDamagedError, build
+from qa.store.vectors import VectorIndex, VectorsDamagedError, build
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -285,7 +286,7 @@ def test_numbers_of_rows_and_ids_that_are_no_rows_are_refused(tmp_path: Path) ->
     rows = [(n, np.full(8, n / 3, np.float32)) for n in (1, 2, 3)]
     build(tmp_path, "vectors-1", lambda: iter(rows), 3)
     for wrong in (-1, 2**63, "3", 1.5, None):
-        with pytest.raises(ValueError, match="no count"):
+        with pytest.raises(ValueError, match="not a count"):
             Sealed(rows=wrong, last_id=3, size=1, checksum=1)  # type: ignore[arg-type]
     for ids in (np.zeros((3, 2), np.int64), np.array(["a", "b", "c"]), np.zeros(3, np.complex64)):
         np.save(tmp_path / "vectors-1.ids.npy", ids)

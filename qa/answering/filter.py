@@ -17,8 +17,8 @@ from qa.reading.dates import day
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from qa.store.local import Snapshot
     from qa.store.rows import Described
+    from qa.store.snapshot import Snapshot
 
 __all__ = ["Filter", "allowed_passages", "make_filter"]
 

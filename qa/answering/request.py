@@ -1,8 +1,9 @@
-"""What a question must be to be asked."""
+"""What is asked: a question and how, checked once before anything is loaded for it."""
 
 from __future__ import annotations
 
 import sys
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypedDict
 
 from qa.errors import QuestionError
@@ -11,9 +12,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from datetime import date
 
-__all__ = ["LONGEST_QUESTION", "AskArguments", "check_question"]
+    from qa.answering.filter import Filter
 
-LONGEST_QUESTION = 10_000  # characters; of a longer one, the beginning is asked
+__all__ = ["MAX_QUESTION", "AskArguments", "Request", "make_request"]
+
+MAX_QUESTION = 10_000  # characters; of a longer one, the beginning is asked
 
 
 class AskArguments(TypedDict, total=False):
@@ -28,20 +31,49 @@ class AskArguments(TypedDict, total=False):
     until: str | date | None
 
 
-def check_question(
-    question: str, k: int, threshold: float, *, refresh: bool = True, explain: bool = False
-) -> None:
-    """Refuse what can't be asked, before anything is loaded for it.
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A question that can be asked.
 
-    Args:
-        question: not empty, and text that can be written as UTF-8.
+    Attributes:
+        question: in plain language.
         k: how many passages are wanted, at least 1.
-        threshold: a probability, from 0 to 1.
+        threshold: of the probability, from 0 to 1, below which nothing is answered.
         refresh: whether to refresh first.
         explain: whether to explain scores.
+        chosen: which documents may answer; all where it is None.
+    """
+
+    question: str
+    k: int
+    threshold: float
+    refresh: bool = True
+    explain: bool = False
+    chosen: Filter | None = None
+
+    @property
+    def beginning(self) -> str:
+        """As much of the question as is embedded at most."""
+        return self.question[:MAX_QUESTION]
+
+
+def make_request(
+    question: str,
+    k: int,
+    threshold: float,
+    *,
+    refresh: bool = True,
+    explain: bool = False,
+    within: str | Iterable[str] = (),
+    where: Mapping[str, str] | None = None,
+    since: str | date | None = None,
+    until: str | date | None = None,
+) -> Request:
+    """Check what was asked; for the arguments see `Request` and `Filter`.
 
     Raises:
-        QuestionError: one of them is not so.
+        QuestionError: the question is empty or not text, or another argument is not as it should
+            be.
     """
     if not isinstance(question, str):
         raise QuestionError(f"The question is {question!r:.80}", hint="Give text (str).")
@@ -60,3 +92,9 @@ def check_question(
         raise QuestionError("The question is not UTF-8", hint="Check the terminal's encoding.")
     if not question.strip():
         raise QuestionError("The question is empty", hint='Ask like this: qa ask "Who …?"')
+    chosen = None
+    if within or where or since or until:
+        from qa.answering.filter import make_filter
+
+        chosen = make_filter(within, where, since, until)
+    return Request(question, k, threshold, refresh, explain, chosen)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from bisect import bisect_right
 from collections import Counter
@@ -12,6 +13,7 @@ import numpy as np
 
 from qa.encoding.micro_batcher import MicroBatcher
 from qa.encoding.pooling import mean, sentence_means
+from qa.types import Span
 from qa.words.stop_words import STOP_WORDS
 
 if TYPE_CHECKING:
@@ -21,7 +23,6 @@ if TYPE_CHECKING:
     from tokenizers import Encoding
 
     from qa.encoding.tokens import Tokens
-    from qa.types import Span
 
 __all__ = [
     "EncodedPassage",
@@ -31,6 +32,7 @@ __all__ = [
     "PassageInput",
     "PassageRuntime",
     "Runtime",
+    "in_context",
 ]
 
 _WINDOW = 256  # passages in flight at once: bounds memory, whatever the corpus
@@ -51,12 +53,30 @@ class EncoderSpec:
     passage_prompt: str = ""
 
 
+def in_context(context: str, text: str) -> str:
+    """The text by which a passage is found: the headings above it, then the passage."""
+    return f"{context}\n{text}" if context else text
+
+
 @dataclass(frozen=True, slots=True)
 class PassageInput:
     """A text to embed (context and passage) and the spans of its sentences in it."""
 
     text: str
     sentences: tuple[Span, ...]
+
+    @classmethod
+    def of(cls, context: str, text: str, sentences: Iterable[Span]) -> PassageInput:
+        """What is embedded of a passage; `sentences` are spans of its own text."""
+        embedded = in_context(context, text)
+        lead = len(embedded) - len(text)
+        return cls(embedded, tuple(Span(start + lead, end + lead) for start, end in sentences))
+
+    def digest(self) -> bytes:
+        """A name, 16 bytes, for all that decides a passage's vectors."""
+        spans = np.array(self.sentences, "<i8").tobytes()
+        text = self.text.encode("utf-8", "surrogatepass")
+        return hashlib.sha256(text + b"\0" + spans).digest()[:16]
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +117,7 @@ class PassageRuntime(Protocol):
 class Runtime(PassageRuntime, Protocol):
     """Runs the model on questions too."""
 
-    def together(self, texts: Sequence[Sequence[int]]) -> list[NDArray[np.float32]]:
+    def forward_batch(self, texts: Sequence[Sequence[int]]) -> list[NDArray[np.float32]]:
         """Give the same of a few texts in one pass; equal to about 1e-6."""
 
 
@@ -120,7 +140,7 @@ class Encoder(Generic[R_co]):
         self.tokens = tokens
         self.runtime = runtime
         self._passages: PassageRuntime = passages or runtime
-        self._question = MicroBatcher(runtime.together)
+        self._question = MicroBatcher(runtime.forward_batch)
 
     @property
     def budget(self) -> int:
@@ -164,7 +184,7 @@ class Encoder(Generic[R_co]):
                 window = []
         yield from self._encode(window)
 
-    def word_shares(
+    def contributions(
         self, text: str, vector: NDArray[np.float32], most: int = 8
     ) -> tuple[tuple[str, float], ...]:
         """Give the words of a passage that add most to its cosine with a question.
@@ -179,7 +199,7 @@ class Encoder(Generic[R_co]):
         """
         prompt = self.spec.passage_prompt
         encoding = self.tokens.encode(prompt + text)
-        [embeddings] = self.runtime.together([encoding.ids])
+        [embeddings] = self.runtime.forward_batch([encoding.ids])
         length = float(np.linalg.norm(embeddings.mean(axis=0))) * len(embeddings)
         shares = (embeddings @ vector / max(length, 1e-9)).tolist()
         words = [match.span() for match in re.finditer(r"\w+", prompt + text)]

@@ -1,4 +1,4 @@
-"""The encoder of a model: the exported graph where there is one, else made and exported."""
+"""From the files of a model to what runs it: its exported graph, made where there is none."""
 
 from __future__ import annotations
 
@@ -6,17 +6,78 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from qa.encoding.encoder import Encoder
-from qa.encoding.export import ExportError, export, folder_of, load_exported, read_spec
-
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from qa.encoding.encoder import Runtime
+    from qa.encoding.encoder import Encoder, Runtime
     from qa.encoding.model import ModelFiles
+    from qa.encoding.reranker import Reranker
+    from qa.settings import Settings
 
-__all__ = ["CachedModel", "cached_models", "load_encoder"]
+__all__ = ["CachedModel", "ModelLoader", "cached_models", "load_encoder"]
+
+
+class ModelLoader:
+    """Finds the models that the settings or an index name, and keeps what was loaded of them."""
+
+    def __init__(self, settings: Settings, notify: Callable[[str], None] = lambda _: None) -> None:
+        self._settings = settings
+        self._notify = notify
+        self._located: tuple[str, ModelFiles] | None = None
+        self._reranker: Reranker | None = None
+        self.loaded: Encoder[Runtime] | None = None  # the encoder that was loaded last
+
+    def locate(self, indexed: str = "") -> ModelFiles:
+        """The files of the model that the settings name, else of the index's, else the default.
+
+        What an index names may come from a stranger, so it must not decide what is fetched, or
+        which folder is read.
+
+        Args:
+            indexed: the name of the model that the index was made with, or "".
+
+        Raises:
+            ModelError: see `qa.encoding.model.locate`.
+        """
+        named = self._settings.model
+        name = named or indexed
+        if self._located is None or self.loaded is None or self._located[0] != name:
+            from qa.encoding.model import locate
+
+            cache = self._settings.cache_path()
+            self._located = name, locate(name or None, cache=cache, trusted=named is not None)
+        return self._located[1]
+
+    def encoder(self, files: ModelFiles) -> Encoder[Runtime]:
+        """The encoder of these files, loaded once.
+
+        Raises:
+            ModelError: see `load_encoder`.
+        """
+        if self.loaded is None or self.loaded.spec.fingerprint != files.fingerprint:
+            self.loaded = load_encoder(
+                files,
+                cache=self._settings.cache_path(),
+                device=self._settings.device,
+                tell=self._notify,
+            )
+        return self.loaded
+
+    def reranker(self) -> Reranker | None:
+        """The cross-encoder that the settings name, loaded once; None where they name none.
+
+        Raises:
+            ModelError: see `qa.encoding.reranker.load_reranker`.
+        """
+        if self._reranker is None and self._settings.rerank is not None:
+            from qa.encoding.model import locate
+            from qa.encoding.reranker import load_reranker
+
+            cache = self._settings.cache_path()
+            files = locate(self._settings.rerank, cache=cache, setting="rerank")
+            self._reranker = load_reranker(files, cache=cache, tell=self._notify)
+        return self._reranker
 
 
 def load_encoder(
@@ -40,6 +101,9 @@ def load_encoder(
     Raises:
         ModelError: see `qa.encoding.reference.load_reference`.
     """
+    from qa.encoding.encoder import Encoder
+    from qa.encoding.export import ExportError, export, folder_of, load_exported
+
     folder = folder_of(cache, files.fingerprint)
     workers = os.cpu_count() or 1
     exported = load_exported(folder, workers=workers)
@@ -72,6 +136,8 @@ class CachedModel:
 
 def cached_models(cache: Path) -> list[CachedModel]:
     """List the models whose graphs are in the cache."""
+    from qa.encoding.export import read_spec
+
     found = []
     for folder in sorted(cache.glob("encoders/*")):
         spec = read_spec(folder)

@@ -52,7 +52,7 @@ class TorchRuntime:
             for n, size in enumerate(sizes):
                 yield np.asarray(found[n, :size], np.float32)
 
-    def together(self, texts: Sequence[Sequence[int]]) -> list[NDArray[np.float32]]:
+    def forward_batch(self, texts: Sequence[Sequence[int]]) -> list[NDArray[np.float32]]:
         """Give the same of a few texts."""
         return list(self.forward(texts))
 

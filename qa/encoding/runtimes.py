@@ -114,7 +114,7 @@ class OnnxRuntime:
         with ThreadPoolExecutor(self._workers) as pool:
             yield from pool.map(self._run, texts)
 
-    def together(self, texts: Sequence[Sequence[int]]) -> list[NDArray[np.float32]]:
+    def forward_batch(self, texts: Sequence[Sequence[int]]) -> list[NDArray[np.float32]]:
         """Give the same of a few texts in one pass; equal to about 1e-6."""
         self._passes += 1
         if not self._packed and self._passes > _WARM:
@@ -129,7 +129,7 @@ class OnnxRuntime:
         return [found[row, : len(text)] for row, text in enumerate(texts)]
 
     def _run(self, ids: Sequence[int]) -> NDArray[np.float32]:
-        return self.together([ids])[0]
+        return self.forward_batch([ids])[0]
 
     def _open(self) -> Any:  # noqa: ANN401 - onnxruntime is untyped
         return open_graph(self._folder, packed=self._packed)

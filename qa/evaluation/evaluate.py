@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -21,11 +21,10 @@ from qa.ranking.calibration import features
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from qa.assistant import Assistant
     from qa.evaluation.questions import Question
     from qa.types import Answer, CitedPassage
 
-__all__ = ["Measure", "Outcome", "Report", "evaluate", "is_all_zero", "report"]
+__all__ = ["Answering", "Measure", "Outcome", "Report", "evaluate", "is_all_zero", "report"]
 
 _DEPTH = 50  # passages ranked for each question
 
@@ -74,25 +73,31 @@ class Report:
         return {"schema": "qa.evaluation/1", **asdict(self)}
 
 
+class Answering(Protocol):
+    """What can be asked, as `Assistant` can."""
+
+    def ask(self, question: str, k: int, *, threshold: float, refresh: bool) -> Answer:
+        """The answer with at most `k` passages."""
+
+
 def evaluate(
-    assistant: Assistant,
+    assistant: Answering,
     questions: Sequence[Question],
     *,
     progress: Callable[[int, int], None] = lambda *_: None,
 ) -> list[Outcome]:
     """Ask every question, without abstaining; the index must be in line with the corpus."""
     outcomes = []
-    passages = assistant.status().passages
     for number, question in enumerate(questions, 1):
         started = time.perf_counter()
         answer = assistant.ask(question.text, _DEPTH, threshold=0, refresh=False)
         seconds = time.perf_counter() - started
-        outcomes.append(_outcome(question, answer, passages, seconds))
+        outcomes.append(_outcome(question, answer, seconds))
         progress(number, len(questions))
     return outcomes
 
 
-def _outcome(question: Question, answer: Answer, passages: int, seconds: float) -> Outcome:
+def _outcome(question: Question, answer: Answer, seconds: float) -> Outcome:
     documents: dict[str, float] = {}
     for one in answer.passages:
         documents.setdefault(one.citation.document, one.scores.fused)
@@ -109,7 +114,7 @@ def _outcome(question: Question, answer: Answer, passages: int, seconds: float) 
         documents=documents,
         hit=hit,
         evidence=evidence,
-        features=features(best, passages) if best else (0.0, 0.0, 0.0),
+        features=features(best, answer.searched) if best else (0.0, 0.0, 0.0),
         seconds=seconds,
         truncated=answer.truncated,
     )

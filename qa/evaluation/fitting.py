@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from qa.errors import QuestionsError
+from qa.evaluation.evaluate import evaluate
 from qa.ranking.calibration import DEFAULT, Calibration
 
 if TYPE_CHECKING:
@@ -14,12 +15,22 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from qa.evaluation.evaluate import Outcome
+    from qa.evaluation.evaluate import Answering, Outcome
+    from qa.evaluation.questions import Question
 
-__all__ = ["fit", "fit_own"]
+__all__ = ["fit", "fit_own", "fit_to"]
 
-_FEWEST = 5  # of each kind
+_MIN_QUESTIONS = 5  # of each kind
 _STRENGTH = 0.05  # of the default, against a weight of 1 a question
+
+
+def fit_to(questions: Sequence[Question], assistant: Answering) -> Calibration:
+    """Ask a person's own questions, and fit the probability to what comes of them.
+
+    Raises:
+        QuestionsError: there are too few answerable or unanswerable ones.
+    """
+    return fit_own(evaluate(assistant, questions))
 
 
 def fit_own(outcomes: Sequence[Outcome]) -> Calibration:
@@ -29,10 +40,11 @@ def fit_own(outcomes: Sequence[Outcome]) -> Calibration:
         QuestionsError: there are too few answerable or unanswerable ones.
     """
     truths = np.array([not one.question.unanswerable for one in outcomes])
-    if min(truths.sum(), (~truths).sum()) < _FEWEST:
+    if min(truths.sum(), (~truths).sum()) < _MIN_QUESTIONS:
         raise QuestionsError(
             f"{truths.sum()} answerable and {(~truths).sum()} unanswerable questions are too few",
-            hint=f'Give at least {_FEWEST} of each; mark the latter with "unanswerable": true.',
+            hint=f"Give at least {_MIN_QUESTIONS} of each; mark the latter with "
+            '"unanswerable": true.',
         )
     features = np.array([one.features for one in outcomes])
     # Both kinds weigh the same, however many there are of each.

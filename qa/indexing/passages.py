@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from itertools import groupby, pairwise
 from typing import TYPE_CHECKING
 
+from qa.encoding.encoder import in_context
 from qa.indexing.sentences import sentences_of, trimmed
 from qa.types import Block, Passage, PlaceKind, Section, Span
 
@@ -16,19 +17,19 @@ if TYPE_CHECKING:
     from qa.encoding.tokens import Tokens
     from qa.types import Document
 
-__all__ = ["embedded_text", "split"]
+__all__ = ["split"]
 
 # Neighbours are joined until a passage has this many tokens: a lone short line says too little
 # to be found by, and is too little to be read.
 SHORT = 48
 # Characters: a word without end is one token to some tokenizers, but not to a reader.
-LONGEST = 8000
+MAX_CHARACTERS = 8000
 # The heading path may take this share of the budget; past it, outer headings are left out first.
 CONTEXT_SHARE = 0.25
 _SEPARATOR = " > "
 # Characters of a heading that each of its passages keeps: one without end, above many passages,
 # would take the square of its length on disk.
-_LONGEST_HEADING = 1000
+_MAX_HEADING = 1000
 # Characters that are tokenised at once: bounds memory, which tokens take much of. A block that is
 # longer is cut into such parts before it is looked at closely.
 _PORTION = 2**16
@@ -40,12 +41,6 @@ class _Piece:
 
     sentences: tuple[Span, ...]
     tokens: int
-
-
-def embedded_text(text: str, passage: Passage) -> tuple[str, int]:
-    """Give what is embedded for a passage, and at which character of it the passage begins."""
-    lead = f"{passage.context}\n" if passage.context else ""
-    return lead + text[passage.start : passage.end], len(lead)
 
 
 def split(document: Document, tokens: Tokens, budget: int) -> Iterator[Passage]:
@@ -82,9 +77,9 @@ def _by_page(section: Section, pages: Sequence[int]) -> Iterator[Section]:
 
 def _with_short_headings(section: Section) -> Section:
     path = section.heading_path
-    if all(len(name) <= _LONGEST_HEADING for name in path):
+    if all(len(name) <= _MAX_HEADING for name in path):
         return section
-    return replace(section, heading_path=tuple(name[:_LONGEST_HEADING] for name in path))
+    return replace(section, heading_path=tuple(name[:_MAX_HEADING] for name in path))
 
 
 def _context(path: tuple[str, ...], tokens: Tokens, limit: int) -> str:
@@ -207,8 +202,8 @@ def _checked(
     """Make the passage, or halve it: tokens of the whole need not add up to those of the parts."""
     start, end = sentences[0].start, sentences[-1].end
     passage = Passage(start, end, section.heading_path, context, sentences)
-    short = end - start <= LONGEST
-    if short and tokens.count([embedded_text(text, passage)[0]])[0] <= budget:
+    short = end - start <= MAX_CHARACTERS
+    if short and tokens.count([in_context(context, text[start:end])])[0] <= budget:
         yield passage
     elif len(sentences) > 1:
         middle = len(sentences) // 2

@@ -13,14 +13,17 @@ from qa.reading.reasons import EXPECTED
 from qa.types import Problem, Refresh, Status
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from qa.corpus import Corpus, Scan, Stamp
-    from qa.store.catalog import Catalog
+    from qa.store.rows import FilesKnown, ProblemRow
+    from qa.store.snapshot import Snapshot
 
 __all__ = [
+    "Outcomes",
     "Plan",
     "check_not_empty",
+    "checked_plan",
     "coverage",
     "known_problems",
     "make_plan",
@@ -30,43 +33,68 @@ __all__ = [
 ]
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Plan:
     """What a refresh has to do with files, found by comparing the corpus with the catalog.
 
+    `removed` files are gone. `restamped` ones were read again and are the same, with other times.
     `problems` says of each document why it can't be read, `warnings` what can't be read of one
-    that is indexed: of files that are to be read, once they have been.
+    that is indexed: of files that stay as they are.
     """
 
     scan: Scan
-    added: list[str] = field(default_factory=list)
-    changed: list[str] = field(default_factory=list)
-    removed: list[str] = field(default_factory=list)
-    touched: dict[str, Stamp] = field(default_factory=dict)  # read again, and the same
-    problems: dict[str, str] = field(default_factory=dict)
-    warnings: dict[str, str] = field(default_factory=dict)
+    added: Sequence[str] = ()
+    changed: Sequence[str] = ()
+    removed: Sequence[str] = ()
+    restamped: Mapping[str, Stamp] = field(default_factory=dict)
+    problems: Mapping[str, str] = field(default_factory=dict)
+    warnings: Mapping[str, str] = field(default_factory=dict)
     unchanged: int = 0
 
     @property
     def is_empty(self) -> bool:
-        """Tell whether the index is in line already."""
+        """Whether the index is in line already."""
         return not (self.added or self.changed or self.removed)
 
-    def settle(self, file: str, problems: Mapping[str, str], warnings: Mapping[str, str]) -> None:
-        """Take in what reading a file gave: one that can't be read is no document any more."""
+
+@dataclass(slots=True)
+class Outcomes:
+    """What came of carrying out a plan, collected file by file.
+
+    `unreadable` are the files that turned out to hold no document any more; `problems` and
+    `warnings` are as in `Plan`, of files that were read. Of all `passages` of these, so many were
+    `encoded`; the others' vectors were known.
+    """
+
+    unreadable: set[str] = field(default_factory=set)
+    problems: dict[str, str] = field(default_factory=dict)
+    warnings: dict[str, str] = field(default_factory=dict)
+    passages: int = 0
+    encoded: int = 0
+
+    def mark_read(
+        self, file: str, problems: Mapping[str, str], warnings: Mapping[str, str]
+    ) -> None:
+        """Take in what reading a file gave."""
         self.problems |= problems
         self.warnings |= warnings
-        if file not in problems:
-            return
-        if file in self.changed:
-            self.changed.remove(file)
-            self.removed.append(file)
-        else:
-            self.added.remove(file)
+        if file in problems:
+            self.unreadable.add(file)
 
 
-def make_plan(corpus: Corpus, catalog: Catalog | None, now_ns: int) -> Plan:
-    """Compare the corpus with what the catalog knows of it.
+def checked_plan(corpus: Corpus, known: FilesKnown | None, now_ns: int) -> Plan:
+    """What `make_plan` finds.
+
+    Raises:
+        CorpusError: there is no corpus, or it holds no documents.
+    """
+    plan = make_plan(corpus, known, now_ns)
+    check_not_empty(plan, corpus.location)
+    return plan
+
+
+def make_plan(corpus: Corpus, known: FilesKnown | None, now_ns: int) -> Plan:
+    """Compare the corpus with what the index knows of it; None is an index without files.
 
     A file with the size, times and inode it had when it was read is taken to be the same, unless
     it was read so soon after its last change that another change might not show; what is in
@@ -75,34 +103,40 @@ def make_plan(corpus: Corpus, catalog: Catalog | None, now_ns: int) -> Plan:
 
     Raises:
         CorpusNotFoundError: there is no corpus.
-        CatalogDamagedError: the catalog lacks rows.
     """
     scan = corpus.scan()
-    if catalog:
-        catalog.check_counts()
-    known = catalog.files() if catalog else {}
-    problems = catalog.problems() if catalog else []
-    unread = {row.path for row in problems if row.path == row.file and not row.indexed}
-    curable = {row.file for row in problems if corpus.can_mend(row.reason)}
-    result = Plan(scan)
+    files, noted = known or ({}, ())
+    unread = {row.path for row in noted if row.path == row.file and not row.indexed}
+    retried = {row.file for row in noted if corpus.can_mend(row.reason)}
+    added: list[str] = []
+    changed: list[str] = []
+    restamped: dict[str, Stamp] = {}
+    unchanged = 0
     for path, stamp in scan.stamps.items():
-        row = known.get(path)
-        if row is None or path in curable:
-            (result.changed if row and path not in unread else result.added).append(path)
+        row = files.get(path)
+        if row is None or path in retried:
+            (changed if row and path not in unread else added).append(path)
         elif row.stamp == stamp and stamp.is_settled(row.seen_ns):
-            result.unchanged += path not in unread
+            unchanged += path not in unread
         elif _sha256(corpus, path) == row.sha256:
             if stamp.is_settled(now_ns):  # else noting it would not spare the next look
-                result.touched[path] = stamp
-            result.unchanged += path not in unread
+                restamped[path] = stamp
+            unchanged += path not in unread
         else:
-            (result.added if path in unread else result.changed).append(path)
-    result.removed = [path for path in known if path not in scan.stamps]
-    again = {*result.added, *result.changed, *result.removed}
-    for one in problems:
-        if one.file not in again:
-            (result.warnings if one.indexed else result.problems)[one.path] = one.reason
-    return result
+            (added if path in unread else changed).append(path)
+    removed = [path for path in files if path not in scan.stamps]
+    again = {*added, *changed, *removed}
+    stay = [row for row in noted if row.file not in again]
+    return Plan(
+        scan,
+        added=added,
+        changed=changed,
+        removed=removed,
+        restamped=restamped,
+        problems={row.path: row.reason for row in stay if not row.indexed},
+        warnings={row.path: row.reason for row in stay if row.indexed},
+        unchanged=unchanged,
+    )
 
 
 def _sha256(corpus: Corpus, path: str) -> str:
@@ -113,24 +147,31 @@ def _sha256(corpus: Corpus, path: str) -> str:
         return ""
 
 
-def report(plan: Plan, *, passages: int = 0, encoded: int = 0) -> Refresh:
-    """Say what a plan does, or did."""
+def report(plan: Plan, outcomes: Outcomes | None = None) -> Refresh:
+    """Say what a plan would do; with its outcomes, what it did.
+
+    A file that was indexed and can't be read any more counts as removed.
+    """
+    outcomes = outcomes or Outcomes()
+    unreadable = outcomes.unreadable
+    problems = {**plan.problems, **outcomes.problems}
     left_out = Counter(plan.scan.left_out)
-    left_out.update(reason for reason in plan.problems.values() if reason.startswith(EXPECTED))
-    problems = [
+    left_out.update(reason for reason in problems.values() if reason.startswith(EXPECTED))
+    named = [
         *_named(plan.scan.unreadable, indexed=False),
-        *_named(plan.problems, indexed=False),
-        *_named(plan.warnings, indexed=True),
+        *_named(problems, indexed=False),
+        *_named({**plan.warnings, **outcomes.warnings}, indexed=True),
     ]
+    lost = sum(path in unreadable for path in plan.changed)
     return Refresh(
-        added=len(plan.added),
-        changed=len(plan.changed),
-        removed=len(plan.removed),
+        added=sum(path not in unreadable for path in plan.added),
+        changed=len(plan.changed) - lost,
+        removed=len(plan.removed) + lost,
         unchanged=plan.unchanged,
-        passages=passages,
-        encoded=encoded,
+        passages=outcomes.passages,
+        encoded=outcomes.encoded,
         left_out={reason: count for reason, count in sorted(left_out.items()) if count},
-        problems=tuple(sorted(problems, key=lambda one: one.document)),
+        problems=tuple(sorted(named, key=lambda problem: problem.document)),
     )
 
 
@@ -143,10 +184,11 @@ def _named(reasons: Mapping[str, str], *, indexed: bool) -> list[Problem]:
     ]
 
 
-def known_problems(catalog: Catalog) -> list[Problem]:
-    """Give the problems that the catalog knows of, without a look at the corpus."""
-    rows = catalog.problems()
-    return [one for row in rows for one in _named({row.path: row.reason}, indexed=row.indexed)]
+def known_problems(rows: Iterable[ProblemRow]) -> list[Problem]:
+    """The problems that an index knows of, without a look at the corpus."""
+    return [
+        problem for row in rows for problem in _named({row.path: row.reason}, indexed=row.indexed)
+    ]
 
 
 def notes_on(problems: Iterable[Problem]) -> list[str]:
@@ -193,16 +235,16 @@ def check_not_empty(plan: Plan, location: str) -> None:
     )
 
 
-def take_stock(corpus: Corpus, catalog: Catalog, now_ns: int) -> Status:
+def take_stock(corpus: Corpus, snapshot: Snapshot, now_ns: int) -> Status:
     """Tell what is indexed, and how far the corpus has moved on since."""
-    seen = report(make_plan(corpus, catalog, now_ns))
-    files = (path for path in catalog.folder.rglob("*") if path.is_file())
+    seen = report(make_plan(corpus, snapshot.known_files(), now_ns))
+    files = (path for path in snapshot.folder.rglob("*") if path.is_file())
     return Status(
         corpus=corpus.location,
-        index=str(catalog.folder.resolve()),
-        model=catalog.meta("model"),
-        documents=catalog.count_documents(),
-        passages=catalog.number("passages"),
+        index=str(snapshot.folder.resolve()),
+        model=snapshot.identity.model,
+        documents=snapshot.count_documents(),
+        passages=snapshot.count_passages(),
         size_bytes=sum(path.stat().st_size for path in files),
         stale=seen.added + seen.changed + seen.removed,
         left_out=seen.left_out,

@@ -17,7 +17,7 @@ __all__ = ["sentences_of", "trimmed"]
 # sentencex 1.0 slices at byte offsets that it gets wrong next to white space of several bytes
 # (U+0085, U+00A0, U+2028 …) and panics; one plain space per character keeps all offsets.
 _WHITE_SPACE = re.compile(r"[^\S\n]")
-_LONGEST_MARK = 12  # characters
+_MAX_MARK = 12  # characters
 _WINDOW = 2000  # characters; few paragraphs are as long
 _LINE = re.compile(r"[^\r\n]+")
 
@@ -42,7 +42,7 @@ def _prose(text: str, block: Block) -> Iterator[Span]:
     start = 0
     for end in _ends(body):
         # A short piece without a letter ("2.", "(3)") is the mark of the item that follows it.
-        is_mark = end - start <= _LONGEST_MARK and not any(map(str.isalpha, body[start:end]))
+        is_mark = end - start <= _MAX_MARK and not any(map(str.isalpha, body[start:end]))
         if end == len(body) or not is_mark:
             yield Span(block.start + start, block.start + end)
             start = end

@@ -12,7 +12,7 @@ from qa.words.stop_words import STOP_WORDS
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-__all__ = ["asked_for", "best_sentences", "marks"]
+__all__ = ["best_sentences", "marks", "question_kind"]
 
 # A neighbour that scores this share of the best sentence is shown with it: marked in one case of
 # eight, it takes the share of answers inside the evidence from .83 to .87 (docs/decisions.md).
@@ -62,7 +62,7 @@ _ANSWERS = {
 
 
 @lru_cache(maxsize=16)  # each passage of an answer is marked for the same question
-def asked_for(question: str) -> str:
+def question_kind(question: str) -> str:
     """Tell from its words what a question asks for: quantity, date, name, or "" for the rest."""
     found = (
         (match.start(), kind)
@@ -78,7 +78,7 @@ def marks(question: str, text: str, place: Span) -> tuple[Mark, ...]:
     Nothing is marked where the question asks for something else; what the question itself says
     is no answer to it.
     """
-    kind = asked_for(question)
+    kind = question_kind(question)
     if not kind:
         return ()
     known = {word.lower() for word in re.findall(r"\w+", question)}

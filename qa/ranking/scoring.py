@@ -31,8 +31,8 @@ class Statistics:
     """What the corpus says about a question: how many passages hold each of its terms."""
 
     passages: int
-    mean_terms: float
-    mean_tokens: float
+    average_length: float
+    average_tokens: float
     holding_terms: NDArray[np.int64]
     holding_tokens: NDArray[np.int64]
 
@@ -100,7 +100,7 @@ def score(query: Query, candidates: Candidates, statistics: Statistics) -> Score
     held = _held(candidates.terms, query.unique_terms)
     frequencies = candidates.terms.count(held)
     _require_known(frequencies, statistics.holding_terms)
-    words = bm25(frequencies, weights, candidates.lengths, statistics.mean_terms).sum(axis=0)
+    words = bm25(frequencies, weights, candidates.lengths, statistics.average_length).sum(axis=0)
     covered = weights @ (candidates.parts.count(held) > 0) / total
     covered = np.delete(covered, first + np.arange(len(first)))  # the contexts' shares
     coverage = np.maximum.reduceat(covered, first)
@@ -136,7 +136,7 @@ def _tokens(query: Query, candidates: Candidates, statistics: Statistics) -> NDA
     rows = candidates.tokens
     frequencies = rows.count(_held(rows, query.unique_tokens))
     _require_known(frequencies, statistics.holding_tokens)
-    scores = bm25(frequencies, weights, rows.ends - rows.starts, statistics.mean_tokens)
+    scores = bm25(frequencies, weights, rows.ends - rows.starts, statistics.average_tokens)
     return np.asarray(scores.sum(axis=0) / max(float(weights.sum()), 1e-9))
 
 
@@ -149,7 +149,7 @@ def term_shares(
     """
     weights = idf(statistics.passages, statistics.holding_terms)
     frequencies = candidates.terms.count(_held(candidates.terms, query.unique_terms))
-    each = bm25(frequencies, weights, candidates.lengths, statistics.mean_terms)
+    each = bm25(frequencies, weights, candidates.lengths, statistics.average_length)
     return np.asarray((1 - SEMANTIC) * (1 - TOKENS) * each / max(float(weights.sum()), 1e-9))
 
 

@@ -6,10 +6,10 @@ import sqlite3
 from typing import TYPE_CHECKING
 
 from qa.errors import ForeignIndexError, IndexMissingError, ReadOnlyIndexError
+from qa.store.durable_files import make_folder
 from qa.store.failures import REBUILD
 from qa.store.hardening import check_files, check_schema, harden
 from qa.store.schema import SCHEMA
-from qa.store.seals import make_folder
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from qa.corpus import Stamp
-from qa.errors import CatalogDamagedError
 from qa.store.checks import check, require
-from qa.store.failures import REBUILD
+from qa.store.failures import reporting_damage
 from qa.store.rows import Described, DocumentRow, FileRow, ProblemRow
 
 if TYPE_CHECKING:
@@ -23,21 +21,11 @@ __all__ = ["DocumentTables"]
 
 
 class DocumentTables:
-    """The part of the catalog that tells of files and documents."""
+    """The tables of files, documents and problems, over the catalog's connection."""
 
     def __init__(self, folder: Path, connection: sqlite3.Connection) -> None:
-        self.folder = folder
+        self._folder = folder
         self._db = connection
-
-    @contextmanager
-    def sense(self) -> Iterator[None]:
-        """Report what no writer of ours can have written."""
-        try:
-            yield
-        except (ValueError, TypeError, AttributeError, OverflowError, RecursionError) as error:
-            raise CatalogDamagedError(
-                f"The catalog of the index {self.folder} is damaged ({error})", hint=REBUILD
-            ) from error
 
     def files(self) -> dict[str, FileRow]:
         """Give all files by path, those that can't be read too."""
@@ -45,7 +33,7 @@ class DocumentTables:
             f"SELECT id, CAST(path AS TEXT), CAST(sha256 AS TEXT), {_TIMES} FROM file"
         )
         found = {r[1]: FileRow(r[0], r[1], r[2], Stamp(*r[4:]), r[3]) for r in rows}
-        with self.sense():
+        with reporting_damage(self._folder):
             if None in found:
                 raise TypeError("a file without a path")
         return found
@@ -62,7 +50,7 @@ class DocumentTables:
         ).fetchone()
         return int(row[0])
 
-    def touch_files(self, stamps: Mapping[str, Stamp], seen_ns: int) -> None:
+    def restamp(self, stamps: Mapping[str, Stamp], seen_ns: int) -> None:
         """Note that files were read again and are the same."""
         self._db.executemany(
             "UPDATE file SET size = ?, mtime_ns = ?, ctime_ns = ?, inode = ?, seen_ns = ?"
@@ -96,12 +84,12 @@ class DocumentTables:
         """Note that a document of a file can't be read."""
         self._db.execute("INSERT INTO problem VALUES (?, ?, ?)", (path, file, reason))
 
-    def documents_of(self, file: str) -> list[int]:
+    def of_file(self, file: str) -> list[int]:
         """Give the ids of a file's documents."""
         query = "SELECT document.id FROM document JOIN file ON file.id = file WHERE file.path = ?"
         return [row[0] for row in self._db.execute(query, (file,))]
 
-    def drop_documents(self, file: str) -> None:
+    def drop_of_file(self, file: str) -> None:
         """Delete what is known of a file's documents, but for their passages."""
         of_file = "file = (SELECT id FROM file WHERE path = ?)"
         self._db.execute(
@@ -111,23 +99,23 @@ class DocumentTables:
         self._db.execute(f"DELETE FROM document WHERE {of_file}", (file,))
         self._db.execute(f"DELETE FROM problem WHERE {of_file}", (file,))
 
-    def documents_by_id(self, ids: Iterable[int]) -> dict[int, DocumentRow]:
+    def by_id(self, ids: Iterable[int]) -> dict[int, DocumentRow]:
         """Give some documents by id."""
         query = _DOCUMENT + " WHERE document.id = ?"
         rows = ((one, self._db.execute(query, (one,)).fetchone()) for one in set(ids))
-        with self.sense():
+        with reporting_damage(self._folder):
             return {one: _document(one, row) for one, row in rows}
 
-    def check_documents(self) -> None:
+    def check_rows(self) -> None:
         """Compare every document and its text with what was written (CatalogDamagedError)."""
         self.check_references()
-        with self.sense():
+        with reporting_damage(self._folder):
             for row in self._db.execute(_DOCUMENT):
                 _document(row[0], row)
             for row in self._db.execute("SELECT document FROM extract"):
                 self.extract(row[0])
 
-    def count_documents(self) -> int:
+    def count(self) -> int:
         """Count the documents that could be read."""
         return int(self._db.execute("SELECT count(*) FROM document").fetchone()[0])
 
@@ -135,7 +123,7 @@ class DocumentTables:
         """Give the text of a document whose row has no encoding: it is kept beside."""
         query = "SELECT text, text_sum FROM extract WHERE document = ?"
         found = self._db.execute(query, (document,)).fetchone()
-        with self.sense():
+        with reporting_damage(self._folder):
             if found is None:
                 raise ValueError(f"it lacks the text of document {document}")
             require(document, found[1], check(document, found[0]))
@@ -150,12 +138,12 @@ class DocumentTables:
             " AND EXISTS (SELECT 1 FROM document WHERE document.file = file.id)"
             " FROM problem LEFT JOIN file ON file.id = problem.file ORDER BY problem.path"
         )
-        with self.sense():
+        with reporting_damage(self._folder):
             return [_problem(row) for row in rows]
 
     def check_references(self) -> None:
         """Follow every reference between files, documents and texts (CatalogDamagedError)."""
-        with self.sense():
+        with reporting_damage(self._folder):
             for broken, query in _BROKEN.items():
                 if (row := self._db.execute(query + " LIMIT 1").fetchone()) is not None:
                     raise ValueError(broken.format(row[0]))
@@ -225,6 +213,6 @@ def _document(one: int, row: tuple[Any, ...] | None) -> DocumentRow:
     _, path, kind, encoding, metadata = cited
     about = json.loads(metadata)
     if not all(isinstance(text, str) for text in (path, kind, encoding, file, sha256, *about)):
-        raise TypeError(f"document {one} has text that is none")
+        raise TypeError(f"document {one} has a non-text value")
     about = {key: str(value) for key, value in about.items()}
     return DocumentRow(number, path, kind, encoding, file, sha256, about)

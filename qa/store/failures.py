@@ -13,7 +13,7 @@ from qa.errors import CatalogDamagedError, IndexLockedError, ReadOnlyIndexError,
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["storage_failures"]
+__all__ = ["REBUILD", "reporting_damage", "storage_failures"]
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _READ_ONLY = {errno.EROFS, errno.EACCES, errno.EPERM}
@@ -33,6 +33,21 @@ def storage_failures(folder: Path) -> Iterator[None]:
         raise _of_system(folder, error) from error
 
 
+@contextmanager
+def reporting_damage(folder: Path) -> Iterator[None]:
+    """Report what no writer of ours can have written in the catalog of the index in `folder`.
+
+    Raises:
+        CatalogDamagedError: what is done inside met it.
+    """
+    try:
+        yield
+    except (ValueError, TypeError, AttributeError, OverflowError, RecursionError) as error:
+        raise CatalogDamagedError(
+            f"The catalog of the index {folder} is damaged ({error})", hint=REBUILD
+        ) from error
+
+
 def _is_elsewhere(folder: Path, error: OSError) -> bool:
     """Tell whether the error names a file that is not the index's."""
     if not isinstance(error.filename, str):
@@ -46,7 +61,7 @@ def _of_system(folder: Path, error: OSError) -> Exception:
     if error.errno in _READ_ONLY:
         return _read_only(folder)
     return StorageError(
-        f"The disk refuses to read or write {folder}: {error}",
+        f"I/O error on {folder}: {error}",
         hint="Check the disk; the index is as it was before.",
     )
 
@@ -64,7 +79,7 @@ def _of_sqlite(folder: Path, error: sqlite3.DatabaseError) -> Exception:
         )
     if code == sqlite3.SQLITE_IOERR:
         return StorageError(
-            f"The disk refuses to read or write {folder}: {error}",
+            f"I/O error on {folder}: {error}",
             hint="Check the disk and its free space; the index is as it was before.",
         )
     return CatalogDamagedError(
@@ -83,5 +98,5 @@ def _full(folder: Path) -> StorageError:
 def _read_only(folder: Path) -> ReadOnlyIndexError:
     return ReadOnlyIndexError(
         f"The index {folder} can't be written",
-        hint="Give yourself the right to write there, or name another folder with --index.",
+        hint="Make it writable, or name another folder with --index.",
     )

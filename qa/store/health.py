@@ -76,29 +76,23 @@ def check_integrity(folder: Path) -> list[str]:
         ForeignIndexError: it is another program's database, or of another format version.
         StorageError: the disk refuses.
     """
-    from qa.errors import CatalogDamagedError
     from qa.store.catalog import Catalog
     from qa.store.failures import storage_failures
 
     wrong: list[str] = []
     try:
-        with storage_failures(folder):
-            catalog = Catalog.open(folder)
-            try:
-                catalog.begin(write=False)
-                wrong += catalog.check_structure()
-                wrong += catalog.check_rows()
-                wrong += _wrong_files(folder, catalog)
-            finally:
-                catalog.close()
+        with storage_failures(folder), Catalog.reading(folder) as catalog:
+            wrong += catalog.check_structure()
+            wrong += catalog.check_rows()
+            wrong += _wrong_files(folder, catalog)
     except CatalogDamagedError as error:
         wrong.append(str(error))
     return wrong
 
 
 def _wrong_files(folder: Path, catalog: Catalog) -> list[str]:
+    from qa.store.accelerators import lexical_folder, vectors_notes
     from qa.store.vectors import is_whole
-    from qa.store.writing import lexical_folder, vectors_notes
 
     if not catalog.number("passages"):
         return []

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 import tantivy
 
-from qa.store.seals import sync, sync_folder
+from qa.store.durable_files import sync, sync_folder
 from qa.words.terms import analyser
 
 if TYPE_CHECKING:

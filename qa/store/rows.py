@@ -6,14 +6,22 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from qa.corpus import Stamp
     from qa.encoding.encoder import EncodedPassage
     from qa.types import Place, Span
     from qa.words.terms import PassageTerms
 
-__all__ = ["Described", "DocumentRow", "FileRow", "NewPassage", "PassageRow", "ProblemRow"]
+__all__ = [
+    "Described",
+    "DocumentRow",
+    "FileRow",
+    "FilesKnown",
+    "NewPassage",
+    "PassageRow",
+    "ProblemRow",
+]
 
 
 class FileRow(NamedTuple):
@@ -62,6 +70,13 @@ class ProblemRow(NamedTuple):
     indexed: bool
 
 
+class FilesKnown(NamedTuple):
+    """What the catalog knows of the corpus: files by path, and what of them can't be read."""
+
+    files: Mapping[str, FileRow]
+    problems: Sequence[ProblemRow]
+
+
 @dataclass(frozen=True, slots=True)
 class PassageRow:
     """A passage as it is read; `spans` are its sentences, relative to the document's text.
@@ -82,9 +97,18 @@ class PassageRow:
 
 @dataclass(frozen=True, slots=True)
 class NewPassage:
-    """A passage with all that it is found by; `digest` names what decides its vectors."""
+    """A passage with all that it is found by, before the writer numbers it.
 
-    row: PassageRow
+    `digest` names what decides its vectors; the rest is as in `PassageRow`.
+    """
+
+    start: int
+    end: int
+    heading_path: tuple[str, ...]
+    places: tuple[Place, ...]
+    context: str
+    text: str
+    spans: tuple[Span, ...]
     digest: bytes
     encoded: EncodedPassage
     terms: PassageTerms

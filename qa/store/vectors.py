@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import os
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from qa.store.durable_files import Sealed, seal, sync
 from qa.store.faiss_header import check_header
-from qa.store.seals import Seal, seal, sync
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -33,19 +32,6 @@ _CHUNK = 20_000  # vectors in memory at once while building
 
 class VectorsDamagedError(Exception):
     """The files can't be read; they can be made again from the catalog."""
-
-
-@dataclass(frozen=True, slots=True)
-class Sealed(Seal):
-    """What the catalog keeps of a pair of files, to know them again."""
-
-    rows: int
-    last_id: int
-
-    def __post_init__(self) -> None:
-        for number in (self.rows, self.last_id, self.size, self.checksum):
-            if not (isinstance(number, int) and 0 <= number < 2**63):
-                raise ValueError(f"{number!r} is no count")
 
 
 def build(
@@ -112,9 +98,9 @@ def is_whole(folder: Path, stem: str, sealed: Sealed) -> bool:
 
 
 class VectorIndex:
-    """Opened files, and which of their rows are dead."""
+    """Opened files, and which of their rows are deleted."""
 
-    def __init__(self, folder: Path, stem: str, sealed: Sealed, dead: Sequence[int]) -> None:
+    def __init__(self, folder: Path, stem: str, sealed: Sealed, deleted_ids: Sequence[int]) -> None:
         """Open by mapping into memory: no more is read than a search touches.
 
         Raises:
@@ -128,18 +114,18 @@ class VectorIndex:
                 raise VectorsDamagedError(f"{path} is not the file that was written")
             self._ids = np.load(folder / f"{stem}.ids.npy", mmap_mode="r", allow_pickle=False)
             if self._ids.dtype != np.int64 or self._ids.ndim != 1:
-                raise VectorsDamagedError(f"{path} has ids that are none")
+                raise VectorsDamagedError(f"{path} has invalid ids")
             check_header(path, rows=len(self._ids))
             self._index = faiss.read_index(str(path), faiss.IO_FLAG_MMAP_IFC)
         except (OSError, ValueError, RuntimeError) as error:
             raise VectorsDamagedError(str(error)) from error
         # The selector only points to the bitmap: both must live as long as this.
-        live = ~np.isin(self._ids, dead) if len(dead) else None
+        live = ~np.isin(self._ids, deleted_ids) if len(deleted_ids) else None
         self._live = len(self._ids) if live is None else int(live.sum())
         self._selector, self._bitmap = _selection(live)
 
     def __len__(self) -> int:
-        """Count the rows that are not dead."""
+        """Count the rows that are not deleted."""
         return self._live
 
     def search(

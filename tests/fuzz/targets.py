@@ -16,12 +16,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qa.answering.filter import make_filter
-from qa.answering.request import check_question
+from qa.answering.request import make_request
 from qa.citations.locate import excerpt
 from qa.citations.verify import verify
 from qa.cli.output import visible
 from qa.corpus import FolderCorpus, PairCorpus
 from qa.corpus.ignoring import parse, verdict
+from qa.encoding.encoder import in_context
 from qa.encoding.tokens import Tokens
 from qa.errors import (
     CitationError,
@@ -30,9 +31,9 @@ from qa.errors import (
     SettingsError,
 )
 from qa.evaluation.questions import load_questions
-from qa.indexing.passages import embedded_text, split
+from qa.indexing.passages import split
 from qa.ranking.calibration import read_calibration
-from qa.ranking.evidence import asked_for, marks
+from qa.ranking.evidence import marks, question_kind
 from qa.reading.detect.decoding import UndecodableError, byte_offsets, decode
 from qa.reading.extracted import Extracted, UnreadableError
 from qa.reading.files import Limits, read_file
@@ -40,8 +41,8 @@ from qa.reading.sandbox.budget import Budget
 from qa.reading.sandbox.protocol import pack, unpack
 from qa.reading.sandbox.worker import reader_of
 from qa.settings import load_settings
+from qa.store.accelerators import vectors_notes
 from qa.store.rows import Described
-from qa.store.writing import vectors_notes
 from qa.types import Document, Span
 from qa.words.terms import content_terms, passage_terms, term_ids
 
@@ -195,7 +196,7 @@ def splitting(raw: bytes) -> None:
     for passage in split(document, _tokens(), budget):
         require(at <= passage.start < passage.end <= len(text), "passages follow each other")
         at = passage.end
-        embedded = embedded_text(text, passage)[0]
+        embedded = in_context(passage.context, text[passage.start : passage.end])
         require(_tokens().count([embedded])[0] <= budget, "a passage is within the budget")
         found += _solid(text, passage.sentences)
         inside = [Span(s.start - passage.start, s.end - passage.start) for s in passage.sentences]
@@ -242,14 +243,14 @@ def question(raw: bytes) -> None:
     """A question: checked, cut into terms and tokens, marked against the first half of itself."""
     text = raw.decode("utf-8", "surrogateescape")
     try:
-        check_question(text, 1, 0.5)
+        make_request(text, 1, 0.5)
     except QuestionError as error:
         visible(f"{error} {error.hint}").encode()
         return
     terms = content_terms(text)
     require(len(term_ids(terms)) == len(terms), "every term has an id")
     _tokens().encode(text)
-    asked_for(text)
+    question_kind(text)
     place = Span(len(text) // 4, len(text))
     for prefix in ("How many ", "When ", "Who "):
         for mark in marks(prefix, text, place):

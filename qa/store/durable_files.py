@@ -1,4 +1,4 @@
-"""Seals: what the catalog keeps of files that are never changed, to know them again.
+"""Durable files: sealed by what the catalog keeps of them, to know them again, and synced.
 
 Also what makes files last: a name in a folder survives a loss of power only once the folder itself
 is synced.
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-__all__ = ["Seal", "make_folder", "seal", "sync", "sync_folder"]
+__all__ = ["Seal", "Sealed", "make_folder", "seal", "sync", "sync_folder"]
 
 _CHECKED = 32 * 1024 * 1024  # of files that are larger together, only both ends are read
 _END = 64 * 1024
@@ -31,6 +31,19 @@ class Seal:
 
     size: int
     checksum: int
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed(Seal):
+    """The seal of the files of vectors, with the number of their rows and the last id in them."""
+
+    rows: int
+    last_id: int
+
+    def __post_init__(self) -> None:
+        for number in (self.rows, self.last_id, self.size, self.checksum):
+            if not (isinstance(number, int) and 0 <= number < 2**63):
+                raise ValueError(f"{number!r} is not a count")
 
 
 def seal(files: Sequence[Path]) -> Seal:

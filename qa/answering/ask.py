@@ -1,0 +1,275 @@
+"""From a question to its answer: refresh, load, embed, search one moment of the index, cite."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from qa.answering.search import embedded_of, rerank, search
+from qa.citations.source import open_source
+from qa.counting import counted
+from qa.indexing.plan import known_problems, notes_on
+from qa.ranking.calibration import read_calibration
+from qa.ranking.evidence import marks
+from qa.store.identity import check_encoder
+from qa.types import Answer, CitedPassage, Evidence, Explanation, Span
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from contextlib import AbstractContextManager
+
+    from qa.answering.request import Request
+    from qa.answering.search import Ranked
+    from qa.citations.source import Headings
+    from qa.corpus import Corpus
+    from qa.encoding.encoder import Encoder, Runtime
+    from qa.encoding.loader import ModelLoader
+    from qa.encoding.model import ModelFiles
+    from qa.store.index import Index
+    from qa.store.snapshot import Snapshot
+    from qa.types import Problem, Refresh
+
+__all__ = ["Found", "abstention_reason", "cite", "conclude", "find"]
+
+_UNKNOWN_SHOWN = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What one moment of the index has for a question.
+
+    Attributes:
+        passages: verified against their files as they are now, best first.
+        dropped: how many more there are whose file is another by now.
+        probability: that the documents answer.
+        searched: how many passages might have answered.
+        all_filtered: whether no passage was allowed to answer.
+        unknown: the question's words that no passage has.
+        has_content: whether it has a word that says what it is about.
+        model: the name of the encoder that searched.
+        characters: how many of the question's that encoder embedded.
+        refreshed: what the refresh before did; None where there was none.
+        refusal: why the refresh that was wanted could not be done, a sentence; else "".
+        problems: documents that can't be read.
+    """
+
+    passages: tuple[CitedPassage, ...]
+    dropped: int
+    probability: float
+    searched: int
+    all_filtered: bool
+    unknown: tuple[str, ...]
+    has_content: bool
+    model: str
+    characters: int
+    refreshed: Refresh | None
+    refusal: str
+    problems: tuple[Problem, ...]
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether to find again would give no more: no file changed since it was refreshed."""
+        return not self.dropped or self.refreshed is None
+
+    def is_answer(self, threshold: float) -> bool:
+        """Whether the passages answer, rather than being the closest there are."""
+        return bool(self.passages) and self.probability >= threshold
+
+
+def find(
+    request: Request,
+    *,
+    index: Index,
+    corpus: Corpus,
+    models: ModelLoader,
+    headings: Headings,
+    in_use: Callable[[], AbstractContextManager[None]],
+    refresh: Callable[[], tuple[Refresh | None, str]],
+) -> Found:
+    """Find the best passages for a question, each quote read again from its file.
+
+    Args:
+        request: the question, checked.
+        index: what is searched.
+        corpus: where the files are.
+        models: loads the encoder that the index was made with.
+        headings: of those files.
+        in_use: held while index and corpus are used; not while the question is embedded.
+        refresh: brings the index in line; gives what that did, or None and why it could not.
+
+    Raises:
+        QuestionError: a filter lets no document pass.
+        CorpusError, IndexUnusableError, ModelError: the corpus, the index or its model can't be
+            used.
+    """
+    with in_use():
+        refreshed, refusal = refresh() if request.refresh else (None, "")
+        encoder = models.loaded or _load(index, models)
+    encoded = encoder.encode_question(request.beginning)  # with those of other threads
+    with in_use(), index.snapshot(to_search=True) as snapshot:
+        encoder_now = models.encoder(_files_of(snapshot, models))
+        if encoder_now is not encoder:  # another writer has rebuilt the index meanwhile
+            encoder = encoder_now
+            encoded = encoder.encode_question(request.beginning)
+        allowed = None
+        if request.chosen:
+            from qa.answering.filter import allowed_passages
+
+            allowed = allowed_passages(request.chosen, snapshot)
+        hits = search(snapshot, request.question, encoded, allowed=allowed, explain=request.explain)
+        ranked = hits.ranked
+        if (reranker := models.reranker()) is not None:
+            ranked = rerank(snapshot, request.question, ranked, reranker)
+        explain = partial(encoder.contributions, vector=encoded.vector) if request.explain else None
+        passages: list[CitedPassage] = []
+        dropped = 0
+        while missing := request.k - len(passages):
+            if not (portion := list(islice(ranked, missing))):
+                break
+            cited = cite(
+                snapshot, corpus, request.question, portion, headings=headings, explain=explain
+            )
+            dropped += cited.count(None)
+            passages += [passage for passage in cited if passage is not None]
+        searched = snapshot.count_passages() if allowed is None else len(allowed)
+        calibration = read_calibration(snapshot.calibration)
+        return Found(
+            passages=tuple(passages),
+            dropped=dropped,
+            probability=calibration.probability(passages[0].scores, searched) if passages else 0.0,
+            searched=searched,
+            all_filtered=allowed is not None and not allowed,
+            unknown=hits.unknown,
+            has_content=hits.has_content,
+            model=encoder.spec.name,
+            characters=encoded.characters,
+            refreshed=refreshed,
+            refusal=refusal,
+            problems=refreshed.problems
+            if refreshed is not None
+            else tuple(known_problems(snapshot.problems())),
+        )
+
+
+def _load(index: Index, models: ModelLoader) -> Encoder[Runtime]:
+    with index.snapshot() as snapshot:
+        files = _files_of(snapshot, models)
+    return models.encoder(files)
+
+
+def _files_of(snapshot: Snapshot, models: ModelLoader) -> ModelFiles:
+    """The files of the model to ask with, which must be those that the index was made with."""
+    known = snapshot.identity
+    files = models.locate(known.model)
+    check_encoder(known, snapshot.folder, fingerprint=files.fingerprint, model=files.name)
+    return files
+
+
+def cite(
+    snapshot: Snapshot,
+    corpus: Corpus,
+    question: str,
+    ranked: Sequence[Ranked],
+    *,
+    headings: Headings,
+    explain: Callable[[str], tuple[tuple[str, float], ...]] | None = None,
+) -> list[CitedPassage | None]:
+    """Cite each passage from its file as it is now; None where the file is another by now.
+
+    Args:
+        snapshot: what was ranked.
+        corpus: where the files are.
+        question: as it was asked.
+        ranked: from the same snapshot.
+        headings: of those files.
+        explain: gives the words of an embedded text that add most to its cosine.
+    """
+    rows = {row.id: row for row in snapshot.passages([one.passage for one in ranked])}
+    documents = snapshot.documents([row.document for row in rows.values()])
+    sources = {
+        number: open_source(corpus, row, None if row.encoding else snapshot.extract(number))
+        for number, row in documents.items()
+    }
+    cited: list[CitedPassage | None] = []
+    for one in ranked:
+        row = rows[one.passage]
+        source = sources.get(row.document)
+        if (
+            source is None
+            or one.evidence[1] >= len(row.spans)
+            or source.text[row.start : row.end] != row.text
+        ):
+            cited.append(None)
+            continue
+        above = headings.confirmed(source, row.heading_path, row.start)
+        begin, end = one.evidence
+        place = Span(row.spans[begin].start, row.spans[end].end)
+        evidence = Evidence(
+            source.cite(place, above, row.places),
+            one.evidence_score,
+            marks(question, source.text, place),
+        )
+        citation = source.cite(Span(row.start, row.end), above, row.places)
+        explanation = None
+        if explain is not None:
+            explanation = Explanation(one.terms, explain(embedded_of(row)))
+        metadata = documents[row.document].metadata
+        cited.append(CitedPassage(citation, evidence, one.scores, metadata, explanation))
+    return cited
+
+
+def conclude(found: Found, request: Request, *, corpus: str, lacking: str | None) -> Answer:
+    """Answer with what was found, or abstain and say why.
+
+    Args:
+        found: what the index has.
+        request: the question.
+        corpus: where the documents lie.
+        lacking: how much of the corpus the index lacks, "" for nothing; None where nobody looked.
+    """
+    answered = found.is_answer(request.threshold)
+    notes = [f"{lacking}."] if lacking and answered else []
+    if found.dropped:
+        dropped = f"{counted(found.dropped, 'passage')} left out"
+        notes.append(f"{dropped}: the file has changed or gone since. Run `qa index`.")
+        lacking = lacking or f"{dropped}, whose files are changing"
+    if found.refusal:
+        notes.append(found.refusal)
+    truncated = found.characters < len(request.question)
+    if truncated:
+        words = len(request.question[: found.characters].split())
+        notes.append(
+            f"The question is longer than {found.model} reads; its first {words} words were "
+            "embedded."
+        )
+    return Answer(
+        question=request.question,
+        answered=answered,
+        probability=found.probability,
+        passages=found.passages if answered else (),
+        nearest=() if answered else found.passages,
+        reason="" if answered else abstention_reason(found, request.threshold, lacking),
+        model=found.model,
+        corpus=corpus,
+        notes=(*notes, *notes_on(found.problems)),
+        complete=None if lacking is None else not lacking,
+        truncated=truncated,
+        searched=found.searched,
+    )
+
+
+def abstention_reason(found: Found, threshold: float, lacking: str | None) -> str:
+    """Say why a question is not answered; where the search lacked something, deny nothing."""
+    if lacking:
+        return f"Can't tell yet: {lacking}."
+    if found.all_filtered:
+        return "The documents that pass the filter hold no text."
+    if not found.has_content:
+        return "The question has no word that says what it is about."
+    chance = f"the probability that the documents answer it is {found.probability:.2f}"
+    if found.unknown:
+        words = ", ".join(f"“{word}”" for word in found.unknown[:_UNKNOWN_SHOWN])
+        return f"The documents don't mention {words}; {chance}, below {threshold:.2f}."
+    return f"No passage is close enough: {chance}, below the threshold of {threshold:.2f}."

@@ -1,0 +1,218 @@
+"""The index in one folder: catalog, lexical index and vectors, read and written as one."""
+
+from __future__ import annotations
+
+import os
+import threading
+from contextlib import closing, contextmanager, suppress
+from typing import TYPE_CHECKING
+
+from qa.errors import (
+    ForeignIndexError,
+    IndexLockedError,
+    IndexUnusableError,
+    ReadOnlyIndexError,
+)
+from qa.store.accelerators import DERIVED, Accelerators, sweep
+from qa.store.catalog import Catalog
+from qa.store.database import CATALOG
+from qa.store.durable_files import make_folder
+from qa.store.failures import storage_failures
+from qa.store.hardening import check_files
+from qa.store.identity import check_corpus
+from qa.store.snapshot import Snapshot
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from contextlib import AbstractContextManager
+    from pathlib import Path
+
+    from qa.corpus import Corpus, Stamp
+    from qa.store.transaction import Transaction
+
+__all__ = ["LOCK", "Index", "moment"]
+
+LOCK = "writer.lock"
+
+
+@contextmanager
+def moment(folder: Path, corpus: Corpus | None = None) -> Iterator[Snapshot]:
+    """One moment of an index, with nothing kept open afterwards; see `Index.snapshot`."""
+    with closing(Index(folder, corpus)) as index, index.snapshot() as snapshot:
+        yield snapshot
+
+
+class Index:
+    """The index in one folder. Readers take no lock; writers take one lock of the OS."""
+
+    def __init__(
+        self,
+        folder: Path,
+        corpus: Corpus | None = None,
+        *,
+        lock_timeout: float = 0,
+        notify: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        """Take the folder, and the corpus that the index has to be of, if it has to."""
+        self.folder = folder
+        self._corpus = corpus
+        self._lock_timeout = lock_timeout
+        self._notify = notify
+        self._catalog: Catalog | None = None
+        self._accelerators = Accelerators(folder, notify)
+        self._checked_corpus = ""
+        self._in_use = threading.RLock()
+
+    def close(self) -> None:
+        """Let go of all files."""
+        with self._in_use:
+            if self._catalog is not None:
+                self._catalog.close()
+            self._catalog = None
+            self._accelerators = Accelerators(self.folder, self._notify)
+
+    @contextmanager
+    def snapshot(self, *, to_search: bool = False) -> Iterator[Snapshot]:
+        """Read the index as it is at one moment; one thread of an index at a time.
+
+        Args:
+            to_search: open both accelerators now. A writer may remove them between the moment
+                and that; then the moment is a later one.
+
+        Raises:
+            IndexMissingError: there is no index.
+            IndexUnusableError: it can't be read, or was made for another corpus.
+        """
+        with self._in_use, storage_failures(self.folder):
+            if self._catalog is not None and not self._catalog.is_current():
+                self.close()
+            if self._catalog is None:
+                self._catalog = Catalog.open(self.folder)
+            snapshot = Snapshot(self._catalog, self._accelerators)
+            try:
+                self._catalog.begin(write=False)
+                self._check_corpus(self._catalog)
+                while to_search and not snapshot.is_sound():
+                    changes = snapshot.changes
+                    self._catalog.rollback()
+                    self._catalog.begin(write=False)
+                    self._check_corpus(self._catalog)
+                    if snapshot.changes == changes:
+                        break  # they are damaged; the catalog answers alone
+                yield snapshot
+            finally:
+                self._catalog.rollback()
+
+    @contextmanager
+    def transaction(self, *, rebuild: bool = False) -> Iterator[Transaction]:
+        """Change the index: all of what is done inside, or nothing where it raises.
+
+        Args:
+            rebuild: replace an index that can't be read, or is of another corpus (never one of
+                another program).
+
+        Raises:
+            IndexLockedError: another process writes and did not finish in time.
+            ReadOnlyIndexError: the folder can't be written.
+            StorageError: the disk is full or refuses.
+        """
+        from qa.store.transaction import Transaction
+
+        with self._in_use, storage_failures(self.folder), self._lock():
+            self.close()
+            with self._catalog_to_write(rebuild=rebuild) as catalog:
+                if not rebuild:
+                    self._check_corpus(catalog)
+                transaction = Transaction(self.folder, catalog)
+                yield transaction
+                transaction.commit()
+
+    def tidy(self, stamps: Mapping[str, Stamp], seen_ns: int) -> None:
+        """Note that files are the same, and remove what a writer that died has left.
+
+        A help, not a duty: where it can't be done now, it is left undone.
+        """
+        if not os.access(self.folder, os.W_OK):
+            return
+        with (
+            suppress(IndexUnusableError),
+            self._in_use,
+            storage_failures(self.folder),
+            self._lock(timeout=0),
+        ):
+            self.close()
+            with Catalog.writing(self.folder) as catalog:
+                catalog.documents.restamp(stamps, seen_ns)
+                catalog.commit()
+                sweep(self.folder, catalog)
+
+    def is_written(self) -> bool:
+        """Whether another process writes the index at this moment."""
+        from filelock import FileLock, Timeout
+
+        try:
+            with FileLock(self.folder / LOCK, timeout=0):
+                return False
+        except Timeout:
+            return True
+        except OSError:  # a folder that can't be written
+            return False
+
+    def _catalog_to_write(self, *, rebuild: bool) -> AbstractContextManager[Catalog]:
+        _require_ours(self.folder)
+        if rebuild:
+            from qa.store.health import is_healthy
+
+            if not is_healthy(self.folder):
+                for name in (CATALOG, f"{CATALOG}-wal", f"{CATALOG}-shm"):
+                    (self.folder / name).unlink(missing_ok=True)
+        return Catalog.writing(self.folder)
+
+    def _check_corpus(self, catalog: Catalog) -> None:
+        """Refuse an index of another corpus; the same one is looked at once."""
+        known = catalog.identity()
+        if self._corpus is not None and known.corpus and known.corpus != self._checked_corpus:
+            check_corpus(known, self.folder, self._corpus.location)
+            self._checked_corpus = known.corpus
+
+    @contextmanager
+    def _lock(self, timeout: float | None = None) -> Iterator[None]:
+        from filelock import FileLock, Timeout
+
+        try:
+            make_folder(self.folder)
+            check_files(self.folder)
+            lock = FileLock(self.folder / LOCK)
+            try:
+                lock.acquire(timeout=0)
+            except Timeout:
+                if timeout != 0:
+                    self._notify(f"Another process is writing {self.folder}; waiting …")
+                lock.acquire(timeout=self._lock_timeout if timeout is None else timeout)
+        except Timeout as error:
+            raise IndexLockedError(
+                f"Another process has been writing {self.folder} for over {self._lock_timeout:g} s",
+                hint="Try again when it is done, or wait longer with --lock-timeout.",
+            ) from error
+        except (NotADirectoryError, FileExistsError) as error:
+            raise ReadOnlyIndexError(
+                f"{self.folder} is not a folder", hint="Name another folder with --index."
+            ) from error
+        try:
+            yield
+        finally:
+            lock.release()
+
+
+def _require_ours(folder: Path) -> None:
+    """Refuse to make an index among things that are not an index's."""
+    if (folder / CATALOG).exists():
+        return
+    ours = {LOCK, "README.md", ".gitignore", f"{CATALOG}-wal", f"{CATALOG}-shm"}
+    others = [p.name for p in folder.iterdir() if p.name not in ours]
+    others = [name for name in others if not DERIVED.fullmatch(name)]
+    if others:
+        raise ForeignIndexError(
+            f"{folder} is not an index: it contains {min(others)!r}",
+            hint="Name an empty or new folder with --index.",
+        )
