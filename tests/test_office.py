@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import os
 import re
+import struct
 import time
 import zipfile
+from contextlib import suppress
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -607,6 +609,79 @@ def test_what_a_library_stumbles_over_is_reported_in_words_and_not_by_its_except
         with pytest.raises(UnreadableError) as raised:
             read_office(raw, suffix=suffix)
         assert not re.search(r"Error|Exception|Expected|0x|\bNone\b", str(raised.value))
+
+
+def message(properties: dict[tuple[int, int], int], texts: dict[str, bytes]) -> bytes:
+    """Give an Outlook message: an OLE2 file of streams that are padded to whole sectors."""
+    fixed = b"".join(
+        struct.pack("<HHIQ", kind, number, 0, value) for (kind, number), value in properties.items()
+    )
+    streams = {"__properties_version1.0": bytes(32) + fixed}
+    streams |= {f"__substg1.0_{name}": text for name, text in texts.items()}
+    nothing, end, size = 0xFFFFFFFF, 0xFFFFFFFE, 8  # sectors of a stream: less is kept elsewhere
+
+    def entry(name: str, kind: int, right: int, child: int, start: int, length: int) -> bytes:
+        coded = (name + "\0").encode("utf-16-le")
+        about = struct.pack("<HBBIII", len(coded), kind, 1, nothing, right, child)
+        return coded.ljust(64, b"\0") + about + bytes(36) + struct.pack("<IQ", start, length)
+
+    directory = -(-(len(streams) + 1) // 4)
+    entries = [entry("Root Entry", 5, nothing, 1, end, 0)]
+    chains = [0xFFFFFFFD, *range(2, directory + 1), end]
+    for number, name in enumerate(streams, 1):
+        right = number + 1 if number < len(streams) else nothing
+        entries.append(entry(name, 2, right, nothing, len(chains), size * 512))
+        chains += [*range(len(chains) + 1, len(chains) + size), end]
+    header = bytearray(bytes.fromhex("d0cf11e0a1b11ae1").ljust(512, b"\0"))
+    struct.pack_into("<HHHHH", header, 24, 0x3E, 3, 0xFFFE, 9, 6)
+    struct.pack_into("<IIIIIIIII", header, 44, 1, 1, 0, 4096, end, 0, end, 0, 0)
+    header[80:] = b"\xff" * 432
+    table = struct.pack(f"<{len(chains)}I", *chains).ljust(512, b"\xff")
+    data = b"".join(stream.ljust(size * 512, b"\0") for stream in streams.values())
+    return bytes(header) + table + b"".join(entries).ljust(directory * 512, b"\0") + data
+
+
+def test_a_message_is_read_with_its_subject_people_and_date() -> None:
+    texts = {"0037": "Locks", "1000": "Opens at nine.\r\n \r\nRing.", "0E04": "Bo", "0C1A": "Åsa"}
+    raw = message(
+        {(0x0040, 0x0039): 133_512_192_000_000_000},
+        {f"{name}001F": text.encode("utf-16-le") for name, text in texts.items()}
+        | {"5D01001F": "asa@example.org".encode("utf-16-le")},
+    )
+    extracted = read_office(raw, suffix=".msg")
+    assert blocks(extracted) == ["Opens at nine.", "Ring."]
+    assert headings(extracted) == [("Locks",)]
+    assert extracted.metadata == {
+        "title": "Locks",
+        "author": "Åsa <asa@example.org>",
+        "to": "Bo",
+        "date": "2024-02-01T00:00:00+00:00",
+    }
+
+
+@pytest.mark.parametrize(
+    ("page", "encoding", "text"),
+    [(950, "cp950", "張毓倫"), (28592, "iso8859-2", "Żółw ślimak"), (51932, "euc_jp", "灯台の町")],
+)
+def test_a_message_that_is_not_in_unicode_is_read_in_its_code_page(
+    page: int, encoding: str, text: str
+) -> None:
+    raw = message(
+        {(3, 0x3FFD): page, (3, 0x3FDE): 65001},
+        {"0037001E": text.encode(encoding), "1000001E": f"{text}!".encode()},
+    )
+    extracted = read_office(raw, suffix=".msg")
+    assert extracted.metadata["title"] == text
+    assert blocks(extracted) == [f"{text}!"]
+
+
+@given(st.data())
+def test_a_damaged_message_is_read_or_refused_in_words(data: st.DataObject) -> None:
+    raw = bytearray(message({(3, 0x3FFD): 950}, {"0037001E": b"Locks", "1000001E": b"Open."}))
+    for _ in range(data.draw(st.integers(1, 20))):
+        raw[data.draw(st.integers(0, len(raw) - 1))] = data.draw(st.integers(0, 255))
+    with suppress(UnreadableError):
+        read_office(bytes(raw[: data.draw(st.integers(0, len(raw)))]), suffix=".msg")
 
 
 def test_a_notebook_has_the_headings_of_its_text_and_its_code_as_lines() -> None:
