@@ -354,7 +354,12 @@ def main() -> None:
         load_encoder(locate(None, cache=cache), cache=cache)
         [exported] = cache.glob("encoders/*")
         reference = load_reference(locate(None, cache=cache))
-        write_graph(reference.runtime.transformer, exported / "raw.onnx")
+        write_graph(
+            reference.runtime.transformer,
+            exported / "raw.onnx",
+            inputs=("input_ids", "attention_mask"),
+            output="last_hidden_state",
+        )
         sample, large = work / "sample", work / "large"
         sample.mkdir()
         (sample / "corpus").symlink_to(SAMPLE)

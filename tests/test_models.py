@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from qa.encoding.loader import load_encoder
+from qa.encoding.loader import load_encoder, load_reranker
 from qa.encoding.model import locate
-from qa.encoding.reranker import load_reranker
 from qa.errors import ModelError
 
 if TYPE_CHECKING:

@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 
 from conftest import ARTICLE
 from qa.assistant import Assistant
+from qa.encoding.loader import load_reranker
+from qa.encoding.model import locate
 from qa.errors import ModelError, QuestionError, SettingsError
 from qa.ranking.bm25 import bm25, idf
 from qa.ranking.calibration import DEFAULT, Calibration, read_calibration
@@ -247,6 +249,17 @@ def test_a_cross_encoder_orders_the_passages_and_gives_its_own_scores(
         plain = one.ask(question, 10, threshold=0).passages
     assert [p.citation for p in plain] != [p.citation for p in passages]
     assert all(passage.scores.rerank is None for passage in plain)
+
+
+def test_a_damaged_export_of_a_cross_encoder_is_made_again(
+    cross_encoder: Path, tmp_path: Path
+) -> None:
+    files = locate(str(cross_encoder), cache=tmp_path)
+    pair = ("Who signed?", ["Kim signed."])
+    first = load_reranker(files, cache=tmp_path).score(*pair)
+    [graph] = tmp_path.glob("rerankers/*/graph.onnx")
+    graph.write_bytes(graph.read_bytes()[:100])
+    assert load_reranker(files, cache=tmp_path).score(*pair) == pytest.approx(first, abs=1e-6)
 
 
 def test_what_is_no_cross_encoder_is_refused(cache: Path, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import pytest
 
 from qa.assistant import Assistant
-from qa.encoding.export import make_beside
+from qa.encoding.export import ENCODER, appearing
 from qa.store.lexical import LexicalIndex, build, grow, open_index
 
 if TYPE_CHECKING:
@@ -252,7 +252,8 @@ def test_what_is_written_has_the_rights_that_the_umask_gives(
     for path in (tmp_path / "index").rglob("*"):
         given = 0o777 if path.is_dir() else 0o666
         assert path.stat().st_mode & 0o777 == given & ~umask, path
-    assert make_beside(tmp_path / "encoders" / "one").stat().st_mode & 0o777 == 0o777 & ~umask
+    with appearing(tmp_path / "encoders" / "one", ENCODER) as beside:
+        assert beside.stat().st_mode & 0o777 == 0o777 & ~umask
 
 
 def test_a_lexical_index_with_deletions_is_searched_where_it_can_not_be_written(

@@ -1,4 +1,8 @@
-"""Exporting a model: its graph, written once, so that torch is not needed again."""
+"""Exporting a model of either kind: its graph, written once, so that torch is not needed again.
+
+An export is a folder in the cache, named by the fingerprint of the model's files: the graph, the
+tokenizer, and a file that says what they are.
+"""
 
 from __future__ import annotations
 
@@ -6,15 +10,12 @@ import json
 import shutil
 import tempfile
 import warnings
-from dataclasses import asdict
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from qa.encoding.encoder import Encoder, EncoderSpec
 from qa.encoding.runtimes import (
-    GRAPH,
     FastestRuntime,
     OnnxRuntime,
     optimise_graph,
@@ -23,24 +24,28 @@ from qa.encoding.runtimes import (
 from qa.encoding.tokens import Tokens
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
     from qa.encoding.encoder import Runtime
-    from qa.encoding.reference import TorchRuntime
 
 __all__ = [
+    "ENCODER",
+    "RERANKER",
+    "TOKENIZER",
     "ExportError",
+    "appearing",
     "export",
     "first_line",
     "folder_of",
     "load_exported",
-    "make_beside",
     "read_spec",
     "write_graph",
 ]
 
-EXPORT_VERSION = 2
-_TOKENIZER, _SPEC = "tokenizer.json", "encoder.json"
-_PROBE = "Seven ships, laden with grain & salt, left the harbour at 6:30."
-_LEAST_COSINE = 0.99999
+# The files that say what an export is: written last, so that what has one is whole.
+ENCODER, RERANKER = "encoder.json", "reranker.json"
+TOKENIZER = "tokenizer.json"
+_PLACES = {ENCODER: ("encoders", 2), RERANKER: ("rerankers", 1)}  # folder in the cache, version
 
 
 class ExportError(Exception):
@@ -48,30 +53,31 @@ class ExportError(Exception):
 
 
 def first_line(error: Exception) -> str:
-    """Give what an error of another library says, as far as one line goes."""
+    """What an error of another library says, as far as one line goes."""
     return next(iter(str(error).strip().splitlines()), "no reason was given")
 
 
-def folder_of(cache: Path, fingerprint: str) -> Path:
-    """Say where in `cache` the export of the model with this fingerprint belongs."""
-    return cache / "encoders" / f"{fingerprint[:32]}-{EXPORT_VERSION}"
+def folder_of(cache: Path, fingerprint: str, kind: str = ENCODER) -> Path:
+    """The place in `cache` of the export of the model with this fingerprint."""
+    name, version = _PLACES[kind]
+    return cache / name / f"{fingerprint[:32]}-{version}"
 
 
 def read_spec(folder: Path) -> EncoderSpec | None:
-    """Read what encoder an export is; None where there is none that is whole."""
+    """What encoder an export is; None where there is none that is whole."""
     try:
-        return EncoderSpec(**json.loads((folder / _SPEC).read_text("utf-8")))
+        return EncoderSpec(**json.loads((folder / ENCODER).read_text("utf-8")))
     except (OSError, ValueError, TypeError, RecursionError):
         return None
 
 
 def load_exported(folder: Path, *, workers: int) -> Encoder[Runtime] | None:
-    """Load an export, or give None where there is none that is whole."""
+    """The encoder of an export; None where there is none that is whole."""
     spec = read_spec(folder)
     if spec is None:
         return None
     try:
-        tokens = Tokens((folder / _TOKENIZER).read_text("utf-8"))
+        tokens = Tokens((folder / TOKENIZER).read_text("utf-8"))
         questions = OnnxRuntime(folder)
         return Encoder(spec, tokens, questions, passages=FastestRuntime(folder, workers=workers))
     except Exception:  # noqa: BLE001 - whatever is wrong with it, it can be made again
@@ -79,37 +85,48 @@ def load_exported(folder: Path, *, workers: int) -> Encoder[Runtime] | None:
         return None
 
 
-def export(reference: Encoder[TorchRuntime], folder: Path) -> None:
-    """Write the graph of a loaded model to `folder`, which appears whole or not at all.
+def export(
+    model: Any,  # noqa: ANN401 - transformers' base class
+    folder: Path,
+    *,
+    kind: str,
+    spec: Mapping[str, object],
+    tokenizer: str,
+    inputs: Sequence[str],
+    output: str,
+    check: Callable[[Path], None],
+) -> None:
+    """Write a model to `folder`, which appears whole or not at all.
+
+    Args:
+        model: a transformer, loaded by torch.
+        folder: see `folder_of`.
+        kind: `ENCODER` or `RERANKER`.
+        spec: what the export is, to be read back.
+        tokenizer: the text of its `tokenizer.json`.
+        inputs: see `write_graph`.
+        output: see `write_graph`.
+        check: compares the graph in a folder with the model; raises ExportError.
 
     Raises:
         ExportError: torch can't export the model, the folder can't be written, or the exported
-            graph gives other vectors.
+            graph gives other numbers.
     """
-    beside = make_beside(folder)
-    try:
+    with appearing(folder, kind) as beside:
         raw = beside / "raw.onnx"
-        write_graph(reference.runtime.transformer, raw)
+        write_graph(model, raw, inputs=inputs, output=output)
         optimise_graph(raw, beside)
-        write_passage_graph(raw, beside)
+        if kind == ENCODER:
+            write_passage_graph(raw, beside)
         raw.unlink()
-        (beside / _TOKENIZER).write_text(reference.tokens.definition, "utf-8")
-        (beside / _SPEC).write_text(json.dumps(asdict(reference.spec)), "utf-8")
-        _check(reference, beside)
-        beside.replace(folder)
-    except Exception as error:
-        if not (folder / GRAPH).is_file():  # else another process was first
-            raise ExportError(first_line(error)) from error
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
+        (beside / TOKENIZER).write_text(tokenizer, "utf-8")
+        (beside / kind).write_text(json.dumps(spec), "utf-8")
+        check(beside)
 
 
-def make_beside(folder: Path) -> Path:
-    """Make an empty folder beside one, to be renamed to it once it is whole.
-
-    Raises:
-        ExportError: it can't be made.
-    """
+@contextmanager
+def appearing(folder: Path, last: str) -> Iterator[Path]:
+    """An empty folder that becomes `folder` once all is done; `last` tells that one is whole."""
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         beside = Path(tempfile.mkdtemp(prefix=f"{folder.name}.", dir=folder.parent))
@@ -117,44 +134,58 @@ def make_beside(folder: Path) -> Path:
         beside.chmod(folder.parent.stat().st_mode & 0o777)
     except OSError as error:
         raise ExportError(f"{folder.parent} can't be written ({error.strerror})") from error
-    return beside
+    try:
+        yield beside
+        beside.replace(folder)
+    except Exception as error:
+        if not (folder / last).is_file():  # else another process was first
+            raise ExportError(first_line(error)) from error
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
 
 
-def _check(reference: Encoder[TorchRuntime], folder: Path) -> None:
-    vector = reference.encode_question(_PROBE).vector
-    ids = reference.tokens.encode(reference.spec.question_prompt + _PROBE).ids
-    pooled = next(OnnxRuntime(folder).forward([ids])).mean(axis=0)
-    cosine = float(vector @ pooled / np.linalg.norm(pooled))
-    if not cosine >= _LEAST_COSINE:
-        raise ExportError(f"the exported graph gives other vectors (cosine {cosine:.5f})")
+def write_graph(
+    model: Any,  # noqa: ANN401 - transformers' base class
+    path: Path,
+    *,
+    inputs: Sequence[str],
+    output: str,
+) -> None:
+    """Write the graph of a transformer as ONNX.
 
-
-def write_graph(transformer: Any, path: Path) -> None:  # noqa: ANN401 - transformers' base class
-    """Write the graph of a transformer, from token ids to token embeddings, as ONNX."""
+    Args:
+        model: the transformer.
+        path: of the file.
+        inputs: some of `input_ids`, `attention_mask` and `token_type_ids`, `[texts, tokens]` each.
+        output: which of its outputs the graph gives: `last_hidden_state` (token embeddings) or
+            `logits` (a score for each text).
+    """
     import torch
 
-    class TokenEmbeddings(torch.nn.Module):
+    class Graph(torch.nn.Module):
         def __init__(self) -> None:
             super().__init__()
-            self.transformer = transformer
+            self.model = model
 
-        def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> Any:  # noqa: ANN401 - as above
-            out = self.transformer(input_ids=input_ids, attention_mask=attention_mask)
-            return out.last_hidden_state
+        def forward(self, *columns: torch.Tensor) -> Any:  # noqa: ANN401 - as above
+            return getattr(self.model(**dict(zip(inputs, columns, strict=True))), output)
 
-    ids = torch.tensor([[1, 2, 3, 4]]) % int(transformer.config.vocab_size)
-    axes = {0: "batch", 1: "tokens"}
-    names = ["input_ids", "attention_mask", "token_embeddings"]
-    device = next(transformer.parameters()).device
+    ids = torch.tensor([[1, 2, 3, 4]]) % int(model.config.vocab_size)
+    columns = {"input_ids": ids, "attention_mask": torch.ones_like(ids)}
+    columns["token_type_ids"] = torch.zeros_like(ids)
+    device = next(model.parameters()).device
+    axes = {name: {0: "batch", 1: "tokens"} for name in inputs}
+    if output == "last_hidden_state":
+        axes[output] = {0: "batch", 1: "tokens"}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         torch.onnx.export(
-            TokenEmbeddings().eval(),
-            (ids.to(device), torch.ones_like(ids).to(device)),
+            Graph().eval(),
+            tuple(columns[name].to(device) for name in inputs),
             str(path),
-            input_names=names[:2],
-            output_names=names[2:],
-            dynamic_axes=dict.fromkeys(names, axes),
+            input_names=list(inputs),
+            output_names=[output],
+            dynamic_axes=axes,
             opset_version=17,
             dynamo=False,
         )

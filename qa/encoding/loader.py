@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from qa.encoding.reranker import Reranker
     from qa.settings import Settings
 
-__all__ = ["CachedModel", "ModelLoader", "cached_models", "load_encoder"]
+__all__ = ["CachedModel", "ModelLoader", "cached_models", "load_encoder", "load_reranker"]
 
 
 class ModelLoader:
@@ -68,11 +68,10 @@ class ModelLoader:
         """The cross-encoder that the settings name, loaded once; None where they name none.
 
         Raises:
-            ModelError: see `qa.encoding.reranker.load_reranker`.
+            ModelError: see `load_reranker`.
         """
         if self._reranker is None and self._settings.rerank is not None:
             from qa.encoding.model import locate
-            from qa.encoding.reranker import load_reranker
 
             cache = self._settings.cache_path()
             files = locate(self._settings.rerank, cache=cache, setting="rerank")
@@ -102,14 +101,13 @@ def load_encoder(
         ModelError: see `qa.encoding.reference.load_reference`.
     """
     from qa.encoding.encoder import Encoder
-    from qa.encoding.export import ExportError, export, folder_of, load_exported
+    from qa.encoding.export import ExportError, folder_of, load_exported
 
     folder = folder_of(cache, files.fingerprint)
-    workers = os.cpu_count() or 1
-    exported = load_exported(folder, workers=workers)
+    exported = load_exported(folder, workers=os.cpu_count() or 1)
     if exported is not None and device is None:
         return exported
-    from qa.encoding.reference import load_reference
+    from qa.encoding.reference import export_encoder, load_reference
 
     if exported is not None:
         passages = load_reference(files, device=device).runtime
@@ -117,11 +115,35 @@ def load_encoder(
     tell(f"Preparing {files.name}: once per model, about 10 seconds …")
     reference = load_reference(files)
     try:
-        export(reference, folder)
+        export_encoder(reference, folder)
     except ExportError as error:
         tell(f"{files.name} could not be exported, so it works slowly: {error}")
         return load_reference(files, device=device)
     return load_encoder(files, cache=cache, device=device, tell=tell)
+
+
+def load_reranker(
+    files: ModelFiles, *, cache: Path, tell: Callable[[str], None] = lambda _: None
+) -> Reranker:
+    """Load a cross-encoder with one output; the first time it is exported into `cache`.
+
+    Raises:
+        ModelError: it can't be loaded, or is of another kind.
+    """
+    from qa.encoding.export import RERANKER, ExportError, folder_of
+    from qa.encoding.reranker import export_reranker, load_exported_reranker, load_torch_reranker
+
+    folder = folder_of(cache, files.fingerprint, RERANKER)
+    if (exported := load_exported_reranker(folder)) is not None:
+        return exported
+    tell(f"Preparing {files.name}: once per model, some seconds …")
+    reference = load_torch_reranker(files)
+    try:
+        export_reranker(reference, folder)
+    except ExportError as error:
+        tell(f"{files.name} could not be exported, so it works slowly: {error}")
+        return reference
+    return load_exported_reranker(folder) or reference
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,27 +4,32 @@ from __future__ import annotations
 
 import logging
 import os
+from dataclasses import asdict
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from qa.encoding.encoder import Encoder, EncoderSpec
-from qa.encoding.export import first_line
+from qa.encoding.export import ENCODER, ExportError, export, first_line
+from qa.encoding.runtimes import OnnxRuntime
 from qa.encoding.tokens import Tokens
 from qa.errors import ModelError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from pathlib import Path
 
     from numpy.typing import NDArray
 
     from qa.encoding.model import ModelFiles
 
-__all__ = ["TorchRuntime", "load_reference"]
+__all__ = ["TorchRuntime", "export_encoder", "load_reference", "loaded_safely"]
 
 _BATCH = 64  # texts a pass, where torch computes on something larger than a processor
-_LONGEST = 8192  # tokens: a limit for models that name none
+_MAX_TOKENS = 8192  # of models that name no limit
+_PROBE = "Seven ships, laden with grain & salt, left the harbour at 6:30."
+_MIN_COSINE = 0.99999
 
 
 class TorchRuntime:
@@ -70,13 +75,44 @@ def load_reference(files: ModelFiles, *, device: str | None = None) -> Encoder[T
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     import torch
     from sentence_transformers import SentenceTransformer
-    from transformers.utils import logging as transformers_logging
 
     torch.set_num_threads(os.cpu_count() or 1)  # the command line starts with one
+    model = loaded_safely(SentenceTransformer, files, setting="model", device=device)
+    _require_mean_pooling(model, files.name)
+    limit = model.max_seq_length or _MAX_TOKENS
+    prompts = {key: prompt or "" for key, prompt in (model.prompts or {}).items()}
+    spec = EncoderSpec(
+        name=files.name,
+        fingerprint=files.fingerprint,
+        dimension=int(model[1].embedding_dimension),
+        limit=min(int(limit), _MAX_TOKENS),
+        question_prompt=prompts.get("query", ""),
+        passage_prompt=prompts.get("document", prompts.get("passage", "")),
+    )
+    tokenizer = model.tokenizer.backend_tokenizer
+    return Encoder(spec, Tokens(tokenizer.to_str()), TorchRuntime(model[0].auto_model.eval()))
+
+
+def loaded_safely(
+    kind: Callable[..., Any], files: ModelFiles, *, setting: str, device: str | None
+) -> Any:  # noqa: ANN401 - sentence-transformers is untyped
+    """A model of a class of sentence-transformers, from its files alone and without its code.
+
+    Args:
+        kind: the class.
+        files: as `qa.encoding.model.locate` gives them.
+        setting: which of the settings names it, for what an error says to do.
+        device: as torch names it; by default the best there is.
+
+    Raises:
+        ModelError: it can't be loaded.
+    """
+    from transformers.utils import logging as transformers_logging
+
     transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call] # untyped there
     logging.getLogger("sentence_transformers").setLevel(logging.ERROR)
     try:
-        model: Any = SentenceTransformer(
+        return kind(
             str(files.folder),
             device=device,
             local_files_only=True,
@@ -85,22 +121,36 @@ def load_reference(files: ModelFiles, *, device: str | None = None) -> Encoder[T
         )
     except Exception as error:
         raise ModelError(
-            f"{files.name} can't be loaded: {first_line(error)}",
-            hint="Set `model` (--model) to one that sentence-transformers can load.",
+            f"{files.name} can't be loaded as a {kind.__name__}: {first_line(error)}",
+            hint=f"Set `{setting}` (--{setting}) to one that sentence-transformers can load.",
         ) from error
-    _require_mean_pooling(model, files.name)
-    limit = model.max_seq_length or _LONGEST
-    prompts = {key: prompt or "" for key, prompt in (model.prompts or {}).items()}
-    spec = EncoderSpec(
-        name=files.name,
-        fingerprint=files.fingerprint,
-        dimension=int(model[1].embedding_dimension),
-        limit=min(int(limit), _LONGEST),
-        question_prompt=prompts.get("query", ""),
-        passage_prompt=prompts.get("document", prompts.get("passage", "")),
+
+
+def export_encoder(reference: Encoder[TorchRuntime], folder: Path) -> None:
+    """Write a loaded model to `folder`.
+
+    Raises:
+        ExportError: see `qa.encoding.export.export`.
+    """
+
+    def check(exported: Path) -> None:
+        vector = reference.encode_question(_PROBE).vector
+        ids = reference.tokens.encode(reference.spec.question_prompt + _PROBE).ids
+        pooled = next(OnnxRuntime(exported).forward([ids])).mean(axis=0)
+        cosine = float(vector @ pooled / np.linalg.norm(pooled))
+        if not cosine >= _MIN_COSINE:
+            raise ExportError(f"the exported graph gives other vectors (cosine {cosine:.5f})")
+
+    export(
+        reference.runtime.transformer,
+        folder,
+        kind=ENCODER,
+        spec=asdict(reference.spec),
+        tokenizer=reference.tokens.definition,
+        inputs=("input_ids", "attention_mask"),
+        output="last_hidden_state",
+        check=check,
     )
-    tokenizer = model.tokenizer.backend_tokenizer
-    return Encoder(spec, Tokens(tokenizer.to_str()), TorchRuntime(model[0].auto_model.eval()))
 
 
 def _require_mean_pooling(model: Any, name: str) -> None:  # noqa: ANN401 - untyped
