@@ -56,7 +56,7 @@ class Corpus(Protocol):
             UnreadableDocumentError: it is gone or can't be read.
         """
 
-    def can_mend(self, reason: str) -> bool:
+    def can_retry(self, reason: str) -> bool:
         """Whether what could not be read for that reason can be by now."""
 
     def close(self) -> None:
@@ -139,7 +139,7 @@ class FolderCorpus:
 
         return read_file(file, self.read_bytes(file), self._convert)
 
-    def can_mend(self, reason: str) -> bool:
+    def can_retry(self, reason: str) -> bool:
         """Whether what the converter lacked is there now."""
         is_retryable = reason in RETRYABLE or OCR_READS in reason
         return is_retryable and self._converter().can_retry(reason)
@@ -211,7 +211,7 @@ class PairCorpus:
 
         return read_text(file, self.read_bytes(file))
 
-    def can_mend(self, reason: str) -> bool:  # noqa: ARG002 - nothing is lacking
+    def can_retry(self, reason: str) -> bool:  # noqa: ARG002 - nothing is lacking
         """Never: no text lacks anything."""
         return False
 

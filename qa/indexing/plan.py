@@ -107,7 +107,7 @@ def make_plan(corpus: Corpus, known: FilesKnown | None, now_ns: int) -> Plan:
     scan = corpus.scan()
     files, noted = known or ({}, ())
     unread = {row.path for row in noted if row.path == row.file and not row.indexed}
-    retried = {row.file for row in noted if corpus.can_mend(row.reason)}
+    retried = {row.file for row in noted if corpus.can_retry(row.reason)}
     added: list[str] = []
     changed: list[str] = []
     restamped: dict[str, Stamp] = {}
