@@ -267,7 +267,7 @@ class Assistant:
             return take_stock(self._corpus, snapshot, time.time_ns())
 
     def show(self, citation: str, *, context: int = 3) -> Excerpt:
-        """Give the cited place with `context` lines before and after it, from the file.
+        """The cited place with `context` lines before and after it, from the file.
 
         Raises:
             CitationError: the citation names no place in the corpus.

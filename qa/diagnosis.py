@@ -70,11 +70,11 @@ class Diagnosis:
 
     @property
     def sound(self) -> bool:
-        """Tell whether nothing failed."""
+        """Whether nothing failed."""
         return all(one.result is not Result.FAILED for one in self.checks)
 
     def to_dict(self) -> dict[str, Any]:
-        """Give the JSON form described in docs/json.md."""
+        """The JSON form described in docs/json.md."""
         return {"schema": SCHEMA, "sound": self.sound, **asdict(self)}
 
 
@@ -182,7 +182,7 @@ def _cache(settings: Settings, files: list[ModelFiles]) -> Check:
     cache = settings.cache_path()
     above = next(one for one in (cache, *cache.absolute().parents) if one.exists())
     if not os.access(above, os.W_OK):
-        advice = "Give yourself the right to write there, or name another folder: QA_CACHE."
+        advice = "Make it writable, or name another folder: QA_CACHE."
         return Check("cache", Result.WARNING, f"{cache} can't be written", advice)
     if files and read_spec(folder_of(cache, files[0].fingerprint)) is None:
         advice = "The first question takes ten seconds; `qa model prepare` takes them now."

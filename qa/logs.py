@@ -74,7 +74,7 @@ def _record_text(event: str, **facts: object) -> None:
 
 
 def _listening(name: str) -> logging.Logger | None:
-    """Give the logger, where somebody hears it: without handlers, Python writes to stderr."""
+    """The logger, where somebody hears it: without handlers, Python writes to stderr."""
     module = sys.modules.get("logging")
     logger = module.getLogger(name) if module is not None else None
     return logger if logger is not None and logger.hasHandlers() else None
@@ -143,7 +143,7 @@ class Pace:
         self._last, self._done = clock(), 0
 
     def is_due(self, done: int, total: int) -> bool:
-        """Tell whether to report now; then this counts as reported."""
+        """Whether to report now; then this counts as reported."""
         now = self._clock()
         if now - self._last < _SECONDS or (done - self._done) * _SHARE < total:
             return False

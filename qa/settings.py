@@ -40,7 +40,7 @@ class Settings:
         cache: the folder for what can be made again (exported models); by default the user's
             cache directory.
         rerank: a local path or a hub name of a cross-encoder that orders the best passages
-            anew; by default none does.
+            again; by default none does.
         device: what embeds documents, as torch names it ("cuda"); by default the processor,
             without torch.
         lock_timeout: seconds to wait for another process that writes the same index.
@@ -85,7 +85,7 @@ class Settings:
             )
 
     def index_path(self) -> Path:
-        """Say where the index lives (see `index`)."""
+        """The folder of the index (see `index`)."""
         if self.index is not None:
             return Path(self.index)
         if self.corpus == Settings().corpus:
@@ -99,7 +99,7 @@ class Settings:
         return user_data_path("retrieval-qa") / "indexes" / f"{corpus.name}-{digest[:12]}"
 
     def cache_path(self) -> Path:
-        """Say where the cache lives (see `cache`)."""
+        """The folder of the cache (see `cache`)."""
         from platformdirs import user_cache_path
 
         return Path(self.cache) if self.cache else user_cache_path("retrieval-qa")
@@ -120,7 +120,7 @@ class SettingsArguments(TypedDict, total=False):
 
 
 def override(settings: Settings, values: Mapping[str, object]) -> Settings:
-    """Give settings of which some have other values; paths may be path objects.
+    """Settings of which some have other values; paths may be path objects.
 
     Raises:
         SettingsError: an unknown setting, or a value of the wrong type or out of range.

@@ -154,7 +154,7 @@ class Citation:
     encoding: str
 
     def __str__(self) -> str:
-        """Give the form that `qa show` takes: `path:first-last`, `path#page=3`, `path#anchor`."""
+        """The form that `qa show` takes: `path:first-last`, `path#page=3`, `path#anchor`."""
         return f"{self.document}{self.fragment or self._lines()}"
 
     @property
@@ -271,13 +271,13 @@ class Answer:
     searched: int = field(default=0, repr=False, compare=False)
 
     def __str__(self) -> str:
-        """Give the answer as `qa ask` writes it to a pipe: plain text, at most 80 columns wide."""
+        """The answer as `qa ask` writes it to a pipe: plain text, at most 80 columns wide."""
         from qa.cli.render import plain
 
         return plain(self)
 
     def to_dict(self) -> dict[str, Any]:
-        """Give the JSON form described in docs/json.md."""
+        """The JSON form described in docs/json.md."""
         answer = asdict(self)
         del answer["searched"]
         return {"schema": ANSWER_SCHEMA, **answer}
@@ -314,7 +314,7 @@ class Refresh:
     seconds: float = 0.0
 
     def to_dict(self) -> dict[str, Any]:
-        """Give the JSON form described in docs/json.md."""
+        """The JSON form described in docs/json.md."""
         return {"schema": "qa.refresh/1", **asdict(self)}
 
 
@@ -333,5 +333,5 @@ class Status:
     problems: tuple[Problem, ...]
 
     def to_dict(self) -> dict[str, Any]:
-        """Give the JSON form described in docs/json.md."""
+        """The JSON form described in docs/json.md."""
         return {"schema": "qa.status/1", **asdict(self)}

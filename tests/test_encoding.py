@@ -146,7 +146,7 @@ def test_a_model_works_where_nothing_can_be_cached(tmp_path: Path, cache: Path) 
     blocked = tmp_path / "file"
     blocked.write_text("")
     told: list[str] = []
-    slow = load_encoder(locate(None, cache=cache), cache=blocked / "cache", tell=told.append)
+    slow = load_encoder(locate(None, cache=cache), cache=blocked / "cache", notify=told.append)
     assert slow.encode_question("hello").vector.shape == (384,)
     assert any("could not be exported" in one for one in told)
 

@@ -48,7 +48,7 @@ class Filter:
         return bool(self.within or self.where or self.since or self.until)
 
     def passing(self, documents: Iterable[Described]) -> list[int]:
-        """Give the ids of those documents that pass."""
+        """The ids of those documents that pass."""
         lies_within = _matcher(self.within)
         return [
             one.id
@@ -69,7 +69,7 @@ class Filter:
 
 
 def allowed_passages(chosen: Filter, snapshot: Snapshot) -> list[int]:
-    """Give the ids, ascending, of the passages of the documents that pass a filter.
+    """The ids, ascending, of the passages of the documents that pass a filter.
 
     Raises:
         FilterError: documents are indexed, and none passes.

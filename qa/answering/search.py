@@ -91,7 +91,7 @@ def search(
 
 def _unknown(question: str, terms: Sequence[str], statistics: Statistics) -> tuple[str, ...]:
     """The words of a question whose terms no passage holds."""
-    held = zip(terms, statistics.holding_terms.tolist(), strict=True)
+    held = zip(terms, statistics.document_frequencies.tolist(), strict=True)
     lacking = {term for term, passages in held if not passages}
     if not lacking:
         return ()
@@ -108,7 +108,7 @@ def _proposed(
     terms: Sequence[str],
     allowed: Sequence[int] | None,
 ) -> Sequence[int]:
-    """Give the ids of what may be the best; where few are allowed, all of them."""
+    """The ids of what may be the best; where few are allowed, all of them."""
     if allowed is not None and len(allowed) <= _FEW:
         return allowed
     among = None if allowed is None else np.array(allowed, np.int64)

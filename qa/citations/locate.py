@@ -78,7 +78,7 @@ def _named(corpus: Corpus, citation: str) -> tuple[Document, str]:
 
 
 def _rest(citation: str, name: str, more: str = "") -> str | None:
-    """Give what follows a name in a citation; None where it does not begin with it."""
+    """What follows a name in a citation; None where it does not begin with it."""
     rest = citation[len(name) :] if citation.startswith(name) else "-"
     return rest if not rest or rest[0] in f":#{more}" else None
 

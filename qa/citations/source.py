@@ -130,7 +130,7 @@ def source_of(document: Document, corpus: Corpus) -> Source:
         with suppress(UnreadableDocumentError):
             raw = corpus.read_bytes(document.file)
         if hashlib.sha256(raw).hexdigest() != document.sha256:
-            raise CitationError(f"{document.file} is changing just now", hint="Try again.")
+            raise CitationError(f"{document.file} changed while being read", hint="Try again.")
     return Source(
         document.id,
         document.file,
@@ -144,7 +144,7 @@ def source_of(document: Document, corpus: Corpus) -> Source:
 
 
 def headings_at(sections: Sequence[Section], position: int) -> tuple[str, ...]:
-    """Give the heading path of the section that holds a character."""
+    """The heading path of the section that holds a character."""
     return next(
         (
             section.heading_path
@@ -167,7 +167,7 @@ class Headings:
         self._read: dict[tuple[str, str], tuple[Section, ...]] = {}  # by document and SHA-256
 
     def confirmed(self, source: Source, known: tuple[str, ...], position: int) -> tuple[str, ...]:
-        """Give the heading path above a character of a document.
+        """The heading path above a character of a document.
 
         Args:
             source: the document, as it is now.
@@ -204,7 +204,7 @@ _HEADING_OR_FENCE = re.compile(
 
 
 def path_by_lines(text: str, position: int) -> tuple[str, ...]:
-    """Give the heading path above a character of a Markdown text, as far as lines tell it.
+    """The heading path above a character of a Markdown text, as far as lines tell it.
 
     Those are headings with `#` marks, outside of fences: enough for most files, without a parser.
     """

@@ -65,7 +65,7 @@ class Verification:
     quotes: tuple[Checked, ...]
 
     def to_dict(self) -> dict[str, Any]:
-        """Give the JSON form described in docs/json.md."""
+        """The JSON form described in docs/json.md."""
         return {"schema": "qa.verification/1", **asdict(self)}
 
 
@@ -114,7 +114,7 @@ class _OtherFormError(ValueError):
 
 
 def read_claims(saved: object, *, name: str = "This") -> list[Claim]:
-    """Give the quotes of a saved answer, each once.
+    """The quotes of a saved answer, each once.
 
     Args:
         saved: the answer as JSON gives it.
@@ -153,7 +153,7 @@ _KINDS = {str: "a string", int: "a whole number", (list, tuple): "a list", Mappi
 
 
 def _member(of: Mapping[str, Any], key: str, kind: Any, where: str = "") -> Any:  # noqa: ANN401 - of `kind`
-    """Give a member that has to be there, of that kind."""
+    """A member that has to be there, of that kind."""
     path = f"{where}.{key}".lstrip(".")
     if key not in of:
         raise _OtherFormError(f"it has no `{path}`")

@@ -30,7 +30,7 @@ _RUN = re.compile(r"\w+|\W+")
 _BORDER = "\n"
 _COMPARED = 20  # runs that share equally many words, of which the most alike is taken
 _LEAST_ALIKE = 0.3  # of the words of the quote; below, no place is worth showing beside it
-_MOST_PAIRS = 400_000_000  # of words to be compared: 20,000 with 20,000
+_MAX_PAIRS = 400_000_000  # of words to be compared: 20,000 with 20,000
 
 
 class Words:
@@ -81,7 +81,7 @@ class Words:
 
     @cached_property
     def _starts(self) -> NDArray[np.int64]:
-        """Give the offset of each word in the text."""
+        """The offset of each word in the text."""
         return np.fromiter((word.start() for word in _WORD.finditer(self._text)), np.int64)
 
     @cached_property
@@ -94,12 +94,12 @@ class Words:
 
     @cached_property
     def _bordered_starts(self) -> NDArray[np.int64]:
-        """Give the offset of each word in the text with borders."""
+        """The offset of each word in the text with borders."""
         spaces = (space.start() for space in re.finditer(" ", self._bordered))
         return np.concatenate([[0], np.fromiter(spaces, np.int64) + 1])
 
     def _position(self, offset: int) -> int:
-        """Give the place in the text with borders that an offset in the text has."""
+        """The place in the text with borders that an offset in the text has."""
         offset = max(0, min(offset, len(self._text)))
         word = int(np.searchsorted(self._starts, offset, "right")) - 1
         if word < 0:
@@ -180,7 +180,7 @@ def difference(before: str, after: str) -> str:
 
 
 def _kept(old: Sequence[str], new: Sequence[str]) -> Iterator[tuple[int, int]]:
-    """Give the words that stay, by their numbers on both sides; as many as can be.
+    """The words that stay, by their numbers on both sides; as many as can be.
 
     Where what lies between the common ends is very long, none of it counts as staying.
     """
@@ -188,7 +188,7 @@ def _kept(old: Sequence[str], new: Sequence[str]) -> Iterator[tuple[int, int]]:
     tail = _common(old[head:][::-1], new[head:][::-1])
     i, j = len(old) - tail, len(new) - tail
     yield from ((n, n) for n in range(head))
-    if (i - head) * (j - head) <= _MOST_PAIRS:
+    if (i - head) * (j - head) <= _MAX_PAIRS:
         yield from ((head + a, head + b) for a, b in _longest_common(old[head:i], new[head:j]))
     yield from ((i + n, j + n) for n in range(tail))
 
@@ -200,7 +200,7 @@ def _common(old: Sequence[str], new: Sequence[str]) -> int:
 
 
 def _longest_common(old: Sequence[str], new: Sequence[str]) -> list[tuple[int, int]]:
-    """Give a longest common subsequence, by the numbers of its words on both sides.
+    """A longest common subsequence, by the numbers of its words on both sides.
 
     A row of the table of its lengths is one integer, with a bit for each old word: 0 where the
     length grows (Hyyrö 2004). `difflib` takes time that can grow with the cube of the length.

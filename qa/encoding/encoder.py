@@ -111,14 +111,14 @@ class PassageRuntime(Protocol):
     """
 
     def forward(self, texts: Iterable[Sequence[int]]) -> Iterator[NDArray[np.float32]]:
-        """Give the token embeddings `[n, d]` of each text of `n` token ids, in order."""
+        """The token embeddings `[n, d]` of each text of `n` token ids, in order."""
 
 
 class Runtime(PassageRuntime, Protocol):
     """Runs the model on questions too."""
 
     def forward_batch(self, texts: Sequence[Sequence[int]]) -> list[NDArray[np.float32]]:
-        """Give the same of a few texts in one pass; equal to about 1e-6."""
+        """The same of a few texts in one pass; equal to about 1e-6."""
 
 
 R_co = TypeVar("R_co", bound=Runtime, covariant=True)
@@ -149,7 +149,7 @@ class Encoder(Generic[R_co]):
         return self.spec.limit - self.tokens.specials - prompt
 
     def encode_question(self, question: str) -> EncodedQuestion:
-        """Give the unit vector and the tokens of a question; from several threads if need be.
+        """The unit vector and the tokens of a question; from several threads if need be.
 
         Of one that has more tokens than the model reads, the beginning is embedded.
         """
@@ -171,7 +171,7 @@ class Encoder(Generic[R_co]):
         return EncodedQuestion(mean(embeddings), np.array(tokens, np.int64), len(question))
 
     def encode_passages(self, inputs: Iterable[PassageInput]) -> Iterator[EncodedPassage]:
-        """Give the vectors and tokens of each input, in order.
+        """The vectors and tokens of each input, in order.
 
         Raises:
             ValueError: an input is over the limit; splitting should not have made it.
@@ -187,7 +187,7 @@ class Encoder(Generic[R_co]):
     def contributions(
         self, text: str, vector: NDArray[np.float32], most: int = 8
     ) -> tuple[tuple[str, float], ...]:
-        """Give the words of a passage that add most to its cosine with a question.
+        """The words of a passage that add most to its cosine with a question.
 
         A passage's vector is the mean of its tokens' embeddings, so the cosine is a sum over
         tokens: each adds embedding · question / (tokens · length of the mean).

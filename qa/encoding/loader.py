@@ -60,7 +60,7 @@ class ModelLoader:
                 files,
                 cache=self._settings.cache_path(),
                 device=self._settings.device,
-                tell=self._notify,
+                notify=self._notify,
             )
         return self.loaded
 
@@ -75,7 +75,7 @@ class ModelLoader:
 
             cache = self._settings.cache_path()
             files = locate(self._settings.rerank, cache=cache, setting="rerank")
-            self._reranker = load_reranker(files, cache=cache, tell=self._notify)
+            self._reranker = load_reranker(files, cache=cache, notify=self._notify)
         return self._reranker
 
 
@@ -84,7 +84,7 @@ def load_encoder(
     *,
     cache: Path,
     device: str | None = None,
-    tell: Callable[[str], None] = lambda _: None,
+    notify: Callable[[str], None] = lambda _: None,
 ) -> Encoder[Runtime]:
     """Load the encoder of the files that `qa.encoding.model.locate` found.
 
@@ -95,7 +95,7 @@ def load_encoder(
         files: the very files that were checked: a name might lead to others by now.
         cache: the folder for exports and digests; it need not exist or be writable.
         device: where torch embeds passages; by default the exported graph does, on the processor.
-        tell: is told, in a sentence, of what takes long.
+        notify: is told, in a sentence, of what takes long.
 
     Raises:
         ModelError: see `qa.encoding.reference.load_reference`.
@@ -112,18 +112,18 @@ def load_encoder(
     if exported is not None:
         passages = load_reference(files, device=device).runtime
         return Encoder(exported.spec, exported.tokens, exported.runtime, passages=passages)
-    tell(f"Preparing {files.name}: once per model, about 10 seconds …")
+    notify(f"Preparing {files.name}: once per model, about 10 seconds …")
     reference = load_reference(files)
     try:
         export_encoder(reference, folder)
     except ExportError as error:
-        tell(f"{files.name} could not be exported, so it works slowly: {error}")
+        notify(f"{files.name} could not be exported, so it works slowly: {error}")
         return load_reference(files, device=device)
-    return load_encoder(files, cache=cache, device=device, tell=tell)
+    return load_encoder(files, cache=cache, device=device, notify=notify)
 
 
 def load_reranker(
-    files: ModelFiles, *, cache: Path, tell: Callable[[str], None] = lambda _: None
+    files: ModelFiles, *, cache: Path, notify: Callable[[str], None] = lambda _: None
 ) -> Reranker:
     """Load a cross-encoder with one output; the first time it is exported into `cache`.
 
@@ -136,12 +136,12 @@ def load_reranker(
     folder = folder_of(cache, files.fingerprint, RERANKER)
     if (exported := load_exported_reranker(folder)) is not None:
         return exported
-    tell(f"Preparing {files.name}: once per model, some seconds …")
+    notify(f"Preparing {files.name}: once per model, some seconds …")
     reference = load_torch_reranker(files)
     try:
         export_reranker(reference, folder)
     except ExportError as error:
-        tell(f"{files.name} could not be exported, so it works slowly: {error}")
+        notify(f"{files.name} could not be exported, so it works slowly: {error}")
         return reference
     return load_exported_reranker(folder) or reference
 

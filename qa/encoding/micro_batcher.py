@@ -35,7 +35,7 @@ class MicroBatcher:
         self._running = threading.Lock()
 
     def __call__(self, ids: Sequence[int]) -> NDArray[np.float32]:
-        """Give the token embeddings `[n, d]` of a text of `n` token ids."""
+        """The token embeddings `[n, d]` of a text of `n` token ids."""
         mine: Future[NDArray[np.float32]] = Future()
         with self._arriving:
             self._waiting.append((ids, mine))

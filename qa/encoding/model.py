@@ -124,13 +124,13 @@ def _files(folder: Path) -> Iterator[Path]:
 
 
 def _noted(folder: Path, cache: Path) -> Path:
-    """Say where the digests of a folder's files are kept."""
+    """The file in which the digests of a folder's files are kept."""
     key = hashlib.sha256(str(folder).encode("utf-8", "surrogateescape")).hexdigest()[:16]
     return cache / "digests" / f"{key}.json"
 
 
 def _digests(folder: Path, cache: Path) -> dict[str, str]:
-    """Give the SHA-256 of each file that decides what the model computes."""
+    """The SHA-256 of each file that decides what the model computes."""
     store = _noted(folder, cache)
     known: dict[str, list[object]] = {}
     with suppress(OSError, ValueError):

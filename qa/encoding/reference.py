@@ -39,7 +39,7 @@ class TorchRuntime:
         self.transformer = transformer
 
     def forward(self, texts: Iterable[Sequence[int]]) -> Iterator[NDArray[np.float32]]:
-        """Give the token embeddings `[n, d]` of each text, in order."""
+        """The token embeddings `[n, d]` of each text, in order."""
         import torch
 
         device = next(self.transformer.parameters()).device
@@ -58,7 +58,7 @@ class TorchRuntime:
                 yield np.asarray(found[n, :size], np.float32)
 
     def forward_batch(self, texts: Sequence[Sequence[int]]) -> list[NDArray[np.float32]]:
-        """Give the same of a few texts."""
+        """The same of a few texts."""
         return list(self.forward(texts))
 
 

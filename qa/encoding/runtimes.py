@@ -107,7 +107,7 @@ class OnnxRuntime:
         self._session = self._open()
 
     def forward(self, texts: Iterable[Sequence[int]]) -> Iterator[NDArray[np.float32]]:
-        """Give the token embeddings `[n, d]` of each text, in order."""
+        """The token embeddings `[n, d]` of each text, in order."""
         if self._workers == 1:
             yield from map(self._run, texts)
             return
@@ -115,7 +115,7 @@ class OnnxRuntime:
             yield from pool.map(self._run, texts)
 
     def forward_batch(self, texts: Sequence[Sequence[int]]) -> list[NDArray[np.float32]]:
-        """Give the same of a few texts in one pass; equal to about 1e-6."""
+        """The same of a few texts in one pass; equal to about 1e-6."""
         self._passes += 1
         if not self._packed and self._passes > _WARM:
             self._packed = True
@@ -173,7 +173,7 @@ class OpenVinoRuntime:
         self._lock = threading.Lock()
 
     def forward(self, texts: Iterable[Sequence[int]]) -> Iterator[NDArray[np.float32]]:
-        """Give the token embeddings `[n, d]` of each text, in order."""
+        """The token embeddings `[n, d]` of each text, in order."""
         with self._lock:
             free = list(self._requests)
             running: deque[Any] = deque()
@@ -214,7 +214,7 @@ class FastestRuntime:
         self._lock = threading.Lock()
 
     def forward(self, texts: Iterable[Sequence[int]]) -> Iterator[NDArray[np.float32]]:
-        """Give the token embeddings `[n, d]` of each text, in order."""
+        """The token embeddings `[n, d]` of each text, in order."""
         if self._chosen is None:
             with self._lock:
                 self._chosen = self._chosen or self._choose()

@@ -26,11 +26,11 @@ class Tokens:
         self.specials: int = self._tokenizer.num_special_tokens_to_add(is_pair=False)
 
     def encode(self, text: str) -> Encoding:
-        """Give ids and offsets, special tokens included."""
+        """Ids and offsets, special tokens included."""
         return self._tokenizer.encode(text)
 
     def encode_many(self, texts: Sequence[str]) -> list[Encoding]:
-        """Do the same for many texts, on all cores."""
+        """The same of many texts, on all cores."""
         return self._tokenizer.encode_batch(list(texts))
 
     def count(self, texts: Sequence[str]) -> list[int]:
@@ -38,7 +38,7 @@ class Tokens:
         return [len(e.ids) for e in self._plain(texts)]
 
     def starts(self, texts: Sequence[str]) -> list[list[int]]:
-        """Give, for each text, the character at which each of its tokens starts."""
+        """For each text, the character at which each of its tokens starts."""
         return [[begin for begin, _ in e.offsets] for e in self._plain(texts)]
 
     def _plain(self, texts: Sequence[str]) -> list[Encoding]:

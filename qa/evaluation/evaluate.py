@@ -69,7 +69,7 @@ class Report:
     risk: tuple[float, ...]
 
     def to_dict(self) -> dict[str, Any]:
-        """Give the JSON form described in docs/json.md."""
+        """The JSON form described in docs/json.md."""
         return {"schema": "qa.evaluation/1", **asdict(self)}
 
 
@@ -121,7 +121,7 @@ def _outcome(question: Question, answer: Answer, seconds: float) -> Outcome:
 
 
 def _holds(question: Question, passage: CitedPassage, *, evidence: bool = False) -> bool:
-    """Tell whether a passage, or its evidence alone, holds a known answer."""
+    """Whether a passage, or its evidence alone, holds a known answer."""
     place = passage.evidence.citation if evidence else passage.citation
     if question.spans:
         return any(
@@ -175,7 +175,7 @@ def report(outcomes: Sequence[Outcome]) -> Report:
 
 
 def _is_right(one: Outcome) -> bool:
-    """Tell whether the best passage answers, or stands in a relevant document."""
+    """Whether the best passage answers, or stands in a relevant document."""
     if one.question.unanswerable:
         return False
     if one.hit is not None:
@@ -189,6 +189,6 @@ def _mean(values: Sequence[float | bool]) -> Measure:
 
 
 def is_all_zero(found: Report) -> bool:
-    """Tell whether no question found anything: the files hardly belong together."""
+    """Whether no question found anything: the files hardly belong together."""
     names = [name for name in (*RANKING, "answer@5") if name in found.measures]
     return bool(names) and not any(found.measures[name].value for name in names)

@@ -39,7 +39,7 @@ def ranking(
 
 
 def confidence(values: NDArray[np.float64], *, seed: int = 0) -> tuple[float, float]:
-    """Give the 95 % bootstrap interval of a mean (percentile method, Efron 1979)."""
+    """The 95 % bootstrap interval of a mean (percentile method, Efron 1979)."""
     draws = np.random.default_rng(seed).integers(0, len(values), (_RESAMPLES, len(values)))
     low, high = np.percentile(values[draws].mean(axis=1), [2.5, 97.5])
     return float(low), float(high)
@@ -48,7 +48,7 @@ def confidence(values: NDArray[np.float64], *, seed: int = 0) -> tuple[float, fl
 def reliability(
     probabilities: NDArray[np.float64], truths: NDArray[np.bool_], weights: NDArray[np.float64]
 ) -> list[tuple[float, float, float]]:
-    """Give, for bins of about equal numbers: mean probability, share of truths, weight."""
+    """For bins of about equal numbers: mean probability, share of truths, weight."""
     order = np.argsort(probabilities, kind="stable")
     bins = []
     for part in np.array_split(order, min(_BINS, len(order))):
@@ -61,7 +61,7 @@ def reliability(
 def calibration_error(
     probabilities: NDArray[np.float64], truths: NDArray[np.bool_], weights: NDArray[np.float64]
 ) -> float:
-    """Give the expected calibration error: |mean probability - share of truths|, over the bins.
+    """The expected calibration error: |mean probability - share of truths|, over the bins.
 
     Naeini, Cooper and Hauskrecht, Obtaining Well Calibrated Probabilities Using Bayesian Binning
     (2015), with bins of equal numbers.
@@ -73,7 +73,7 @@ def calibration_error(
 def risk_coverage(
     probabilities: NDArray[np.float64], right: NDArray[np.bool_]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Give coverage and risk as the threshold sinks: the share answered, and of it the wrong.
+    """Coverage and risk as the threshold sinks: the share answered, and of it the wrong.
 
     El-Yaniv and Wiener, On the Foundations of Noise-free Selective Classification (2010).
     """

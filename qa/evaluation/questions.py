@@ -118,7 +118,7 @@ def load_beir(folder: Path) -> tuple[BeirCorpus, list[Question]]:
 
 
 def _judgements(path: Path) -> dict[str, dict[str, int]]:
-    """Give the documents that are relevant to each question, and their grades."""
+    """The documents that are relevant to each question, and their grades."""
     relevant = defaultdict[str, dict[str, int]](dict)
     for number, line in _lines(path):
         query, document, grade, *_ = [*line.rstrip().split("\t"), "", "", ""]
@@ -136,7 +136,7 @@ def _judgements(path: Path) -> dict[str, dict[str, int]]:
 
 
 def _documents(path: Path) -> Iterator[tuple[str, str, str]]:
-    """Give the id, title and text of each document."""
+    """The id, title and text of each document."""
     seen: dict[str, str] = {}
     for where, row in _rows(path):
         name = _id(where, _value(where, row, "_id"))
@@ -149,7 +149,7 @@ def _documents(path: Path) -> Iterator[tuple[str, str, str]]:
 
 
 def _spans(path: Path) -> Iterator[tuple[str, str, tuple[str, int, int]]]:
-    """Give a question's id, an answer to it, and the document and place where that stands."""
+    """A question's id, an answer to it, and the document and place where that stands."""
     for where, row in _rows(path):
         answer = _text(where, row, "answer")
         if answer.strip() and row.get("offset_ok", True):
@@ -207,7 +207,7 @@ class BeirCorpus(PairCorpus):
 
 
 def _lines(path: Path) -> Iterator[tuple[int, str]]:
-    """Give the lines of a file that are not blank, and their numbers."""
+    """The lines of a file that are not blank, and their numbers."""
     try:
         with path.open(encoding="utf-8-sig", errors="surrogateescape") as stream:
             for number, line in enumerate(stream, 1):
@@ -224,7 +224,7 @@ def _lines(path: Path) -> Iterator[tuple[int, str]]:
 
 
 def _rows(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Give the objects of a JSONL file, and where each stands."""
+    """The objects of a JSONL file, and where each stands."""
     for number, line in _lines(path):
         where, hint = f"{path}:{number}", "Put one JSON object on each line."
         try:
@@ -266,7 +266,7 @@ def _value(where: str, row: dict[str, Any], key: str) -> object:
 
 
 def _text(where: str, row: dict[str, Any], key: str) -> str:
-    """Give a text; "" where there is none."""
+    """A text; "" where there is none."""
     value = row.get(key)
     if value is not None and not isinstance(value, str):
         raise QuestionsError(f"{where}: `{key}` is not a text", hint=_FORM)

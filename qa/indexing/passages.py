@@ -115,7 +115,7 @@ def _pieces(text: str, section: Section, tokens: Tokens, room: int) -> Iterator[
 def _tokenised(
     text: str, section: Section, tokens: Tokens
 ) -> Iterator[tuple[int, list[Span], list[int]]]:
-    """Give each block, or part of one: its start, its sentences, and where its tokens start."""
+    """Each block, or part of one: its start, its sentences, and where its tokens start."""
     for portion in _portions(part for block in section.blocks for part in _parts(text, block)):
         starts = tokens.starts([text[span.start : span.end] for span, _ in portion])
         for (span, sentences), begins in zip(portion, starts, strict=True):
@@ -138,7 +138,7 @@ def _portions(
 
 
 def _parts(text: str, block: Block) -> Iterator[tuple[Span, list[Span]]]:
-    """Give a block with its sentences; one of very many characters in parts, cut between them."""
+    """A block with its sentences; one of very many characters in parts, cut between them."""
     start = block.start
     while start < block.end:
         end = min(start + _PORTION, block.end)

@@ -176,7 +176,7 @@ def report(plan: Plan, outcomes: Outcomes | None = None) -> Refresh:
 
 
 def _named(reasons: Mapping[str, str], *, indexed: bool) -> list[Problem]:
-    """Give problems with a name each; what is counted only is left out."""
+    """Problems with a name each; what is counted only is left out."""
     return [
         Problem(path, reason, indexed)
         for path, reason in reasons.items()

@@ -23,7 +23,7 @@ _LINE = re.compile(r"[^\r\n]+")
 
 
 def sentences_of(text: str, block: Block) -> list[Span]:
-    """Give the sentences of a block, or its lines where it is code or a table.
+    """The sentences of a block, or its lines where it is code or a table.
 
     The spans refer to `text`, begin and end with a character that is not white space, and
     together cover every such character of the block.
@@ -69,7 +69,7 @@ def _ends(body: str) -> Iterator[int]:
 
 
 def trimmed(text: str, span: Span) -> Span | None:
-    """Give the span without the white space at its ends; None where nothing is left."""
+    """The span without the white space at its ends; None where nothing is left."""
     piece = text[span.start : span.end]
     start = span.start + len(piece) - len(piece.lstrip())
     end = span.start + len(piece.rstrip())

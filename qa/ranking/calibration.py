@@ -28,7 +28,7 @@ class Calibration:
     size: float
 
     def probability(self, scores: Scores, passages: int) -> float:
-        """Give the probability, in [0, 1], that the corpus holds the answer.
+        """The probability, in [0, 1], that the corpus holds the answer.
 
         Args:
             scores: of the passage that is ranked first.
@@ -40,7 +40,7 @@ class Calibration:
 
 
 def features(scores: Scores, passages: int) -> tuple[float, float, float]:
-    """Give what the probability is made from: scores from before the fusion.
+    """What the probability is made from: scores from before the fusion.
 
     Returns:
         The mean cosine of the passage and its nearest sentence; the lexical share, at most 2; the

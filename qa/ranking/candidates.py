@@ -79,5 +79,5 @@ class Candidates:
 
     @property
     def first_sentences(self) -> NDArray[np.int64]:
-        """Give the number of each candidate's first sentence, among all, int64 `[n]`."""
+        """The number of each candidate's first sentence, among all, int64 `[n]`."""
         return np.asarray(np.cumsum(self.sentences) - self.sentences)

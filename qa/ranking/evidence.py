@@ -20,7 +20,7 @@ _NEIGHBOUR = 0.9
 
 
 def best_sentences(scores: Sequence[float]) -> tuple[int, int]:
-    """Give the first and the last sentence of the evidence: the best, or it and a neighbour.
+    """The first and the last sentence of the evidence: the best, or it and a neighbour.
 
     Args:
         scores: of a passage's sentences, in order; at least one.

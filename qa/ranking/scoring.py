@@ -33,8 +33,8 @@ class Statistics:
     passages: int
     average_length: float
     average_tokens: float
-    holding_terms: NDArray[np.int64]
-    holding_tokens: NDArray[np.int64]
+    document_frequencies: NDArray[np.int64]
+    token_document_frequencies: NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +47,12 @@ class Query:
 
     @property
     def unique_terms(self) -> list[int]:
-        """Give each term once, in order."""
+        """Each term once, in order."""
         return list(dict.fromkeys(self.terms.tolist()))
 
     @property
     def unique_tokens(self) -> list[int]:
-        """Give each token once, in order."""
+        """Each token once, in order."""
         return list(dict.fromkeys(self.tokens.tolist()))
 
 
@@ -95,11 +95,11 @@ def score(query: Query, candidates: Candidates, statistics: Statistics) -> Score
     cosines = (candidates.sentence_codes @ query.vector) * candidates.sentence_scales
     sentence = np.maximum.reduceat(cosines, first)
 
-    weights = idf(statistics.passages, statistics.holding_terms)
+    weights = idf(statistics.passages, statistics.document_frequencies)
     total = max(float(weights.sum()), 1e-9)
     held = _held(candidates.terms, query.unique_terms)
     frequencies = candidates.terms.count(held)
-    _require_known(frequencies, statistics.holding_terms)
+    _require_known(frequencies, statistics.document_frequencies)
     words = bm25(frequencies, weights, candidates.lengths, statistics.average_length).sum(axis=0)
     covered = weights @ (candidates.parts.count(held) > 0) / total
     covered = np.delete(covered, first + np.arange(len(first)))  # the contexts' shares
@@ -132,10 +132,10 @@ def _require_known(frequencies: NDArray[np.int64], holding: NDArray[np.int64]) -
 
 def _tokens(query: Query, candidates: Candidates, statistics: Statistics) -> NDArray[np.float64]:
     """BM25 over the encoder's tokens, which match parts of words and what stemming misses."""
-    weights = idf(statistics.passages, statistics.holding_tokens)
+    weights = idf(statistics.passages, statistics.token_document_frequencies)
     rows = candidates.tokens
     frequencies = rows.count(_held(rows, query.unique_tokens))
-    _require_known(frequencies, statistics.holding_tokens)
+    _require_known(frequencies, statistics.token_document_frequencies)
     scores = bm25(frequencies, weights, rows.ends - rows.starts, statistics.average_tokens)
     return np.asarray(scores.sum(axis=0) / max(float(weights.sum()), 1e-9))
 
@@ -143,11 +143,11 @@ def _tokens(query: Query, candidates: Candidates, statistics: Statistics) -> NDA
 def term_shares(
     query: Query, candidates: Candidates, statistics: Statistics
 ) -> NDArray[np.float64]:
-    """Give what each of the query's terms, alone, adds to each candidate's score: `[q, n]`.
+    """What each of the query's terms, alone, adds to each candidate's score: `[q, n]`.
 
     Phrases, coverage and tokens come on top; they belong to several terms, or to none.
     """
-    weights = idf(statistics.passages, statistics.holding_terms)
+    weights = idf(statistics.passages, statistics.document_frequencies)
     frequencies = candidates.terms.count(_held(candidates.terms, query.unique_terms))
     each = bm25(frequencies, weights, candidates.lengths, statistics.average_length)
     return np.asarray((1 - SEMANTIC) * (1 - TOKENS) * each / max(float(weights.sum()), 1e-9))

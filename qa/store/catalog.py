@@ -84,7 +84,7 @@ class Catalog:
         self._db.close()
 
     def is_current(self) -> bool:
-        """Tell whether the file is as it was when it was opened for reading.
+        """Whether the file is as it was when it was opened for reading.
 
         Where the folder can't be written, SQLite itself may not notice that it was changed.
         """
@@ -103,7 +103,7 @@ class Catalog:
         known = self._meta.pop(_CHECK, None)
         with self.reporting_damage():
             if (self._meta or known) and known != meta_check(self._meta.items()):
-                raise ValueError("its notes are not what was written")
+                raise ValueError("its notes fail their checksum")
             if not self._meta and self._db.execute("SELECT 1 FROM file LIMIT 1").fetchone():
                 raise ValueError("it lacks its notes")
 
@@ -121,11 +121,11 @@ class Catalog:
     # --- meta ---------------------------------------------------------------------------
 
     def meta(self, key: str, default: str = "") -> str:
-        """Give one entry of the catalog's own notes, as of the start of the transaction."""
+        """One entry of the catalog's own notes, as of the start of the transaction."""
         return self._meta.get(key, default)
 
     def number(self, key: str) -> int:
-        """Give one entry that is a number; 0 where there is none."""
+        """One entry that is a number; 0 where there is none."""
         with self.reporting_damage():
             number = int(self.meta(key) or 0)
             if not 0 <= number < _MAX_NUMBER:
@@ -142,7 +142,7 @@ class Catalog:
         self._db.executemany("REPLACE INTO meta VALUES (?, ?)", values.items())
 
     def take_ids(self) -> range:
-        """Give ids for the passages of one refresh; none of them was ever used."""
+        """Ids for the passages of one refresh; none of them was ever used."""
         first = self.number("next_id") or 1
         self.set_meta(next_id=first + ID_BLOCK)
         return range(first, first + ID_BLOCK)
@@ -219,7 +219,7 @@ _TABLES = _NOTED | {"passages": "passage"}  # whose number the writer keeps
 
 
 def _look(folder: Path) -> list[tuple[int, int, int, int]]:
-    """Give what shows that the catalog or its log was replaced or written."""
+    """What shows that the catalog or its log was replaced or written."""
     found = []
     for name in (CATALOG, f"{CATALOG}-wal"):
         with suppress(OSError):

@@ -21,20 +21,20 @@ MODULUS = 65_521
 
 
 def check(*values: bytes | str | int) -> int:
-    """Give the CRC-32 of values that stand in one row, in this order."""
+    """The CRC-32 of values that stand in one row, in this order."""
     parts = (one if isinstance(one, bytes) else str(one).encode("utf-8") for one in values)
     return zlib.crc32(b"\0".join(parts))
 
 
 def meta_check(values: Iterable[tuple[str, str]]) -> str:
-    """Give the check of all entries of the catalog's notes.
+    """The check of all entries of the catalog's notes.
 
     Raises:
-        TypeError: one is no text; no writer of ours wrote it.
+        TypeError: one is not text; no writer of ours wrote it.
     """
     values = list(values)
     if not all(isinstance(one, str) for pair in values for one in pair):
-        raise TypeError("notes that are no text")
+        raise TypeError("notes that are not text")
     return str(zlib.crc32(json.dumps(sorted(values)).encode("utf-8")))
 
 
@@ -51,11 +51,11 @@ def checked_count(one: int, coded: int) -> int:
     """
     count, rest = divmod(coded, MODULUS)
     if rest != one % MODULUS or count < 1:
-        raise ValueError(f"the count of {one} is not what was written")
+        raise ValueError(f"the count of {one} fails its checksum")
     return count
 
 
 def require(row: int, known: int, found: int) -> None:
     """Refuse a row whose sum is not that of its columns (ValueError)."""
     if known != found:
-        raise ValueError(f"row {row} is not what was written")
+        raise ValueError(f"row {row} fails its checksum")

@@ -102,7 +102,7 @@ def _missing(folder: Path) -> IndexMissingError:
 
 
 def has_tables(db: sqlite3.Connection) -> bool:
-    """Tell whether the database holds anything; one that does not is nobody's.
+    """Whether the database holds anything; one that does not is nobody's.
 
     Raises:
         sqlite3.DatabaseError: the tables' definitions, which this reads first, are damaged.
@@ -110,7 +110,7 @@ def has_tables(db: sqlite3.Connection) -> bool:
     try:
         return bool(db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0])
     except UnicodeDecodeError as error:  # Python's, of SQLite's message that quotes the damage
-        raise sqlite3.DatabaseError("the definitions of its tables are no text") from error
+        raise sqlite3.DatabaseError("the definitions of its tables are not text") from error
 
 
 def check_format(folder: Path, db: sqlite3.Connection) -> None:

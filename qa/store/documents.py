@@ -28,7 +28,7 @@ class DocumentTables:
         self._db = connection
 
     def files(self) -> dict[str, FileRow]:
-        """Give all files by path, those that can't be read too."""
+        """All files by path, those that can't be read too."""
         rows = self._db.execute(
             f"SELECT id, CAST(path AS TEXT), CAST(sha256 AS TEXT), {_TIMES} FROM file"
         )
@@ -85,7 +85,7 @@ class DocumentTables:
         self._db.execute("INSERT INTO problem VALUES (?, ?, ?)", (path, file, reason))
 
     def of_file(self, file: str) -> list[int]:
-        """Give the ids of a file's documents."""
+        """The ids of a file's documents."""
         query = "SELECT document.id FROM document JOIN file ON file.id = file WHERE file.path = ?"
         return [row[0] for row in self._db.execute(query, (file,))]
 
@@ -100,7 +100,7 @@ class DocumentTables:
         self._db.execute(f"DELETE FROM problem WHERE {of_file}", (file,))
 
     def by_id(self, ids: Iterable[int]) -> dict[int, DocumentRow]:
-        """Give some documents by id."""
+        """Some documents by id."""
         query = _DOCUMENT + " WHERE document.id = ?"
         rows = ((one, self._db.execute(query, (one,)).fetchone()) for one in set(ids))
         with reporting_damage(self._folder):
@@ -120,7 +120,7 @@ class DocumentTables:
         return int(self._db.execute("SELECT count(*) FROM document").fetchone()[0])
 
     def extract(self, document: int) -> str:
-        """Give the text of a document whose row has no encoding: it is kept beside."""
+        """The text of a document whose row has no encoding: it is kept beside."""
         query = "SELECT text, text_sum FROM extract WHERE document = ?"
         found = self._db.execute(query, (document,)).fetchone()
         with reporting_damage(self._folder):
@@ -130,7 +130,7 @@ class DocumentTables:
         return str(found[0])
 
     def problems(self) -> list[ProblemRow]:
-        """Give the documents that could not be read, or only in part, by path."""
+        """The documents that could not be read, or only in part, by path."""
         rows = self._db.execute(
             "SELECT problem.path, file.path, reason,"
             " EXISTS (SELECT 1 FROM document WHERE document.path = problem.path)"
@@ -150,7 +150,7 @@ class DocumentTables:
             self.problems()
 
     def described(self, *, metadata: bool) -> Iterator[Described]:
-        """Give what each document is filtered by; its metadata only where asked for."""
+        """What each document is filtered by; its metadata only where asked for."""
         from qa.reading.dates import day
 
         rows = self._db.execute(

@@ -49,7 +49,7 @@ def reporting_damage(folder: Path) -> Iterator[None]:
 
 
 def _is_elsewhere(folder: Path, error: OSError) -> bool:
-    """Tell whether the error names a file that is not the index's."""
+    """Whether the error names a file that is not the index's."""
     if not isinstance(error.filename, str):
         return False
     return not Path(error.filename).absolute().is_relative_to(folder.absolute())

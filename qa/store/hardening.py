@@ -37,9 +37,9 @@ def check_files(folder: Path) -> None:
     """
     for entry in _entries(folder):
         if entry.is_symlink() or not (entry.is_file() or entry.is_dir()):
-            raise _stranger(folder, f"{entry.name} is a link or no regular file")
+            raise _stranger(folder, f"{entry.name} is a link or not a regular file")
         if entry.name.endswith("-journal") and _names_another_file(entry.path):
-            raise _stranger(folder, f"{entry.name} would have another file deleted")
+            raise _stranger(folder, f"{entry.name} would delete another file")
 
 
 def _entries(folder: Path) -> Iterator[os.DirEntry[str]]:
@@ -95,7 +95,7 @@ def check_schema(folder: Path, db: sqlite3.Connection) -> None:
     rows = db.execute("SELECT sql FROM sqlite_master WHERE sql NOT NULL")
     if {" ".join(str(row[0]).split()) for row in rows} != _WANTED:
         raise CatalogDamagedError(
-            f"The catalog of the index {folder} has other tables than qa makes", hint=REBUILD
+            f"The catalog of the index {folder} has unexpected tables", hint=REBUILD
         )
 
 

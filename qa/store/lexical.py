@@ -66,7 +66,7 @@ class LexicalIndex:
         return int(self._searcher.num_docs)
 
     def search(self, terms: Sequence[str], k: int) -> list[int]:
-        """Give the ids of at most `k` passages that hold any of the terms, best BM25 first.
+        """The ids of at most `k` passages that hold any of the terms, best BM25 first.
 
         Raises:
             LexicalDamagedError: the files can't be read.
@@ -124,7 +124,7 @@ def open_index(folder: Path) -> LexicalIndex:
 
 @contextmanager
 def _links_to(folder: Path) -> Iterator[Path]:
-    """Give a temporary folder of links to the files: once these are open, it may go."""
+    """A temporary folder of links to the files: once these are open, it may go."""
     beside = Path(tempfile.mkdtemp(prefix="qa-"))
     try:
         for path in files_of(folder):

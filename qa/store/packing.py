@@ -60,7 +60,7 @@ def unpack_encoded(vector: bytes, sentences: bytes, tokens: bytes) -> EncodedPas
 
 
 def unpack_vector(blob: bytes) -> NDArray[np.float32]:
-    """Give the vector alone, float32 `[d]`."""
+    """The vector alone, float32 `[d]`."""
     return np.frombuffer(blob, "<f2").astype(np.float32)
 
 
@@ -70,7 +70,7 @@ def pack_terms(terms: PassageTerms) -> tuple[bytes, bytes]:
 
 
 def unpack_ids(terms: bytes, tokens: bytes) -> tuple[set[int], int, set[int]]:
-    """Give the ids of a passage's terms, its length in tokens, and the ids of these."""
+    """The ids of a passage's terms, its length in tokens, and the ids of these."""
     found = np.frombuffer(tokens, _TOKEN).tolist()
     return set(np.frombuffer(terms, _TERM).tolist()), len(found), set(found)
 

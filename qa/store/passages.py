@@ -57,7 +57,7 @@ class PassageTables:
         )
 
     def by_id(self, ids: Iterable[int]) -> list[PassageRow]:
-        """Give passages, in the order of `ids`, each once."""
+        """Passages, in the order of `ids`, each once."""
         query = _PASSAGE + " WHERE id = ?"
         with reporting_damage(self._folder):
             return [
@@ -66,12 +66,12 @@ class PassageTables:
             ]
 
     def some(self, count: int) -> list[int]:
-        """Give the ids of so many passages, taken at random."""
+        """The ids of so many passages, taken at random."""
         rows = self._db.execute("SELECT id FROM passage ORDER BY random() LIMIT ?", (count,))
         return [row[0] for row in rows]
 
     def candidates(self, ids: Iterable[int], dimension: int) -> Candidates:
-        """Give passages, with their documents, by path and place."""
+        """Passages, with their documents, by path and place."""
         from qa.store.packing import unpack_candidates
 
         query = (
@@ -91,7 +91,7 @@ class PassageTables:
             return unpack_candidates([row[:9] for row in rows], dimension)
 
     def encoded(self, digest: bytes, context: str, text: str) -> EncodedPassage | None:
-        """Give what encoding a passage of that digest gave, if there is one.
+        """What encoding a passage of that digest gave, if there is one.
 
         A digest is found by an index of SQLite's, which may be damaged and lead to another row:
         only one of the same context and text will do.
@@ -104,14 +104,14 @@ class PassageTables:
             return unpack_encoded(*_checked_scored(row)) if row else None
 
     def texts(self, first: int = 0) -> Iterator[tuple[int, str, str]]:
-        """Give `(id, context, text)` of the passages from id `first` on."""
+        """`(id, context, text)` of the passages from id `first` on."""
         for row in self._db.execute(_PASSAGE + " WHERE id >= ? ORDER BY id", (first,)):
             with reporting_damage(self._folder):
                 passage = _passage(row[0], row)
             yield passage.id, passage.context, passage.text
 
     def vectors(self, *, after: int = 0) -> Iterator[tuple[int, NDArray[np.float32]]]:
-        """Give `(id, vector [d])` of the passages with an id over `after`, by id."""
+        """`(id, vector [d])` of the passages with an id over `after`, by id."""
         from qa.store.packing import unpack_vector
 
         query = "SELECT id, vector, vector_sum FROM passage WHERE id > ? ORDER BY id"
@@ -127,7 +127,7 @@ class PassageTables:
         return int(row[0])
 
     def of_documents(self, documents: Iterable[int]) -> list[int]:
-        """Give the ids of the passages of some documents, ascending."""
+        """The ids of the passages of some documents, ascending."""
         rows = self._db.execute(
             "SELECT id FROM passage WHERE document IN (SELECT value FROM json_each(?)) ORDER BY id",
             (json.dumps(list(documents)),),
@@ -145,7 +145,7 @@ class PassageTables:
             yield one, row[5], row[6], row[8]
 
     def deleted_ids(self) -> list[int]:
-        """Give the ids that the vectors' file may still hold though they are gone."""
+        """The ids that the vectors' file may still hold though they are gone."""
         return [row[0] for row in self._db.execute("SELECT id FROM dead ORDER BY id")]
 
     def forget_deleted_ids(self) -> None:

@@ -89,7 +89,7 @@ def build(
 
 
 def is_whole(folder: Path, stem: str, sealed: Sealed) -> bool:
-    """Tell whether the files are those that were sealed."""
+    """Whether the files are those that were sealed."""
     try:
         known = seal(_files(folder, stem))
     except OSError:
@@ -131,7 +131,7 @@ class VectorIndex:
     def search(
         self, vector: NDArray[np.float32], k: int, allowed: NDArray[np.int64] | None = None
     ) -> list[int]:
-        """Give the ids of the `k` passages nearest to `vector [d]`, nearest first.
+        """The ids of the `k` passages nearest to `vector [d]`, nearest first.
 
         Args:
             vector: float32 `[d]`, unit length.
@@ -161,7 +161,7 @@ class VectorIndex:
 
 
 def _selection(rows: NDArray[np.bool_] | None) -> tuple[object | None, NDArray[np.uint8]]:
-    """Give what tells faiss which rows to look at, and the bitmap that it points to."""
+    """What tells faiss which rows to look at, and the bitmap that it points to."""
     import faiss
 
     if rows is None:

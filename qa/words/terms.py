@@ -21,20 +21,20 @@ if TYPE_CHECKING:
 
 __all__ = ["PassageTerms", "analyse", "analyser", "content_terms", "passage_terms", "term_ids"]
 
-_LONGEST_TERM = 64  # bytes
+_MAX_TERM = 64  # bytes
 
 
 def analyse(text: str) -> list[str]:
-    """Give the terms of a text, in order; each is Porter-stemmed."""
+    """The terms of a text, in order; each is Porter-stemmed."""
     return analyser().analyze(text)
 
 
 @cache
 def analyser() -> tantivy.TextAnalyzer:
-    """Give what cuts text into terms, for tantivy to use as well."""
+    """What cuts text into terms, for tantivy to use as well."""
     return (
         tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.simple())
-        .filter(tantivy.Filter.remove_long(_LONGEST_TERM))
+        .filter(tantivy.Filter.remove_long(_MAX_TERM))
         .filter(tantivy.Filter.lowercase())
         .filter(tantivy.Filter.ascii_fold())
         .filter(tantivy.Filter.stemmer("english"))
@@ -43,7 +43,7 @@ def analyser() -> tantivy.TextAnalyzer:
 
 
 def content_terms(text: str) -> list[str]:
-    """Give the terms of a text that say what it is about: those of stop words are left out."""
+    """The terms of a text that say what it is about: those of stop words are left out."""
     stop = _stop_terms()
     return [term for term in analyse(text) if term not in stop]
 
