@@ -35,8 +35,8 @@ class Settings:
         k: how many passages an answer shows at most.
         threshold: the probability, from 0 to 1, below which a question counts as not answered.
         max_file_size: files of more bytes than this are left out.
-        ocr: whether PDFs that are pictures of pages are read by `ocrmypdf`, which must be
-            installed.
+        ocr: whether PDFs that are pictures of pages are read by `ocrmypdf`; where that is not
+            installed, they are reported as files that can't be read.
         cache: the folder for what can be made again (exported models); by default the user's
             cache directory.
         rerank: a local path or a hub name of a cross-encoder that orders the best passages

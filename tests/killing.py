@@ -25,7 +25,7 @@ from killing import write_for_ever
 write_for_ever(*sys.argv[1:])
 """
 QUESTION = "Which round is this?"
-_LONGEST = 0.4  # seconds that a writer goes on after its first refresh: some five more
+_MAX_SECONDS = 0.4  # seconds that a writer goes on after its first refresh: some five more
 
 
 def texts_of(number: int) -> dict[str, str]:
@@ -47,8 +47,9 @@ def make_round(corpus: Path, number: int) -> None:
     for name, text in wanted.items():
         path = corpus / name
         if not path.exists() or path.read_text() != text:
-            path.with_suffix(".tmp").write_text(text)
-            path.with_suffix(".tmp").replace(path)
+            beside = path.with_name(f".{name}")  # hidden: no document, should it be left behind
+            beside.write_text(text)
+            beside.replace(path)
 
 
 def write_for_ever(corpus: str, index: str, cache: str, first: str) -> None:
@@ -57,10 +58,8 @@ def write_for_ever(corpus: str, index: str, cache: str, first: str) -> None:
 
     import qa.store.transaction
 
-    qa.store.transaction.UNMERGED, qa.store.transaction.UNMERGED_SHARE = (
-        2,
-        10**9,
-    )  # vectors are merged
+    qa.store.transaction.UNMERGED = 2  # vectors are merged
+    qa.store.transaction.UNMERGED_SHARE = 10**9
     number = int(first)
     with Assistant(corpus, index, cache=cache) as assistant:
         while True:
@@ -98,7 +97,7 @@ def kill_writers(
             ) as process:
                 assert process.stdout is not None
                 told = int(process.stdout.readline())  # it is warm now
-                time.sleep(chance.random() * _LONGEST)
+                time.sleep(chance.random() * _MAX_SECONDS)
                 process.send_signal(signal.SIGKILL)
                 lines = process.stdout.read().split()
             told = int(lines[-1]) if lines else told

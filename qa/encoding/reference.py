@@ -94,12 +94,12 @@ def load_reference(files: ModelFiles, *, device: str | None = None) -> Encoder[T
 
 
 def loaded_safely(
-    kind: Callable[..., Any], files: ModelFiles, *, setting: str, device: str | None
+    model_class: Callable[..., Any], files: ModelFiles, *, setting: str, device: str | None
 ) -> Any:  # noqa: ANN401 - sentence-transformers is untyped
     """A model of a class of sentence-transformers, from its files alone and without its code.
 
     Args:
-        kind: the class.
+        model_class: the class.
         files: as `qa.encoding.model.locate` gives them.
         setting: which of the settings names it, for what an error says to do.
         device: as torch names it; by default the best there is.
@@ -112,7 +112,7 @@ def loaded_safely(
     transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call] # untyped there
     logging.getLogger("sentence_transformers").setLevel(logging.ERROR)
     try:
-        return kind(
+        return model_class(
             str(files.folder),
             device=device,
             local_files_only=True,
@@ -121,7 +121,7 @@ def loaded_safely(
         )
     except Exception as error:
         raise ModelError(
-            f"{files.name} can't be loaded as a {kind.__name__}: {first_line(error)}",
+            f"{files.name} can't be loaded as a {model_class.__name__}: {first_line(error)}",
             hint=f"Set `{setting}` (--{setting}) to one that sentence-transformers can load.",
         ) from error
 
