@@ -26,7 +26,7 @@ from qa.errors import (
 )
 from qa.indexing.plan import checked_plan, coverage, take_stock
 from qa.indexing.refresh import refresh
-from qa.logs import answers, indexing, refreshes, telling
+from qa.logs import answers, indexing, notifying, refreshes
 from qa.ranking.calibration import DEFAULT
 from qa.settings import Settings, override
 from qa.store.index import Index, moment
@@ -65,7 +65,7 @@ class Assistant:
             and no index, a temporary one.
         documents: `(id, text)` pairs, or a mapping, to answer from instead of a corpus on disk.
         settings: everything else; `corpus`, `index` and the keyword arguments go before it.
-        tell: is told, in a sentence, of what takes long or went wrong without harm.
+        notify: is told, in a sentence, of what takes long or went wrong without harm.
         progress: is told of each document indexed.
         **more: any field of `Settings`.
 
@@ -80,14 +80,14 @@ class Assistant:
         *,
         documents: PairCorpus | Mapping[str, str] | Iterable[tuple[str, str]] | None = None,
         settings: Settings | None = None,
-        tell: Callable[[str], None] = lambda _: None,
+        notify: Callable[[str], None] = lambda _: None,
         progress: Progress | None = None,
         **more: Unpack[SettingsArguments],
     ) -> None:
         given = {"corpus": corpus, "index": index}
         given = {key: value for key, value in given.items() if value is not None}
         self.settings = override(Settings() if settings is None else settings, {**more, **given})
-        self._notify = telling(tell)
+        self._notify = notifying(notify)
         self._progress = indexing(progress or (lambda *_: None))
         self._held = ExitStack()
         self._is_closed = False

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     P = ParamSpec("P")
 
-__all__ = ["Pace", "answers", "error", "indexing", "record", "refreshes", "telling", "to_file"]
+__all__ = ["Pace", "answers", "error", "indexing", "notifying", "record", "refreshes", "to_file"]
 
 _LOGGER, _TEXT = "qa", "qa.text"
 _DIGITS = 12  # of a digest
@@ -166,14 +166,14 @@ def indexing(progress: Progress, clock: Callable[[], float] = time.monotonic) ->
     return told
 
 
-def telling(tell: Callable[[str], None]) -> Callable[[str], None]:
+def notifying(notify: Callable[[str], None]) -> Callable[[str], None]:
     """Record what a person is told as well."""
 
-    def told(sentence: str) -> None:
+    def notified(sentence: str) -> None:
         record("told", sentence=sentence)
-        tell(sentence)
+        notify(sentence)
 
-    return told
+    return notified
 
 
 def error(problem: BaseException) -> None:

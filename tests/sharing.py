@@ -95,7 +95,7 @@ def read_rounds(corpus: str, index: str, cache: str, stop: str, refresh: str) ->
     questions, last, slowest = 0, 0, 0.0
     seen: set[int] = set()
     told: list[str] = []
-    with Assistant(corpus, index, cache=cache, lock_timeout=120, tell=told.append) as reader:
+    with Assistant(corpus, index, cache=cache, lock_timeout=120, notify=told.append) as reader:
         reader.ask(QUESTION, refresh=False)
         sys.stdout.write("go\n")
         sys.stdout.flush()

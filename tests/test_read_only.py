@@ -165,7 +165,7 @@ def test_without_a_folder_for_temporary_files_it_still_answers(sealed: Sealed) -
 
 READER = """
 import sys, qa
-with qa.Assistant("corpus", "index", cache="cache", tell=print) as assistant:
+with qa.Assistant("corpus", "index", cache="cache", notify=print) as assistant:
     for _ in sys.stdin:
         answer = assistant.ask("Which animal lives in the south?", k=1, threshold=0)
         print([str(one.citation) for one in answer.passages], answer.notes, flush=True)

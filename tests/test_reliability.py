@@ -113,7 +113,7 @@ def test_a_second_writer_waits_says_so_and_gives_up(
     with (
         FileLock(tmp_path / "index" / "writer.lock"),
         Assistant(
-            corpus, tmp_path / "index", cache=str(cache), lock_timeout=0.2, tell=told.append
+            corpus, tmp_path / "index", cache=str(cache), lock_timeout=0.2, notify=told.append
         ) as other,
     ):
         with pytest.raises(IndexLockedError) as raised:

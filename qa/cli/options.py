@@ -89,5 +89,5 @@ def open_assistant(
 
     settings = load_settings(arguments)
     return Assistant(
-        documents=documents, settings=settings, tell=output.note, progress=output.progress
+        documents=documents, settings=settings, notify=output.note, progress=output.progress
     )

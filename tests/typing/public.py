@@ -32,7 +32,7 @@ def right() -> None:
         assert_type(passage, qa.CitedPassage)
         assert_type(passage.citation, qa.Citation)
         assert_type(passage.citation.page, int | None)
-    qa.Assistant(documents=[("id", "text")], tell=print, settings=qa.Settings(k=2))
+    qa.Assistant(documents=[("id", "text")], notify=print, settings=qa.Settings(k=2))
     qa.Assistant(documents={"id": "text"}, progress=lambda *_: None)
     assert_type(qa.diagnose(qa.Settings()), qa.Diagnosis)
 
