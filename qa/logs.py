@@ -28,7 +28,8 @@ __all__ = ["Pace", "answers", "error", "indexing", "notifying", "record", "refre
 
 _LOGGER, _TEXT = "qa", "qa.text"
 _DIGITS = 12  # of a digest
-_SECONDS, _SHARE = 10, 20  # at least so long between two reports of progress, and this part of all
+PACE_SECONDS = 10  # at least so long between two reports of progress
+_SHARE = 20  # and this part of all between them
 
 
 def to_file(path: Path, *, text: bool) -> None:
@@ -145,7 +146,7 @@ class Pace:
     def is_due(self, done: int, total: int) -> bool:
         """Whether to report now; then this counts as reported."""
         now = self._clock()
-        if now - self._last < _SECONDS or (done - self._done) * _SHARE < total:
+        if now - self._last < PACE_SECONDS or (done - self._done) * _SHARE < total:
             return False
         self._last, self._done = now, done
         return True

@@ -172,7 +172,7 @@ def test_a_file_that_takes_too_long_is_read_as_far_as_time_allows(
     page = "".join(drawn(f"Line {row} of a book.", y=800 - 20 * row) for row in range(30))
     raw = pdf_of(*(page + drawn(f"Boat {n} sails.", y=410) for n in range(1, 2001)))
     monkeypatch.setattr(budget, "CPU_SECONDS", 1)
-    monkeypatch.setattr(budget, "_MAX_SECONDS", 0)
+    monkeypatch.setattr(budget, "MAX_SECONDS", 0)
     found = read_pdf(raw)
     (warning,) = found.warnings
     assert warning.startswith("read up to page ")
@@ -186,7 +186,7 @@ def test_a_file_that_takes_too_long_is_read_as_far_as_time_allows(
 def test_a_file_that_takes_too_much_memory_is_read_as_far_as_there_is_room(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("qa.reading.pdf._MAX_HELD", 2500)
+    monkeypatch.setattr("qa.reading.pdf.MAX_HELD", 2500)
     raw = pdf_of(
         *(drawn(f"The boat {name} sails.", y=410) for name in ("Ida", "Ann", "Eve", "Una"))
     )
@@ -214,7 +214,7 @@ def test_notes_that_are_left_out_are_told(monkeypatch: pytest.MonkeyPatch) -> No
     pdf.add_page()
     for text in ("The date is wrong.", "So is the name."):
         pdf.text_annotation(100, 200, text)
-    monkeypatch.setattr("qa.reading.pdf.notes._MAX_ANNOTATIONS", 1)
+    monkeypatch.setattr("qa.reading.pdf.notes.MAX_ANNOTATIONS", 1)
     assert read_pdf(bytes(pdf.output())).warnings == (
         "not all notes are read: there are too many (page 1)",
     )

@@ -292,7 +292,7 @@ def test_progress_is_recorded_at_the_same_pace(caplog: pytest.LogCaptureFixture)
 def test_a_program_hears_of_progress(
     assistant: Assistant, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(logs, "_SECONDS", 0)
+    monkeypatch.setattr(logs, "PACE_SECONDS", 0)
     with caplog.at_level(logging.INFO, logger="qa"):
         assistant.refresh()
     assert "indexing done=3 total=3" in caplog.messages

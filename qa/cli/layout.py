@@ -93,7 +93,7 @@ def clip(text: str, width: int) -> str:
 
 
 def edge(text: str, at: int) -> int:
-    """Give the first place from `at` on where text may be parted: not before a combining mark."""
+    """The first place from `at` on where text may be parted: not before a combining mark."""
     while 0 < at < len(text) and not _parts_before(text, at):
         at += 1
     return at
@@ -125,7 +125,7 @@ def behind(used: int, text: str, width: int, *, hanging: int) -> list[str]:
 def lay_out(
     text: str, kind: str, *, width: int, room: int, whole: Callable[[int, int], bool]
 ) -> Iterator[Row]:
-    """Give the lines of a passage.
+    """The lines of a passage.
 
     Args:
         text: of the passage.
@@ -153,7 +153,7 @@ def lay_out(
 
 
 def kept(text: str, start: int, end: int, width: int) -> Iterator[Row]:
-    """Give a line as it is; filled only where it is too wide."""
+    """A line as it is; filled only where it is too wide."""
     if _shown_width(text[start:end]) <= width:
         yield Row(start, end, filled=False)
     else:
@@ -192,7 +192,7 @@ def filled(text: str, start: int, end: int, width: int, *, first: int = 0) -> It
 
 
 def lines_of(text: str) -> Iterator[tuple[int, int]]:
-    """Give the first character of each line, and the one after its last that is no space."""
+    """The first character of each line, and the one after its last that is no space."""
     start = 0
     for match in _BREAK.finditer(text):
         yield start, start + len(text[start : match.start()].rstrip())
@@ -205,7 +205,7 @@ def _shown_width(line: str) -> int:
 
 
 def _units(text: str, start: int, end: int, width: int) -> Iterator[tuple[int, int, int]]:
-    """Give what lines are filled with, and its columns: words, and parts of wide or long ones."""
+    """What lines are filled with, and its columns: words, and parts of wide or long ones."""
     for match in _WORD.finditer(text, start, end):
         word = match[0]
         if word.isascii() and word.isprintable() and (len(word) <= width or "://" in word):
@@ -325,7 +325,7 @@ def _fenced(lines: Sequence[str], fence: re.Pattern[str]) -> list[bool]:
 def _walk(
     lines: Sequence[str], found: dict[int, re.Match[str]], *, opened: str
 ) -> tuple[list[bool], bool, bool]:
-    """Give the marks, whether a block is open at the end, and whether one seems to open in one."""
+    """The marks, whether a block is open at the end, and whether one seems to open in one."""
     marks, mixed = [], False
     for at in range(len(lines)):
         match = found.get(at)

@@ -87,7 +87,7 @@ def answer(
 
 
 def _abstention(one: Answer, *, always: bool) -> tuple[str, str]:
-    """Give the lines above an abstention and above the closest passages; "" where none is due."""
+    """The lines above an abstention and above the closest passages; "" where none is due."""
     if one.answered:
         return "", ""
     reason = one.reason if one.complete is False else f"{NOT_ANSWERED} {one.reason}"
@@ -134,13 +134,13 @@ def _quote(one: CitedPassage, width: int, room: int) -> Iterator[Line]:
 
 
 def _styles(text: str, borders: Sequence[tuple[int, str]]) -> tuple[_Style, ...]:
-    """Give what is of one style, never parting a character from the marks on it."""
+    """What is of one style, never parting a character from the marks on it."""
     edges = [(edge(text, at), style) for at, style in borders]
     return tuple((start, end, style) for (start, style), (end, _) in pairwise(edges) if start < end)
 
 
 def _segments(text: str, row: Row, styles: tuple[_Style, ...], width: int) -> Iterator[Segment]:
-    """Give a line's text as it is shown, cut off at the width where it keeps its white space."""
+    """A line's text as it is shown, cut off at the width where it keeps its white space."""
     pieces: list[tuple[str, str]] = []
     used = row.indent
     for first, last, style in styles:
@@ -162,7 +162,7 @@ def _segments(text: str, row: Row, styles: tuple[_Style, ...], width: int) -> It
 
 
 def _headings(one: CitedPassage, width: int) -> str:
-    """Give the heading path on one line: outer headings give way to inner ones."""
+    """The heading path on one line: outer headings give way to inner ones."""
     path = one.citation.heading_path
     for outer in range(len(path)):
         shown = visible(" › ".join((*(["…"] if outer else []), *path[outer:])))
@@ -200,7 +200,7 @@ def _about(one: CitedPassage) -> str:
 
 
 def _link(one: CitedPassage, root: Path | None) -> str:
-    """Give a link to the file, at the page or anchor: viewers that can will open it there."""
+    """A link to the file, at the page or anchor: viewers that can will open it there."""
     if root is None:
         return ""
     place = one.citation

@@ -101,7 +101,7 @@ def _selects(text: str, at: int) -> bool:
 
 
 def _joins(text: str, at: int) -> bool:
-    """Tell whether what stands before a joiner is a letter that may need one, or an emoji."""
+    """Whether what stands before a joiner is a letter that may need one, or an emoji."""
     from unicodedata import category
 
     base = at - 1

@@ -57,7 +57,7 @@ _MAX_MISSING_PAGES = 1_000
 # Of the file's time, what its pages may take: the rest is for putting their text together.
 _TIME_SHARE = 0.6
 # Bytes that the lines of all pages may take, and about what a line and a cell of it do.
-_MAX_HELD = 1_000_000_000
+MAX_HELD = 1_000_000_000
 _LINE_BYTES, _CELL_BYTES = 700, 250
 # A page without text that has more shapes than these is a drawing, or has letters drawn as shapes.
 _FEW_SHAPES = 50
@@ -167,7 +167,7 @@ def _pages(document: pypdfium2.PdfDocument, deadline: float, room: int) -> tuple
     pages: list[_Page] = []
     missing, held, why_ended = 0, 0, ""
     for index in range(len(document)):
-        if held > _MAX_HELD:
+        if held > MAX_HELD:
             why_ended = "the rest takes too much memory"
         elif time.process_time() > deadline:
             why_ended = "the rest takes too much time"

@@ -30,7 +30,7 @@ MAX_ATTACHED_BYTES = 256 * 1024 * 1024
 # A file with more than these is made to do harm.
 _MAX_BOOKMARKS = 20_000
 _MAX_ATTACHMENTS = 1_000
-_MAX_ANNOTATIONS = 10_000
+MAX_ANNOTATIONS = 10_000
 _CHECKED = frozenset({pdfium.FPDF_FORMFIELD_CHECKBOX, pdfium.FPDF_FORMFIELD_RADIOBUTTON})
 _FILLED = frozenset(
     {
@@ -95,7 +95,7 @@ def read_annotations(document: PdfDocument, page: PdfPage, *, room: int) -> Anno
         tuple(notes),
         tuple(files.read),
         files.too_large,
-        is_cut=pdfium.FPDFPage_GetAnnotCount(page) > _MAX_ANNOTATIONS,
+        is_cut=pdfium.FPDFPage_GetAnnotCount(page) > MAX_ANNOTATIONS,
     )
 
 
@@ -131,7 +131,7 @@ class _Files:
 
 
 def _annotations(page: object) -> Iterator[object]:
-    for index in range(min(pdfium.FPDFPage_GetAnnotCount(page), _MAX_ANNOTATIONS)):
+    for index in range(min(pdfium.FPDFPage_GetAnnotCount(page), MAX_ANNOTATIONS)):
         if annotation := pdfium.FPDFPage_GetAnnot(page, index):
             try:
                 yield annotation

@@ -8,13 +8,13 @@ __all__ = ["Budget", "cpu_seconds"]
 
 CPU_SECONDS = 120  # for any file
 _BYTES_A_SECOND = 100_000  # more for a large one
-_MAX_SECONDS = 240  # beyond the former, for one document: no parser needs more
+MAX_SECONDS = 240  # beyond the former, for one document: no parser needs more
 _WAITING = 10  # times as long by the clock: the machine may be busy, and OCR takes its time
 
 
 def cpu_seconds(size: int) -> int:
     """The seconds of the processor for one document of so many bytes."""
-    return CPU_SECONDS + min(_MAX_SECONDS, size // _BYTES_A_SECOND)
+    return CPU_SECONDS + min(MAX_SECONDS, size // _BYTES_A_SECOND)
 
 
 @dataclass(slots=True)
