@@ -71,7 +71,7 @@ class Diagnosis:
     @property
     def sound(self) -> bool:
         """Whether nothing failed."""
-        return all(one.result is not Result.FAILED for one in self.checks)
+        return all(check.result is not Result.FAILED for check in self.checks)
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON form described in docs/json.md."""
@@ -180,7 +180,7 @@ def _cache(settings: Settings, files: list[ModelFiles]) -> Check:
     from qa.encoding.export import folder_of, read_spec
 
     cache = settings.cache_path()
-    above = next(one for one in (cache, *cache.absolute().parents) if one.exists())
+    above = next(parent for parent in (cache, *cache.absolute().parents) if parent.exists())
     if not os.access(above, os.W_OK):
         advice = "Make it writable, or name another folder: QA_CACHE."
         return Check("cache", Result.WARNING, f"{cache} can't be written", advice)
@@ -207,7 +207,7 @@ def _runtime(settings: Settings, files: list[ModelFiles]) -> Check:
 
 
 def _disk(folder: Path) -> Check:
-    there = next(one for one in (folder, *folder.parents) if one.exists())
+    there = next(parent for parent in (folder, *folder.parents) if parent.exists())
     kind = _file_system(there.resolve())
     free = shutil.disk_usage(there).free
     turned = there.with_name(there.name.swapcase())

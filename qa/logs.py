@@ -100,11 +100,11 @@ def answers(ask: Callable[P, Answer]) -> Callable[P, Answer]:
             characters=len(answer.question),
             probability=round(answer.probability, 4),
             passages=len(answer.passages),
-            documents=[str(one.citation) for one in answer.passages],
+            documents=[str(passage.citation) for passage in answer.passages],
             notes=len(answer.notes),
             seconds=round(time.perf_counter() - started, 4),
         )
-        quotes = [one.evidence.citation.quote for one in answer.passages]
+        quotes = [passage.evidence.citation.quote for passage in answer.passages]
         _record_text("text", question=name, asked=answer.question, evidence=quotes)
         return answer
 

@@ -63,7 +63,7 @@ class Filter:
         for key, wanted in self.where.items():
             value = metadata.get(key.lower(), "").casefold()
             values = [value, *(part.strip() for part in _PARTS.split(value))]
-            if not any(one and fnmatchcase(one, wanted.casefold()) for one in values):
+            if not any(part and fnmatchcase(part, wanted.casefold()) for part in values):
                 return False
         return True
 
@@ -107,22 +107,24 @@ def _unmatched(chosen: Filter, documents: Sequence[Described]) -> Iterator[tuple
     """Say of each part of a filter that no document passes it, and what there is instead."""
     for pattern in chosen.within:
         if not pattern.startswith("!") and not Filter(within=(pattern,)).passing(documents):
-            suffixes = Counter(_suffix(one.path) for one in documents)
+            suffixes = Counter(_suffix(document.path) for document in documents)
             shown = f"Names end in {_counted(suffixes)}."
             yield f"No indexed document matches the pattern {pattern!r}", shown
     for key, wanted in chosen.where.items():
         values = Counter(
-            one.metadata[key.lower()] for one in documents if key.lower() in one.metadata
+            document.metadata[key.lower()]
+            for document in documents
+            if key.lower() in document.metadata
         )
         if not values:
-            keys = Counter(known for one in documents for known in one.metadata)
+            keys = Counter(known for document in documents for known in document.metadata)
             near = difflib.get_close_matches(key.lower(), keys, 1)
             meant = f"Did you mean {near[0]!r}? " if near else ""
             shown = f"The keys are {_counted(keys)}." if keys else "They have no metadata."
             yield f"No indexed document has metadata {key!r}", meant + shown
         elif not Filter(where={key: wanted}).passing(documents):
             yield f"No indexed document has {key}={wanted}", f"Values: {_counted(values)}."
-    days = sorted(one.day for one in documents if one.day) or ["none", "none"]
+    days = sorted(document.day for document in documents if document.day) or ["none", "none"]
     for text, part in (
         (f"{chosen.since} or later", Filter(since=chosen.since)),
         (f"{chosen.until} or earlier", Filter(until=chosen.until)),

@@ -91,7 +91,7 @@ def _span(source: Source, document: Document, citation: str, place: str) -> Span
         first, _, last = place[1:].partition("-")
         return _lines(source, citation, int(first[:18]), int((last or first)[:18]))
     if characters := _CHARACTERS.fullmatch(place[1:]):
-        start, end = (int(one[:18]) for one in characters.groups())
+        start, end = (int(digits[:18]) for digits in characters.groups())
         if not start <= end <= length:
             raise CitationError(
                 f"{citation!r}: the document has {counted(length, 'character')}",

@@ -101,7 +101,7 @@ def verify(answer: Answer | Mapping[str, Any], corpus: Corpus) -> Verification:
     }
     return Verification(
         question=str(saved.get("question", "")),
-        holds={one.verdict for one in found.values()} <= {Verdict.VERIFIED, Verdict.MOVED},
+        holds={checked.verdict for checked in found.values()} <= {Verdict.VERIFIED, Verdict.MOVED},
         quotes=tuple(found[claim] for claim in claims),
     )
 
@@ -216,7 +216,7 @@ def _documents(corpus: Corpus, file: str) -> tuple[dict[str, Document], Mapping[
     except UnreadableDocumentError as error:
         gone = isinstance(error.__cause__, FileNotFoundError)
         return {}, {file: "its file is gone" if gone else error.reason}
-    return {one.id: one for one in reading.documents}, reading.problems
+    return {document.id: document for document in reading.documents}, reading.problems
 
 
 class _Standing:

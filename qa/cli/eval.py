@@ -94,7 +94,9 @@ def command(
     else:
         asked = load_questions(questions)
     asked += [
-        one for number, path in enumerate(foreign or []) for one in load_foreign(path, number)
+        question
+        for number, path in enumerate(foreign or [])
+        for question in load_foreign(path, number)
     ]
     with open_assistant(
         output, documents=documents, corpus=corpus, index=index, model=model
@@ -105,7 +107,7 @@ def command(
         )
     found = report(outcomes)
     _write(output, found, output_format)
-    if truncated := sum(one.truncated for one in outcomes):
+    if truncated := sum(outcome.truncated for outcome in outcomes):
         output.note(
             f"{truncated:,} of {len(outcomes):,} questions are longer than the model reads: "
             "only their beginnings were embedded."
@@ -113,7 +115,7 @@ def command(
     if is_all_zero(found):
         output.note("Nothing was found for any question: do the questions belong to this corpus?")
     if per_question is not None:
-        per_question.write_text("".join(_line(one) for one in outcomes), "utf-8")
+        per_question.write_text("".join(_line(outcome) for outcome in outcomes), "utf-8")
     if plot is not None:
         from qa.evaluation.plots import plot as draw
 

@@ -50,7 +50,7 @@ def prepare(*, model: options.Model = None, quiet: options.Quiet = False) -> Non
     cache = settings.cache_path()
     files = locate(settings.model, cache=cache)
     load_encoder(files, cache=cache, notify=output.note)
-    ready = [one for one in cached_models(cache) if one.fingerprint == files.fingerprint]
+    ready = [model for model in cached_models(cache) if model.fingerprint == files.fingerprint]
     output.lines(render.models(ready, Path(cache)))
 
 

@@ -212,7 +212,7 @@ class Encoder(Generic[R_co]):
 
     def _encode(self, window: list[PassageInput]) -> Iterator[EncodedPassage]:
         prompt = self.spec.passage_prompt
-        encodings = self.tokens.encode_many([prompt + one.text for one in window])
+        encodings = self.tokens.encode_many([prompt + passage.text for passage in window])
         for one, encoding in zip(window, encodings, strict=True):
             if len(encoding.ids) > self.spec.limit:
                 msg = f"{len(encoding.ids)} tokens where {self.spec.limit} fit: {one.text[:60]!r}"
@@ -229,5 +229,5 @@ class Encoder(Generic[R_co]):
 
 def _tokens(encoding: Encoding) -> NDArray[np.uint32]:
     special = encoding.special_tokens_mask
-    tokens = (one for one, mark in zip(encoding.ids, special, strict=True) if not mark)
+    tokens = (token for token, mark in zip(encoding.ids, special, strict=True) if not mark)
     return np.fromiter(tokens, np.uint32)

@@ -99,8 +99,8 @@ def evaluate(
 
 def _outcome(question: Question, answer: Answer, seconds: float) -> Outcome:
     documents: dict[str, float] = {}
-    for one in answer.passages:
-        documents.setdefault(one.citation.document, one.scores.fused)
+    for passage in answer.passages:
+        documents.setdefault(passage.citation.document, passage.scores.fused)
     hit: int | None = None
     evidence: bool | None = None
     if question.spans or question.answers:
@@ -140,21 +140,21 @@ def _plain(text: str) -> str:
 def report(outcomes: Sequence[Outcome]) -> Report:
     """Sum up outcomes: whatever measures the questions allow."""
     measures: dict[str, Measure] = {}
-    ranked = [one for one in outcomes if one.question.relevant]
+    ranked = [outcome for outcome in outcomes if outcome.question.relevant]
     if ranked:
-        relevant = {one.question.id: dict(one.question.relevant) for one in ranked}
-        run = {one.question.id: one.documents for one in ranked}
+        relevant = {outcome.question.id: dict(outcome.question.relevant) for outcome in ranked}
+        run = {outcome.question.id: outcome.documents for outcome in ranked}
         for name, values in ranking(relevant, run).items():
-            measures[name] = _mean([values[one.question.id] for one in ranked])
-    answered = [one for one in outcomes if one.hit is not None]
+            measures[name] = _mean([values[outcome.question.id] for outcome in ranked])
+    answered = [outcome for outcome in outcomes if outcome.hit is not None]
     if answered:
         for k in (1, 5):
-            measures[f"answer@{k}"] = _mean([0 < (one.hit or 0) <= k for one in answered])
-        shown = [one.evidence for one in answered if one.evidence is not None]
+            measures[f"answer@{k}"] = _mean([0 < (outcome.hit or 0) <= k for outcome in answered])
+        shown = [outcome.evidence for outcome in answered if outcome.evidence is not None]
         if shown:
             measures["evidence"] = _mean(shown)
-    truths = np.array([not one.question.unanswerable for one in outcomes])
-    probabilities = np.array([one.probability for one in outcomes])
+    truths = np.array([not outcome.question.unanswerable for outcome in outcomes])
+    probabilities = np.array([outcome.probability for outcome in outcomes])
     # Both kinds weigh the same, however many there are of each.
     weights = np.where(truths, 1 / max(1, truths.sum()), 1 / max(1, (~truths).sum()))
     bins: list[tuple[float, float, float]] = []
@@ -166,9 +166,11 @@ def report(outcomes: Sequence[Outcome]) -> Report:
         error = calibration_error(probabilities, truths, weights)
         measures["ece"] = Measure(error, None, None, len(outcomes))
         bins = reliability(probabilities, truths, weights)
-    coverage, risk = risk_coverage(probabilities, np.array([_is_right(one) for one in outcomes]))
+    coverage, risk = risk_coverage(
+        probabilities, np.array([_is_right(outcome) for outcome in outcomes])
+    )
     measures["aurc"] = Measure(float(risk.mean()), None, None, len(outcomes))
-    times = np.array([one.seconds for one in outcomes]) * 1e3
+    times = np.array([outcome.seconds for outcome in outcomes]) * 1e3
     for name, share in (("p50 ms", 50), ("p99 ms", 99)):
         measures[name] = Measure(float(np.percentile(times, share)), None, None, len(outcomes))
     return Report(measures, tuple(bins), tuple(coverage.tolist()), tuple(risk.tolist()))

@@ -39,14 +39,14 @@ def fit_own(outcomes: Sequence[Outcome]) -> Calibration:
     Raises:
         QuestionsError: there are too few answerable or unanswerable ones.
     """
-    truths = np.array([not one.question.unanswerable for one in outcomes])
+    truths = np.array([not outcome.question.unanswerable for outcome in outcomes])
     if min(truths.sum(), (~truths).sum()) < _MIN_QUESTIONS:
         raise QuestionsError(
             f"{truths.sum()} answerable and {(~truths).sum()} unanswerable questions are too few",
             hint=f"Give at least {_MIN_QUESTIONS} of each; mark the latter with "
             '"unanswerable": true.',
         )
-    features = np.array([one.features for one in outcomes])
+    features = np.array([outcome.features for outcome in outcomes])
     # Both kinds weigh the same, however many there are of each.
     weights = np.where(truths, 0.5 / truths.sum(), 0.5 / (~truths).sum()) * len(truths)
     return fit(features, truths, weights, prior=DEFAULT, strength=_STRENGTH)
@@ -86,4 +86,4 @@ def fit(
 
     bounds = [(None, None), (0, None), (0, None), (0, None)]
     found = minimize(loss, center, jac=True, bounds=bounds, method="L-BFGS-B").x
-    return Calibration(*(round(float(one), 4) for one in found))
+    return Calibration(*(round(float(weight), 4) for weight in found))

@@ -56,7 +56,7 @@ def _question(where: str, row: dict[str, Any]) -> Question:
         raise QuestionsError(f"{where} has no question", hint='Write {"question": "…", …}.')
     documents = row.get("documents") or {}
     if isinstance(documents, list):
-        documents = {_id(where, one): 1 for one in documents}
+        documents = {_id(where, document): 1 for document in documents}
     elif isinstance(documents, dict):
         documents = {one: _grade(where, grade) for one, grade in documents.items()}
     elif isinstance(documents, str):
@@ -65,7 +65,7 @@ def _question(where: str, row: dict[str, Any]) -> Question:
         raise QuestionsError(f"{where}: `documents` is {documents!r}", hint="Give a list of ids.")
     answers = row.get("answer") or []
     answers = answers if isinstance(answers, list) else [answers]
-    if not all(isinstance(one, str) for one in answers):
+    if not all(isinstance(answer, str) for answer in answers):
         raise QuestionsError(
             f"{where}: `answer` is not a text", hint="Give one, or a list of them."
         )
@@ -74,7 +74,7 @@ def _question(where: str, row: dict[str, Any]) -> Question:
         _id(where, name),
         text,
         documents,
-        tuple(one for one in answers if one.strip()),
+        tuple(answer for answer in answers if answer.strip()),
         unanswerable=_unanswerable(where, row),
     )
 

@@ -97,7 +97,7 @@ def _pieces(text: str, section: Section, tokens: Tokens, room: int) -> Iterator[
             yield _Piece(tuple(sentences), len(begins))
             continue
         at = [start + begin for begin in begins]
-        parts = [part for one in sentences for part in _within(text, one, at, room)]
+        parts = [part for sentence in sentences for part in _within(text, sentence, at, room)]
         sizes = [_count(at, part) for part in parts]
         target = sum(sizes) / -(-sum(sizes) // room)
         run: list[Span] = []

@@ -193,7 +193,7 @@ def known_problems(rows: Iterable[ProblemRow]) -> list[Problem]:
 
 def notes_on(problems: Iterable[Problem]) -> list[str]:
     """Say what an answer can't come from, a sentence each."""
-    counts = Counter(one.indexed for one in problems)
+    counts = Counter(problem.indexed for problem in problems)
     said = {False: "could not be read", True: "could be read only in part"}
     return [
         f"{counted(count, 'file')} {said[indexed]} (qa status --problems)."
@@ -230,7 +230,7 @@ def check_not_empty(plan: Plan, location: str) -> None:
     raise EmptyCorpusError(
         f"{location or 'The corpus'} holds no documents that can be read"
         + (f" (left out: {left_out})" if left_out else "")
-        + "".join(f" ({one.document}: {one.reason})" for one in seen.problems[:3]),
+        + "".join(f" ({problem.document}: {problem.reason})" for problem in seen.problems[:3]),
         hint="Put documents there, or name another corpus with --corpus.",
     )
 

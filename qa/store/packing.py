@@ -98,16 +98,16 @@ def unpack_candidates(rows: Sequence[tuple[Any, ...]], dimension: int) -> Candid
     packed = np.frombuffer(b"".join(sentences), kind)
     parts = np.frombuffer(b"".join(counts), "<u4")
     of_terms = np.frombuffer(b"".join(terms), _TERM)
-    held = np.array([len(one) // kind.itemsize for one in sentences], np.int64)
+    held = np.array([len(blob) // kind.itemsize for blob in sentences], np.int64)
     scales = packed["scale"]
     sound = bool(((scales >= 0) & (scales <= _LARGEST)).all())
     sound &= all(0 <= length < 2**31 for length in lengths)
-    same = [len(one) // 4 - 1 for one in counts] == held.tolist()
+    same = [len(blob) // 4 - 1 for blob in counts] == held.tolist()
     if (
         not same
         or not sound
         or (held < 1).any()
-        or any(len(one) % kind.itemsize for one in sentences)
+        or any(len(blob) % kind.itemsize for blob in sentences)
     ):
         raise ValueError("passages whose sentences don't fit them")
     dense = np.frombuffer(b"".join(vectors), "<f2").reshape(len(rows), dimension)
@@ -119,12 +119,12 @@ def unpack_candidates(rows: Sequence[tuple[Any, ...]], dimension: int) -> Candid
         sentences=held,
         sentence_codes=packed["codes"],
         sentence_scales=packed["scale"],
-        terms=Ragged.of(of_terms, np.array([len(one) // 8 for one in terms], np.int64)),
+        terms=Ragged.of(of_terms, np.array([len(blob) // 8 for blob in terms], np.int64)),
         parts=Ragged.of(of_terms, parts),
         lengths=np.array(lengths, np.int64),
         tokens=Ragged.of(
             np.frombuffer(b"".join(tokens), _TOKEN),
-            np.array([len(one) // 4 for one in tokens], np.int64),
+            np.array([len(blob) // 4 for blob in tokens], np.int64),
         ),
     )
 

@@ -80,7 +80,7 @@ class PassageTerms:
 def passage_terms(context: str, text: str, sentences: Sequence[Span]) -> PassageTerms:
     """Find the terms of a passage; `sentences` are spans of `text`."""
     stop = _stop_terms()
-    parts = [analyse(one) for one in (context, *(text[start:end] for start, end in sentences))]
+    parts = [analyse(part) for part in (context, *(text[start:end] for start, end in sentences))]
     content = [[term for term in part if term not in stop] for part in parts]
     return PassageTerms(
         term_ids(term for part in content for term in part),
