@@ -148,7 +148,7 @@ def _reason(error: pypdfium2.PdfiumError) -> str:
 
 def _why_empty(document: pypdfium2.PdfDocument, pages: Sequence[_Page]) -> str:
     if document.get_formtype() == pdfium.FORMTYPE_XFA_FULL:
-        return "it is a form of a kind (XFA) that can't be read"
+        return "it is an XFA form, a kind that can't be read"
     if not pages:
         return "it is damaged: no page of it can be read"
     if any(page.is_drawn for page in pages):
