@@ -47,7 +47,7 @@ def make_round(corpus: Path, number: int) -> None:
     for name, text in wanted.items():
         path = corpus / name
         if not path.exists() or path.read_text() != text:
-            beside = path.with_name(f".{name}")  # hidden: no document, should it be left behind
+            beside = path.with_name(f".{name}")  # hidden: not a document if a kill leaves it behind
             beside.write_text(text)
             beside.replace(path)
 
@@ -109,7 +109,8 @@ def kill_writers(
             outcomes["refreshes"] += len(lines) + 1
             assert assistant.ask(QUESTION, refresh=False).model
             assistant.refresh()
-            on_disk = sorted(path.read_text() for path in corpus.glob("*.txt"))
+            # glob("*.txt") would find hidden files too, which a kill may leave behind.
+            on_disk = sorted(path.read_text() for path in corpus.glob("[!.]*.txt"))
             assert contents(assistant)[0] == on_disk
             assert _kinds(index) == _WHOLE
             # The next writer starts from a round that the index has.
