@@ -104,8 +104,8 @@ def find(
         CorpusError, IndexUnusableError, ModelError: the corpus, the index or its model can't be
             used.
     """
+    refreshed, refusal = refresh() if request.refresh else (None, "")
     with in_use():
-        refreshed, refusal = refresh() if request.refresh else (None, "")
         encoder = models.loaded or _load(index, models)
     encoded = encoder.encode_question(request.beginning)  # with those of other threads
     with in_use(), index.snapshot(to_search=True) as snapshot:
@@ -118,7 +118,14 @@ def find(
             from qa.answering.filter import allowed_passages
 
             allowed = allowed_passages(request.chosen, snapshot)
-        hits = search(snapshot, request.question, encoded, allowed=allowed, explain=request.explain)
+        hits = search(
+            snapshot,
+            request.question,
+            encoded,
+            encoder.encode_now,
+            allowed=allowed,
+            explain=request.explain,
+        )
         ranked = hits.ranked
         if (reranker := models.reranker()) is not None:
             ranked = rerank(snapshot, request.question, ranked, reranker)

@@ -5,12 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
+from qa.types import Span
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    import numpy as np
+    from numpy.typing import NDArray
+
     from qa.corpus import Stamp
-    from qa.encoding.encoder import EncodedPassage
-    from qa.types import Place, Span
+    from qa.encoding.encoder import PassageInput
+    from qa.types import Place
     from qa.words.terms import PassageTerms
 
 __all__ = [
@@ -94,12 +99,20 @@ class PassageRow:
     text: str
     spans: tuple[Span, ...]
 
+    def to_embed(self) -> PassageInput:
+        """What is embedded of it."""
+        from qa.encoding.encoder import PassageInput
+
+        spans = (Span(start - self.start, end - self.start) for start, end in self.spans)
+        return PassageInput.of(self.context, self.text, spans)
+
 
 @dataclass(frozen=True, slots=True)
 class NewPassage:
-    """A passage with all that it is found by, before the writer numbers it.
+    """A passage with the words that it is found by, before the writer numbers it.
 
-    `digest` names what decides its vectors; the rest is as in `PassageRow`.
+    `tokens` are those that will be embedded, uint32 `[t]`, special tokens left out; `digest` names
+    what decides the passage's vectors. The rest is as in `PassageRow`.
     """
 
     start: int
@@ -110,5 +123,5 @@ class NewPassage:
     text: str
     spans: tuple[Span, ...]
     digest: bytes
-    encoded: EncodedPassage
     terms: PassageTerms
+    tokens: NDArray[np.uint32]

@@ -41,7 +41,7 @@ from qa.reading.sandbox.budget import Budget
 from qa.reading.sandbox.protocol import pack, unpack
 from qa.reading.sandbox.worker import reader_of
 from qa.settings import load_settings
-from qa.store.accelerators import vectors_notes
+from qa.store.accelerators import segments_of
 from qa.store.rows import Described
 from qa.types import Document, Span
 from qa.words.terms import content_terms, passage_terms, term_ids
@@ -332,9 +332,8 @@ def notes_of_the_catalog(raw: bytes) -> None:
     text = raw.decode("utf-8", "replace")
     numbers = read_calibration(text)
     require(numbers.semantic >= 0 and numbers.lexical >= 0, "a calibration rises")
-    found = vectors_notes(text)
-    if found is not None:
-        require(re.fullmatch(r"vectors-\d+", found[0]), "a stem names a file of the index")
+    for one in segments_of(text):
+        require(re.fullmatch(r"vectors-\d+", one.stem), "a stem names a file of the index")
 
 
 TARGETS: dict[str, Callable[[bytes], None]] = {
