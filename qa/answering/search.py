@@ -62,7 +62,7 @@ def search(
     question: str,
     encoded: EncodedQuestion,
     *,
-    allowed: Sequence[int] | None = None,
+    allowed: NDArray[np.int64] | None = None,
     explain: bool = False,
 ) -> Hits:
     """Find and order the candidates for a question; ties go by path, then place.
@@ -106,15 +106,14 @@ def _proposed(
     snapshot: Snapshot,
     vector: NDArray[np.float32],
     terms: Sequence[str],
-    allowed: Sequence[int] | None,
+    allowed: NDArray[np.int64] | None,
 ) -> Sequence[int]:
     """The ids of what may be the best; where few are allowed, all of them."""
     if allowed is not None and len(allowed) <= _FEW:
-        return allowed
-    among = None if allowed is None else np.array(allowed, np.int64)
+        return [int(one) for one in allowed]
     return [
-        *snapshot.dense_candidates(vector, CANDIDATES, among),
-        *snapshot.lexical_candidates(terms, CANDIDATES, among),
+        *snapshot.dense_candidates(vector, CANDIDATES, allowed),
+        *snapshot.lexical_candidates(terms, CANDIDATES, allowed),
     ]
 
 

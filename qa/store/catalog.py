@@ -13,6 +13,7 @@ from qa.store.database import CATALOG, connect_to_read, connect_to_write
 from qa.store.documents import DocumentTables
 from qa.store.failures import reporting_damage
 from qa.store.identity import Identity
+from qa.store.membership import Membership
 from qa.store.passages import PassageTables
 from qa.store.rows import FilesKnown
 
@@ -41,10 +42,10 @@ class Catalog:
         self.folder = folder
         self.documents = DocumentTables(folder, connection)
         self.passages = PassageTables(folder, connection)
+        self.membership = Membership(folder, connection)
         self._db = connection
         self._meta: dict[str, str] = {}
         self._seen = seen
-        self._checked = -1  # the change whose passages were
 
     @classmethod
     def create(cls, folder: Path) -> Catalog:
@@ -167,24 +168,6 @@ class Catalog:
         """What is known of the corpus's files (CatalogDamagedError where rows are missing)."""
         self.check_counts()
         return FilesKnown(self.documents.files(), self.documents.problems())
-
-    def check_passages(self) -> None:
-        """Refuse a catalog with passages that would be missed where one asks by documents.
-
-        It is looked at once for each change.
-
-        Raises:
-            CatalogDamagedError: there are some.
-        """
-        changes = self.number("changes")
-        if self._checked == changes:
-            return
-        self.check_counts()
-        query = "SELECT id FROM passage WHERE document NOT IN (SELECT id FROM document) LIMIT 1"
-        with self.reporting_damage():
-            if (row := self._db.execute(query).fetchone()) is not None:
-                raise ValueError(f"it lacks the document of passage {row[0]}")
-        self._checked = changes
 
     def _count(self, table: str) -> int:
         return int(self._db.execute(f"SELECT count(*) FROM {table}").fetchone()[0])
