@@ -207,18 +207,25 @@ def test_what_was_read_is_kept_while_nothing_changes_and_let_go_of_with_the_inde
 # --- what a stranger or damage makes of it ----------------------------------------------
 
 
-@pytest.fixture(name="made")
-def _made(tmp_path: Path, cache: Path) -> Path:
+@pytest.fixture(name="built", scope="module")
+def _built(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> Path:
     """Give the folder of an index of three documents with four passages each."""
-    corpus = tmp_path / "corpus"
+    folder = tmp_path_factory.mktemp("built")
+    corpus = folder / "corpus"
     corpus.mkdir()
     for name in "abc":
         parts = [f"# Part {n}\n\nHarbour {n} of {name} has cranes.\n" for n in range(4)]
         about = f"---\nauthor: {name}\ndate: 2020-01-01\n---\n"
         (corpus / f"{name}.md").write_text(about + "\n".join(parts))
-    with Assistant(corpus, tmp_path / "index", cache=str(cache)) as assistant:
+    with Assistant(corpus, folder / "index", cache=str(cache)) as assistant:
         assistant.refresh()
-    return tmp_path / "index"
+    return folder / "index"
+
+
+@pytest.fixture(name="made")
+def _made(built: Path, tmp_path: Path) -> Path:
+    """Give a copy of it, to be changed."""
+    return shutil.copytree(built, tmp_path / "made")
 
 
 @pytest.mark.parametrize(
