@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import json
 import os
 import shutil
 import sqlite3
@@ -302,6 +303,7 @@ JSON = st.recursive(
     max_leaves=4,
 )
 COLUMNS = st.one_of(
+    st.tuples(st.just("metadata"), JSON.map(json.dumps)),
     st.tuples(st.just("metadata"), st.text('{}[],:"a1 \\', max_size=6) | st.binary(max_size=4)),
     st.tuples(
         st.sampled_from(["day", "path", "file", "metadata"]),
