@@ -147,7 +147,7 @@ def find(
             dropped=dropped,
             probability=calibration.probability(passages[0].scores, searched) if passages else 0.0,
             searched=searched,
-            all_filtered=allowed is not None and not allowed,
+            all_filtered=allowed is not None and not len(allowed),
             unknown=hits.unknown,
             has_content=hits.has_content,
             model=encoder.spec.name,

@@ -65,7 +65,7 @@ def search(
     encoded: EncodedQuestion,
     embed: Callable[[Sequence[PassageInput]], Sequence[EncodedPassage]],
     *,
-    allowed: Sequence[int] | None = None,
+    allowed: NDArray[np.int64] | None = None,
     explain: bool = False,
 ) -> Hits:
     """Find and order the candidates for a question; ties go by path, then place.
@@ -111,16 +111,17 @@ def _proposed(
     snapshot: Snapshot,
     vector: NDArray[np.float32],
     terms: Sequence[str],
-    allowed: Sequence[int] | None,
+    allowed: NDArray[np.int64] | None,
 ) -> Sequence[int]:
     """The ids of what may be the best; where few are allowed, all of them."""
-    among = None if allowed is None else np.array(allowed, np.int64)
     if allowed is not None and len(allowed) <= _FEW:
-        first = snapshot.lexical_candidates(terms, _FEW, among) if snapshot.count_pending() else ()
-        return [*first, *allowed]
+        first = (
+            snapshot.lexical_candidates(terms, _FEW, allowed) if snapshot.count_pending() else ()
+        )
+        return [*first, *allowed.tolist()]
     return [
-        *snapshot.dense_candidates(vector, CANDIDATES, among),
-        *snapshot.lexical_candidates(terms, CANDIDATES, among),
+        *snapshot.dense_candidates(vector, CANDIDATES, allowed),
+        *snapshot.lexical_candidates(terms, CANDIDATES, allowed),
     ]
 
 

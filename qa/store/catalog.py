@@ -14,6 +14,7 @@ from qa.store.documents import DocumentTables
 from qa.store.embeddings import EmbeddingTables
 from qa.store.failures import reporting_damage
 from qa.store.identity import Identity
+from qa.store.membership import Membership
 from qa.store.passages import PassageTables
 from qa.store.rows import FilesKnown
 
@@ -45,11 +46,11 @@ class Catalog:
         self.documents = DocumentTables(folder, connection)
         self.passages = PassageTables(folder, connection)
         self.embeddings = EmbeddingTables(folder, connection)
+        self.membership = Membership(folder, connection)
         self._db = connection
         self._meta: dict[str, str] = {}
         self._seen = seen
         self._is_frozen = is_frozen
-        self._checked = -1  # the change whose passages were
 
     @classmethod
     def create(cls, folder: Path) -> Catalog:
@@ -181,24 +182,6 @@ class Catalog:
         """Follow every reference between the rows (CatalogDamagedError)."""
         self.documents.check_references()
         self.embeddings.check_references()
-
-    def check_passages(self) -> None:
-        """Refuse a catalog with passages that would be missed where one asks by documents.
-
-        It is looked at once for each change.
-
-        Raises:
-            CatalogDamagedError: there are some.
-        """
-        changes = self.number("changes")
-        if self._checked == changes:
-            return
-        self.check_counts()
-        query = "SELECT id FROM passage WHERE document NOT IN (SELECT id FROM document) LIMIT 1"
-        with self.reporting_damage():
-            if (row := self._db.execute(query).fetchone()) is not None:
-                raise ValueError(f"it lacks the document of passage {row[0]}")
-        self._checked = changes
 
     def _count(self, table: str) -> int:
         return int(self._db.execute(f"SELECT count(*) FROM {table}").fetchone()[0])

@@ -102,8 +102,11 @@ class Index:
                     if snapshot.changes == changes:
                         break  # they are damaged; the catalog answers alone
                 yield snapshot
-            finally:
-                self._catalog.rollback()
+            except BaseException:
+                # What failed may hold on to a query, and with it to this moment.
+                self.close()
+                raise
+            self._catalog.rollback()
 
     @contextmanager
     def transaction(

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from qa.words.terms import PassageTerms
 
 __all__ = [
-    "Described",
     "DocumentRow",
     "FileRow",
     "FilesKnown",
@@ -37,18 +36,6 @@ class FileRow(NamedTuple):
     sha256: str
     stamp: Stamp
     seen_ns: int
-
-
-class Described(NamedTuple):
-    """What a document is filtered by.
-
-    `day` is that of its own date, else of its file's last change, YYYY-MM-DD or "".
-    """
-
-    id: int
-    path: str
-    day: str
-    metadata: Mapping[str, str]
 
 
 class DocumentRow(NamedTuple):

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from qa.store.accelerators import Accelerators
     from qa.store.catalog import Catalog
     from qa.store.identity import Identity
-    from qa.store.rows import Described, DocumentRow, FilesKnown, PassageRow, ProblemRow
+    from qa.store.membership import Described
+    from qa.store.rows import DocumentRow, FilesKnown, PassageRow, ProblemRow
 
 __all__ = ["Snapshot"]
 
@@ -112,11 +113,11 @@ class Snapshot:
         """The text of a document of a converted format."""
         return self._catalog.documents.extract(document)
 
-    def described(self, *, metadata: bool) -> list[Described]:
-        """What all documents can be filtered by; their metadata only where asked for."""
-        self._catalog.check_passages()
-        with self._catalog.reporting_damage():
-            return list(self._catalog.documents.described(metadata=metadata))
+    def described(self) -> Described:
+        """What all documents can be filtered by; read once, and kept while it holds."""
+        if not self._catalog.membership.is_kept():
+            self._catalog.check_counts()
+        return self._catalog.membership.described()
 
     # --- passages -----------------------------------------------------------------------
 
@@ -124,9 +125,9 @@ class Snapshot:
         """Passages by id, in the order of `ids`, each once."""
         return self._catalog.passages.by_id(ids)
 
-    def passages_of(self, documents: Iterable[int]) -> list[int]:
-        """The ids, ascending, of the passages of some documents."""
-        return self._catalog.passages.of_documents(documents)
+    def passages_of(self, passing: NDArray[np.bool_]) -> NDArray[np.int64]:
+        """The ids, ascending, of the passages of the documents chosen among those described."""
+        return self._catalog.membership.passages_of(passing)
 
     def some_passages(self, count: int) -> list[PassageRow]:
         """So many passages, taken at random."""
@@ -206,31 +207,19 @@ class Snapshot:
     ) -> list[int]:
         """The ids of `k` passages that hold any of the terms, best BM25 first.
 
-        Where `allowed` is not None, those that are not among its ids are passed over.
+        Where `allowed` is not None, its ids (ascending) alone are searched.
         """
-        if self.is_empty:
-            return []
-        if allowed is None:
-            return self._lexical_search(terms, k)
-        among = set(allowed.tolist())
-        wider = k
-        while True:
-            found = self._lexical_search(terms, wider)
-            passing = [one for one in found if one in among][:k]
-            if len(passing) == k or len(found) < wider:
-                return passing
-            wider *= 8
-
-    def _lexical_search(self, terms: Sequence[str], k: int) -> list[int]:
         from qa.store.lexical import LexicalDamagedError
 
+        if self.is_empty:
+            return []
         index = self._accelerators.lexical(self._catalog)
         try:
             if index is not None:
-                return index.search(terms, k)
+                return index.search(terms, k, allowed)
         except LexicalDamagedError:
             pass
-        return self._accelerators.lexical_in_memory(self._catalog).search(terms, k)
+        return self._accelerators.lexical_in_memory(self._catalog).search(terms, k, allowed)
 
 
 def _is_among(one: int, allowed: NDArray[np.int64]) -> bool:

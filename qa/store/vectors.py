@@ -125,6 +125,8 @@ class VectorSegment:
         except (OSError, ValueError, RuntimeError) as error:
             raise VectorsDamagedError(str(error)) from error
         self._numbers, self._passages = rows
+        # From the lowest id on, below the end: those of other segments need not be looked for.
+        self._bounds = (rows[1].min(), rows[1].max() + 1) if segment.rows else (0, 0)
         self._live: NDArray[np.bool_] | None = None
         self.set_dead(np.empty(0, np.int64))
 
@@ -164,7 +166,8 @@ class VectorSegment:
         # The selector only points to the bitmap: both must live until the search is done.
         selector, _bitmap = self._selector, self._bitmap
         if allowed is not None:
-            chosen = np.isin(self._passages, allowed, assume_unique=True)
+            first, end = np.searchsorted(allowed, self._bounds)
+            chosen = np.isin(self._passages, allowed[first:end], assume_unique=True)
             selector, _bitmap = _selection(chosen if self._live is None else chosen & self._live)
         options: dict[str, Any] = {"sel": selector} if selector is not None else {}
         kind: Any = faiss.SearchParameters
