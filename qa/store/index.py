@@ -146,9 +146,8 @@ class Index:
             CatalogDamagedError: it can't be.
         """
         self._notify(f"Taking over the index {self.folder} from an earlier version …")
-        with self._in_use, storage_failures(self.folder), self._lock():
-            self.close()
-            Catalog.create(self.folder).close()
+        with self.transaction() as transaction:  # whoever opens it to write takes it over
+            transaction.compact()
 
     def tidy(self, stamps: Mapping[str, Stamp], seen_ns: int) -> None:
         """Note that files are the same, and remove what a writer that died has left.
@@ -168,6 +167,7 @@ class Index:
                 catalog.documents.restamp(stamps, seen_ns)
                 catalog.commit()
                 sweep(self.folder, catalog)
+                catalog.checkpoint()
 
     def _tell_of_waiting(self) -> None:
         if not self._told_of_waiting:
