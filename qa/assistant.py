@@ -188,7 +188,8 @@ class Assistant:
             explain: whether to say what each passage's score is made of.
             refresh: whether to bring the index in line with the corpus first. Without it,
                 passages of files that have changed since are left out of the answer, and the
-                corpus is compared with the index only where there is no answer.
+                corpus is compared with the index only where there is no answer, or where passages
+                are found by their words alone so far.
             within: patterns as in .gitignore of which a document's path must fit one.
             where: what its metadata must be, as `{"author": "A. Adams"}`; `*` fits anything.
             since: the first day, as "2024-01-31", by its own date, else by its file's last change.
@@ -224,7 +225,7 @@ class Assistant:
             if found.is_settled:
                 break
         lacking = "" if found.refreshed else None
-        if lacking is None and (refresh or not found.is_answer(request.threshold)):
+        if lacking is None and (refresh or found.pending or not found.is_answer(request.threshold)):
             lacking = self._lacking()
         return conclude(found, request, corpus=self._corpus.location, lacking=lacking)
 
