@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-_WIDTH, _HEIGHT = 760, 400
-_LEFT, _RIGHT, _TOP, _BOTTOM = 56, 250, 40, 340  # the edges of the axes; _RIGHT from the right
+_WIDTH, _HEIGHT = 800, 400
+_LEFT, _RIGHT, _TOP, _BOTTOM = 56, 290, 40, 340  # the edges of the axes; _RIGHT from the right
 _APART = 16  # pixels between two names
 _LIGHT = "#0969da #bc4c00 #1a7f37 #8250df #cf222e #9a6700 #0e7490".split()
 _DARK = "#58a6ff #f0883e #3fb950 #bc8cff #ff7b72 #d29922 #39c5cf".split()
@@ -86,11 +86,15 @@ def _ticks(least: float, most: float) -> list[float]:
 
 
 def _spread(places: Sequence[float]) -> list[float]:
-    """Move names apart that would lie on each other; their order stays."""
+    """Move names apart that would lie on each other, none below the axes; their order stays."""
     order = sorted(range(len(places)), key=lambda n: places[n])
     moved = list(places)
     for above, below in pairwise(order):
         moved[below] = max(moved[below], moved[above] + _APART)
+    lowest = float(_BOTTOM)
+    for one in reversed(order):
+        moved[one] = min(moved[one], lowest)
+        lowest = moved[one] - _APART
     return moved
 
 

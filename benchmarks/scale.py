@@ -7,8 +7,9 @@ are embedded by the model up to --real passages, and by a stand-in from there on
 else is real: files, reading, cutting, catalog, tantivy, FAISS, the question's own forward pass.
 
 A size replaces what the JSON holds of that size, so each may be run by itself: a million takes
-hours and 10 GB below --keep, where corpora and indexes stay. --steps runs only some steps, on an
-index that was kept where `build` is not among them.
+hours and 10 GB below --keep, where corpora and indexes stay (with notes at the end of documents
+that were changed to measure it). --steps runs only some steps, on an index that was kept where
+`build` is not among them. Without --bench, all is made of the sample article: a trial.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain, cycle
@@ -194,16 +195,17 @@ def on_disk(index: Path) -> dict[str, int]:
         part = path.relative_to(index).parts[0].split("-")[0].split(".")[0]
         for key in ("all", part):
             found[key] = found.get(key, 0) + path.stat().st_size
-    return {key: round(size / 2**20) for key, size in found.items() if size >= 2**19}
+    return {key: round(size / 2**20) for key, size in found.items()}
 
 
-def commit() -> dict[str, str]:
-    """Say of which code and day a figure is."""
+def commit(before: dict[str, Any]) -> dict[str, str]:
+    """Say of which code and day the figures are, with those that were there before."""
     git = partial(subprocess.run, cwd=HERE, capture_output=True, text=True, check=False)
     known = git(["git", "rev-parse", "--short", "HEAD"]).stdout.strip() or "unknown"
     is_changed = git(["git", "status", "--porcelain", "--", "../qa"]).stdout.strip()
+    commits = [*before.get("commit", "").split(), known + ("+" if is_changed else "")]
     day = dt.datetime.now(dt.UTC).date().isoformat()
-    return {"commit": known + ("+" if is_changed else ""), "date": day}
+    return {"commit": " ".join(dict.fromkeys(commits)), "date": day}
 
 
 def stand_in(keep: Path, cache: Path, source: recombined.Sources) -> tuple[Path, dict[str, Any]]:
@@ -247,28 +249,33 @@ def main() -> None:
     arguments = parser.parse_args()
     cache = load_settings().cache_path()
     source = recombined.sources(arguments.bench)
-    out: Path = arguments.out
-    results = json.loads(out.read_text()) if out.is_file() else {"sizes": {}, "files": {}}
     with tempfile.TemporaryDirectory() as temporary:
         keep = arguments.keep or Path(temporary)
         keep.mkdir(parents=True, exist_ok=True)
-        table, results["stand-in"] = stand_in(keep, cache, source)
+        table, quality = stand_in(keep, cache, source)
         for kind, steps in (("sizes", STEPS), ("files", OF_FILES)):
             for size in map(int, filter(None, getattr(arguments, kind).split(","))):
                 place = Place(keep / f"{kind}-{size}", cache, source.questions, table)
                 make_corpus(place.corpus, source, kind, size)
                 is_real = kind == "sizes" and size <= arguments.real
                 chosen = arguments.steps.split(",") if arguments.steps else steps
-                found = place.measure(
-                    [step for step in steps if step in chosen], is_real=is_real, runs=arguments.runs
-                )
-                before = results[kind].get(str(size), {}) if arguments.steps else {}
+                todo = [step for step in steps if step in chosen]
+                found = place.measure(todo, is_real=is_real, runs=arguments.runs)
                 vectors = {"vectors": "real" if is_real else "stand-in"}
-                results[kind][str(size)] = {**before, **commit(), **vectors, **found}
-                results["machine"] = machine()
-                out.write_text(json.dumps(results, indent=2) + "\n")
+                with merged(arguments.out) as results:
+                    results |= {"machine": machine(), "stand-in": quality}
+                    before = results[kind].get(str(size), {}) if arguments.steps else {}
+                    results[kind][str(size)] = before | commit(before) | vectors | found
                 if not arguments.keep:
                     shutil.rmtree(place.folder)
+
+
+@contextmanager
+def merged(out: Path) -> Iterator[dict[str, Any]]:
+    """Change the JSON as it is now: other sizes may be measured at the same time."""
+    results = {"sizes": {}, "files": {}} | (json.loads(out.read_text()) if out.is_file() else {})
+    yield results
+    out.write_text(json.dumps(results, indent=2) + "\n")
 
 
 def make_corpus(folder: Path, source: recombined.Sources, kind: str, size: int) -> None:

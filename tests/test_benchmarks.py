@@ -8,7 +8,7 @@ from xml.etree import ElementTree as ET
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from conftest import ARTICLE, REPOSITORY
@@ -83,6 +83,7 @@ def test_every_figure_of_cost_against_size_is_measured_and_shown(
     assert drawn.keys() == scale_figures.PLOTS.keys()
 
 
+@example([(1.0, 1.0, 1.0)] * 7)
 @given(st.lists(st.tuples(*[st.floats(1e-3, 1e7)] * 3), min_size=1, max_size=7))
 def test_a_plot_marks_every_point_and_keeps_within_its_edges(
     lines: list[tuple[float, float, float]],
