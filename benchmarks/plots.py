@@ -27,8 +27,8 @@ class Line:
     points: Sequence[tuple[float, float, bool]]
 
 
-def chart(title: str, lines: Sequence[Line]) -> str:
-    """Draw the lines, each with its name at its end."""
+def chart(title: str, along: str, lines: Sequence[Line]) -> str:
+    """Draw the lines, each with its name at its end; `along` says what x is."""
     xs = sorted({x for line in lines for x, _, _ in line.points})
     ys = [y for line in lines for _, y, _ in line.points]
     across = _Axis(xs[0], xs[-1], _LEFT, _WIDTH - _RIGHT)
@@ -40,7 +40,7 @@ def chart(title: str, lines: Sequence[Line]) -> str:
     for x in xs:
         parts.append(_grid(across.at(x), _TOP, across.at(x), _BOTTOM))
         parts.append(_text(across.at(x), _BOTTOM + 20, short(x), "middle"))
-    parts.append(_text((_LEFT + _WIDTH - _RIGHT) / 2, _BOTTOM + 44, "passages", "middle"))
+    parts.append(_text((_LEFT + _WIDTH - _RIGHT) / 2, _BOTTOM + 44, along, "middle"))
     ends = _spread([up.at(line.points[-1][1]) for line in lines])
     for n, (line, end) in enumerate(zip(lines, ends, strict=True)):
         places = [(across.at(x), up.at(y), full) for x, y, full in line.points]

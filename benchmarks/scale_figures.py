@@ -132,7 +132,7 @@ def charts(found: dict[str, Any]) -> dict[str, str]:
             ]
             if points:
                 lines.append(Line(figure.name, points))
-        made[name] = chart(f"{title}, {unit}", lines)
+        made[name] = chart(f"{title}, {unit}", "passages (○ with stand-in vectors)", lines)
     return made
 
 

@@ -92,6 +92,7 @@ def test_a_plot_marks_every_point_and_keeps_within_its_edges(
 
     drawn = plots.chart(
         "Cost & size",
+        "passages",
         [
             plots.Line(f"<{n}>", [(10.0**x, y, x < 5) for x, y in enumerate(line, 4)])
             for n, line in enumerate(lines)
