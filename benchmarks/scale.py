@@ -122,7 +122,7 @@ class Place:
 
     def _cold(self, runs: int) -> dict[str, Any]:
         """Ask in fresh processes; then with one document changed before each."""
-        ask: list[str | Path] = [*QA, "ask", self.questions[0]]
+        ask: list[str | Path] = [*QA, "ask", self.questions[0], "--threshold", "0"]
         ask += ["--corpus", self.corpus, "--index", self.index]
         run = partial(process, cwd=self.folder)
         unchanged: dict[str, Callable[[], dict[str, float]]] = {

@@ -83,12 +83,16 @@ def build(*, table: str = "", **where: str) -> dict[str, Any]:
 def warm(
     *, questions: Sequence[str], few: Sequence[str], filters: dict[str, Any], **where: str
 ) -> dict[str, Any]:
-    """Ask many questions in one process."""
+    """Ask many questions in one process.
+
+    All are answered, since an abstention looks for changes; how long that takes is a figure too.
+    """
     with _assistant("", **where) as (one, _):
-        plain = p50(one.ask, questions, refresh=False)
-        found = {"no check": plain, "check": p50(one.ask, few)}
+        plain = p50(one.ask, questions, threshold=0, refresh=False)
+        found = {"no check": plain, "check": p50(one.ask, few, threshold=0)}
+        found["not answered"] = p50(one.ask, few, threshold=1, refresh=False)
         for name, chosen in filters.items():
-            found[name] = p50(one.ask, few, refresh=False, **chosen)
+            found[name] = p50(one.ask, few, threshold=0, refresh=False, **chosen)
     return found
 
 
@@ -118,7 +122,7 @@ def changed(*, questions: Sequence[str], table: str, **where: str) -> dict[str, 
         before = cpu()
         done = one.refresh()
         used = cpu() - before - stand_in.cpu_s
-        asked = p50(one.ask, questions, refresh=False)
+        asked = p50(one.ask, questions, threshold=0, refresh=False)
     return {"documents": done.changed, "refresh_cpu_s": round(used, 3), "no check": asked}
 
 
