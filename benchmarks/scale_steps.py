@@ -15,6 +15,7 @@ import sys
 import tempfile
 import time
 from contextlib import contextmanager, suppress
+from functools import partial
 from itertools import cycle, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -60,12 +61,19 @@ def candidates(count: int) -> Iterator[None]:
 
 
 def merge_vectors(index: Path, folder: Path) -> None:
-    """Make the file of all vectors again, in another folder."""
-    from qa.store.index import moment
+    """Write all segments of vectors again, full ones as far as that goes, in another folder."""
+    from qa.store.catalog import Catalog
+    from qa.store.segments import chunks
     from qa.store.vectors import build
 
-    with moment(index) as snapshot:
-        build(folder, "vectors-1", snapshot.vectors, snapshot.count_passages())
+    with Catalog.reading(index) as catalog:
+        embeddings = catalog.embeddings
+        after = 0
+        for number, count in enumerate(chunks(embeddings.count_after(0))):
+            last = embeddings.number_of(after, count)
+            vectors = partial(embeddings.vectors, after=after, upto=last)
+            build(folder, f"vectors-{number}", vectors, count, last)
+            after = last
 
 
 # --- the steps ------------------------------------------------------------------------------
