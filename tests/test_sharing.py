@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 QUESTION = "Who set foot on the Moon?"
 HOLDER = """
 import sys, time, qa
-def hold(done, total, document):
+def hold(progress):
     print("held", flush=True)
     time.sleep(600)
 corpus, index = sys.argv[1:]

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from itertools import islice, tee
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from qa.encoding.encoder import PassageInput
 from qa.errors import UnreadableDocumentError
 from qa.indexing.passages import split
 from qa.indexing.plan import Outcomes
+from qa.indexing.progress import Meter
 from qa.reading.places import places_of
 from qa.store.rows import NewPassage
 from qa.types import Document, Span
@@ -22,18 +23,11 @@ if TYPE_CHECKING:
     from qa.encoding.encoder import EncodedPassage, Encoder, Runtime
     from qa.indexing.plan import Plan
     from qa.store.transaction import Transaction
-    from qa.types import Passage, Place
+    from qa.types import Passage, Place, Progress
 
-__all__ = ["Progress", "apply"]
+__all__ = ["apply"]
 
 _BATCH = 512  # pieces embedded between two writes: bounds memory, keeps all cores busy
-
-
-class Progress(Protocol):
-    """Is told how far a refresh is."""
-
-    def __call__(self, done: int, total: int, document: str) -> None:
-        """Take the number of documents done, of all to do, and the one just done."""
 
 
 def apply(
@@ -43,7 +37,7 @@ def apply(
     encoder: Callable[[], Encoder[Runtime]],
     *,
     now_ns: int,
-    progress: Progress,
+    progress: Callable[[Progress], None],
 ) -> Outcomes:
     """Carry out a plan; what can't be read is noted and left out.
 
@@ -55,17 +49,19 @@ def apply(
         transaction: begun.
         encoder: loads it; called only if something must be split or embedded.
         now_ns: when the plan's scan began.
-        progress: is told of each document done.
+        progress: is told how far this is.
     """
     outcomes = Outcomes()
     todo = [*plan.added, *plan.changed]
-    done = 0
-    if todo:
-        progress(0, len(todo), "")
+    passages = 0
+    sizes = {path: plan.scan.stamps[path].size for path in todo}
+    meter = Meter(progress)
+    meter.begin(documents=len(todo), bytes=sum(sizes.values()))
     pieces = _pieces(corpus, todo, encoder)
     while batch := list(islice(pieces, _BATCH)):
         cuts = [piece for piece in batch if isinstance(piece, _Cut)]
         encoded = _encoded(cuts, transaction, encoder, outcomes)
+        meter.embedded(len(cuts))
         for piece in batch:
             match piece:
                 case _FileBegins(path, sha256):
@@ -74,14 +70,16 @@ def apply(
                     transaction.put_document(piece)
                 case _Cut():
                     transaction.put_passage(_row(piece, encoded[piece.digest]))
+                    passages += 1
                 case _FileEnds(path, problems, warnings):
                     transaction.close_file({**problems, **warnings})
                     outcomes.mark_read(path, problems, warnings)
-                    done += 1
-                    progress(done, len(todo), path)
+                    meter.read(path, bytes=sizes[path], passages=passages)
+                    passages = 0
     for path in plan.removed:
         transaction.drop_file(path)
     transaction.restamp(plan.restamped, now_ns)
+    meter.end()
     return outcomes
 
 

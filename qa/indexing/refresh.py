@@ -12,11 +12,12 @@ from qa.indexing.plan import checked_plan, report
 from qa.store.identity import Identity, seen_from
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from qa.corpus import Corpus
     from qa.encoding.loader import ModelLoader
-    from qa.indexing.apply import Progress
     from qa.store.index import Index
-    from qa.types import Refresh
+    from qa.types import Progress, Refresh
 
 __all__ = ["refresh"]
 
@@ -26,7 +27,7 @@ def refresh(
     index: Index,
     corpus: Corpus,
     models: ModelLoader,
-    progress: Progress,
+    progress: Callable[[Progress], None],
     rebuild: bool = False,
     thorough: bool = False,
 ) -> Refresh:
@@ -36,7 +37,7 @@ def refresh(
         index: whose folder need not exist yet.
         corpus: where the documents are read from.
         models: finds the model that embeds them.
-        progress: is told of each document done.
+        progress: is told how far this is.
         rebuild: forget the index, whatever its state or model, and embed everything again.
         thorough: follow every reference in the index as well.
 
@@ -61,8 +62,10 @@ def refresh(
             return report(plan)
     plan = plan or checked_plan(corpus, None, now_ns)
     from qa.indexing.apply import apply
+    from qa.store.running import announcing
 
     with closing(corpus), index.transaction(rebuild=rebuild) as transaction:
+        progress = announcing(index.folder, progress)
         if not rebuild and transaction.changes != changes:  # by another writer
             plan = checked_plan(corpus, transaction.known_files(), now_ns)
             if plan.is_empty:

@@ -15,6 +15,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, TypeVar
 
 from qa.store.durable_files import Seal, Sealed, seal
+from qa.store.running import RUNNING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -36,7 +37,7 @@ __all__ = [
 ]
 
 # What a writer may leave behind: nothing else in the folder is ever removed.
-DERIVED = re.compile(r"(?:new-)?vectors-\d+\.(?:faiss|ids\.npy)|lexical-\d+")
+DERIVED = re.compile(r"(?:new-)?(?:vectors-\d+\.(?:faiss|ids\.npy)|refresh\.json)|lexical-\d+")
 _STEM = re.compile(r"(?:vectors|lexical)-\d+")
 _S = TypeVar("_S", bound=Seal)
 
@@ -140,8 +141,9 @@ class Accelerators:
 def sweep(folder: Path, catalog: Catalog) -> None:
     """Remove files that the catalog does not name; one in use elsewhere goes next time."""
     for path in unnamed(folder, catalog) * 2:  # tantivy may have put a lock there meanwhile
-        with suppress(OSError):
-            shutil.rmtree(path) if path.is_dir() else path.unlink()
+        if path.name != RUNNING:  # that of a dead writer went when the lock was taken
+            with suppress(OSError):
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
 def unnamed(folder: Path, catalog: Catalog) -> list[Path]:

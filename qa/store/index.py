@@ -20,6 +20,7 @@ from qa.store.durable_files import make_folder
 from qa.store.failures import storage_failures
 from qa.store.hardening import check_files
 from qa.store.identity import check_corpus
+from qa.store.running import forget, read_running
 from qa.store.snapshot import Snapshot
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
     from qa.corpus import Corpus, Stamp
     from qa.store.transaction import Transaction
+    from qa.types import Running
 
 __all__ = ["LOCK", "Index", "moment"]
 
@@ -158,6 +160,11 @@ class Index:
         except OSError:  # a folder that can't be written
             return False
 
+    def running(self) -> Running | None:
+        """The refresh that is under way at this moment, by what its process says of it."""
+        said = read_running(self.folder)
+        return said if said is not None and self.is_written() else None
+
     def _catalog_to_write(self, *, rebuild: bool) -> AbstractContextManager[Catalog]:
         _require_ours(self.folder)
         if rebuild:
@@ -199,8 +206,10 @@ class Index:
                 f"{self.folder} is not a folder", hint="Name another folder with --index."
             ) from error
         try:
+            forget(self.folder)  # what a writer that died has said
             yield
         finally:
+            forget(self.folder)
             lock.release()
 
 
