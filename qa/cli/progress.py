@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from typing import TYPE_CHECKING
 
 from qa.cli.layout import clip, columns
@@ -56,6 +55,8 @@ def _forms(one: Progress) -> tuple[str, ...]:
 
 def running(one: Running) -> str:
     """Say who is indexing, and how far that is."""
+    import socket
+
     where = "" if one.host in {"", socket.gethostname()} else f" on {one.host}"
     lead = f"Indexing now (process {one.process}{where})"
     if (far := one.progress) is None:

@@ -10,7 +10,6 @@ from qa.encoding.encoder import PassageInput
 from qa.errors import UnreadableDocumentError
 from qa.indexing.passages import split
 from qa.indexing.plan import Outcomes
-from qa.indexing.progress import Meter
 from qa.reading.places import places_of
 from qa.store.rows import NewPassage
 from qa.types import Document, Span
@@ -22,8 +21,9 @@ if TYPE_CHECKING:
     from qa.corpus import Corpus
     from qa.encoding.encoder import EncodedPassage, Encoder, Runtime
     from qa.indexing.plan import Plan
+    from qa.indexing.progress import Meter
     from qa.store.transaction import Transaction
-    from qa.types import Passage, Place, Progress
+    from qa.types import Passage, Place
 
 __all__ = ["apply"]
 
@@ -37,7 +37,7 @@ def apply(
     encoder: Callable[[], Encoder[Runtime]],
     *,
     now_ns: int,
-    progress: Callable[[Progress], None],
+    meter: Meter,
 ) -> Outcomes:
     """Carry out a plan; what can't be read is noted and left out.
 
@@ -49,14 +49,11 @@ def apply(
         transaction: begun.
         encoder: loads it; called only if something must be split or embedded.
         now_ns: when the plan's scan began.
-        progress: is told how far this is.
+        meter: has begun; is told of what is done.
     """
     outcomes = Outcomes()
     todo = [*plan.added, *plan.changed]
     passages = 0
-    sizes = {path: plan.scan.stamps[path].size for path in todo}
-    meter = Meter(progress)
-    meter.begin(documents=len(todo), bytes=sum(sizes.values()))
     pieces = _pieces(corpus, todo, encoder)
     while batch := list(islice(pieces, _BATCH)):
         cuts = [piece for piece in batch if isinstance(piece, _Cut)]
@@ -74,7 +71,7 @@ def apply(
                 case _FileEnds(path, problems, warnings):
                     transaction.close_file({**problems, **warnings})
                     outcomes.mark_read(path, problems, warnings)
-                    meter.read(path, bytes=sizes[path], passages=passages)
+                    meter.read(path, bytes=plan.scan.stamps[path].size, passages=passages)
                     passages = 0
     for path in plan.removed:
         transaction.drop_file(path)

@@ -86,7 +86,7 @@ class Meter:
         self, told: Callable[[Progress], None], clock: Callable[[], float] = time.monotonic
     ) -> None:
         """Take who is told, and what gives the time in seconds."""
-        self._told = told
+        self._told = [told]
         self._clock = clock
         self._embeds = False
         self._documents = self._documents_total = self._bytes = self._bytes_total = 0
@@ -97,8 +97,16 @@ class Meter:
         self._shown: float | None = None
         self._last = self._reported = self._estimated = clock()
 
+    def tell(self, told: Callable[[Progress], None]) -> None:
+        """Have somebody else told as well, from now on."""
+        self._told.append(told)
+        self._report(at_once=True)
+
     def begin(self, *, documents: int, bytes: int) -> None:  # noqa: A002 - the word for it
-        """Say what has to be read; a refresh that has only passages to embed reads nothing."""
+        """Say what has to be read: nothing where there are only passages to embed.
+
+        It may be said again, as long as nothing was read.
+        """
         self._documents_total, self._bytes_total = documents, bytes
         self._last = self._clock()
         self._report(at_once=True)
@@ -155,21 +163,21 @@ class Meter:
         if not is_due or not (self._documents_total or total):
             return
         self._reported = now
-        self._told(
-            Progress(
-                phase="embedding" if total else "reading",
-                documents=self._documents,
-                documents_total=self._documents_total,
-                bytes=min(self._bytes, self._bytes_total),
-                bytes_total=self._bytes_total,
-                passages=self._embedded if total else 0,
-                passages_total=total,
-                kept=self._kept,
-                passages_kept=self._passages_kept if total else 0,
-                document=self._document,
-                seconds_left=self._left(now) if left is None else left,
-            )
+        far = Progress(
+            phase="embedding" if total else "reading",
+            documents=self._documents,
+            documents_total=self._documents_total,
+            bytes=min(self._bytes, self._bytes_total),
+            bytes_total=self._bytes_total,
+            passages=self._embedded if total else 0,
+            passages_total=total,
+            kept=self._kept,
+            passages_kept=self._passages_kept if total else 0,
+            document=self._document,
+            seconds_left=self._left(now) if left is None else left,
         )
+        for told in self._told:
+            told(far)
 
     def _left(self, now: float) -> float | None:
         """The estimate to show now; None as long as nothing was measured."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from qa.errors import IndexMissingError
 from qa.indexing.plan import checked_plan, report
+from qa.indexing.progress import Meter
 from qa.store.identity import Identity, seen_from
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
     from qa.corpus import Corpus
     from qa.encoding.loader import ModelLoader
+    from qa.indexing.plan import Plan
     from qa.store.index import Index
     from qa.types import Progress, Refresh
 
@@ -61,14 +63,18 @@ def refresh(
                 index.tidy(plan.restamped, now_ns)
             return report(plan)
     plan = plan or checked_plan(corpus, None, now_ns)
+    meter = Meter(progress)
+    _begin(meter, plan)  # before the imports that take a while
     from qa.indexing.apply import apply
     from qa.store.running import announcing
 
     with closing(corpus), index.transaction(rebuild=rebuild) as transaction:
-        progress = announcing(index.folder, progress)
+        meter.tell(announcing(index.folder))
         if not rebuild and transaction.changes != changes:  # by another writer
             plan = checked_plan(corpus, transaction.known_files(), now_ns)
+            _begin(meter, plan)
             if plan.is_empty:
+                meter.end()
                 return report(plan)
         files = models.locate("" if rebuild else transaction.identity.model)
         seen = seen_from(index.folder, corpus.location)
@@ -79,6 +85,11 @@ def refresh(
             transaction,
             partial(models.encoder, files),
             now_ns=now_ns,
-            progress=progress,
+            meter=meter,
         )
     return report(plan, outcomes)
+
+
+def _begin(meter: Meter, plan: Plan) -> None:
+    todo = [*plan.added, *plan.changed]
+    meter.begin(documents=len(todo), bytes=sum(plan.scan.stamps[path].size for path in todo))

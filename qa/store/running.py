@@ -8,7 +8,6 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
-import socket
 import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
@@ -35,31 +34,30 @@ _COUNTS = (
 
 
 def announcing(
-    folder: Path,
-    progress: Callable[[Progress], None],
-    clock: Callable[[], float] = time.monotonic,
+    folder: Path, clock: Callable[[], float] = time.monotonic
 ) -> Callable[[Progress], None]:
-    """Say in the index's folder that this process writes it, from now on, and how far that is.
+    """Say in the index's folder that this process writes it, from now on.
 
     To be called by who holds the lock; `forget` ends it. A help, not a duty: what can't be
     written is left.
 
     Returns:
-        What tells `progress`, and writes the file at most once a second.
+        What takes how far that is, and writes it at most once a second.
     """
+    import socket
+
     me = Running(os.getpid(), socket.gethostname()[:_LONGEST], time.time())
     _write(folder, me)
     last, phase = clock(), ""
 
-    def told(one: Progress) -> None:
+    def announce(one: Progress) -> None:
         nonlocal last, phase
         if clock() - last >= _PAUSE or one.phase != phase:
             last, phase = clock(), one.phase
             short = dataclasses.replace(one, document=one.document[:_LONGEST])
             _write(folder, dataclasses.replace(me, progress=short))
-        progress(one)
 
-    return told
+    return announce
 
 
 def _write(folder: Path, one: Running) -> None:
