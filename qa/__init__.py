@@ -38,6 +38,7 @@ if TYPE_CHECKING:
         UnreadableDocumentError,
     )
     from qa.evaluation.questions import Question
+    from qa.progress import Progress, Running
     from qa.ranking.calibration import Calibration
     from qa.settings import Settings, SettingsArguments
     from qa.types import (
@@ -48,9 +49,7 @@ if TYPE_CHECKING:
         Explanation,
         Mark,
         Problem,
-        Progress,
         Refresh,
-        Running,
         Scores,
         Status,
     )
@@ -112,6 +111,8 @@ _HOMES = {
     "Check": "qa.diagnosis",
     "Diagnosis": "qa.diagnosis",
     "diagnose": "qa.diagnosis",
+    "Progress": "qa.progress",
+    "Running": "qa.progress",
     "Question": "qa.evaluation.questions",
     "Calibration": "qa.ranking.calibration",
     "Settings": "qa.settings",

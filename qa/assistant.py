@@ -42,9 +42,10 @@ if TYPE_CHECKING:
     from qa.citations.verify import Verification
     from qa.corpus import Corpus
     from qa.evaluation.questions import Question
+    from qa.progress import Progress
     from qa.ranking.calibration import Calibration
     from qa.settings import SettingsArguments
-    from qa.types import Answer, Progress, Refresh, Status
+    from qa.types import Answer, Refresh, Status
 
 __all__ = ["Assistant"]
 

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from qa.types import Answer, Progress, Refresh
+    from qa.progress import Progress
+    from qa.types import Answer, Refresh
 
     P = ParamSpec("P")
 

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from qa.progress import Running
 
 __all__ = [
     "Answer",
@@ -26,9 +28,7 @@ __all__ = [
     "Place",
     "PlaceKind",
     "Problem",
-    "Progress",
     "Refresh",
-    "Running",
     "Scores",
     "Section",
     "Span",
@@ -318,45 +318,6 @@ class Refresh:
     def to_dict(self) -> dict[str, Any]:
         """The JSON form described in docs/json.md."""
         return {"schema": "qa.refresh/1", **asdict(self)}
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """How far a refresh is.
-
-    Documents that are new or have changed are read first (`phase` is "reading"); then the
-    passages that have no vectors yet are embedded ("embedding"). `document` is the one that was
-    read last. `passages` are embedded, of `passages_total`, which is not known before that phase:
-    both are 0 while documents are read. What is `kept` (documents) and `passages_kept` stays if
-    the refresh is stopped now. `seconds_left` is an estimate for all that is left of both phases:
-    None as long as there is nothing to make one from, and 0 only when the refresh is done.
-    """
-
-    phase: Literal["reading", "embedding"]
-    documents: int
-    documents_total: int
-    bytes: int
-    bytes_total: int
-    passages: int = 0
-    passages_total: int = 0
-    kept: int = 0
-    passages_kept: int = 0
-    document: str = ""
-    seconds_left: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Running:
-    """A refresh that is under way: the process that does it, its host, and how far it is.
-
-    `started` counts seconds since 1970 (UTC). `progress` is at most some seconds old; None before
-    the first document is taken up.
-    """
-
-    process: int
-    host: str
-    started: float
-    progress: Progress | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from qa.cli import progress as words
 from qa.cli.layout import columns
 from qa.indexing.progress import JUMP, Meter, amount
-from qa.types import Progress
+from qa.progress import Progress
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

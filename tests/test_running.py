@@ -22,8 +22,9 @@ from test_progress import EMBEDDING, READING, Clock
 from qa.assistant import Assistant
 from qa.cli.progress import running
 from qa.errors import IndexMissingError
-from qa.store.running import RUNNING, announcing, forget, read_running
-from qa.types import Progress, Running
+from qa.progress import Progress, Running
+from qa.store.accelerators import RUNNING
+from qa.store.running import announcing, forget, read_running
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

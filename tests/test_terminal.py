@@ -25,7 +25,7 @@ from qa.cli import render
 from qa.cli.layout import columns
 from qa.cli.output import Output, Segment, visible
 from qa.cli.visible import escaped
-from qa.types import Progress
+from qa.progress import Progress
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

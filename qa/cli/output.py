@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from qa.logs import Pace
-    from qa.types import Progress
+    from qa.progress import Progress
 
 __all__ = ["Line", "Output", "Segment", "visible"]
 

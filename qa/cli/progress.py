@@ -10,7 +10,7 @@ from qa.counting import counted
 from qa.indexing.progress import amount
 
 if TYPE_CHECKING:
-    from qa.types import Progress, Running
+    from qa.progress import Progress, Running
 
 __all__ = ["fitting", "indexing", "left", "running", "stopped"]
 

@@ -6,7 +6,7 @@ import math
 import time
 from typing import TYPE_CHECKING
 
-from qa.types import Progress
+from qa.progress import Progress
 
 if TYPE_CHECKING:
     from collections.abc import Callable

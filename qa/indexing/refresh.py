@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from qa.errors import IndexMissingError
 from qa.indexing.plan import checked_plan, report
-from qa.indexing.progress import Meter
 from qa.store.identity import Identity, seen_from
 
 if TYPE_CHECKING:
@@ -18,8 +17,10 @@ if TYPE_CHECKING:
     from qa.corpus import Corpus
     from qa.encoding.loader import ModelLoader
     from qa.indexing.plan import Plan
+    from qa.indexing.progress import Meter
+    from qa.progress import Progress
     from qa.store.index import Index
-    from qa.types import Progress, Refresh
+    from qa.types import Refresh
 
 __all__ = ["refresh"]
 
@@ -63,6 +64,8 @@ def refresh(
                 index.tidy(plan.restamped, now_ns)
             return report(plan)
     plan = plan or checked_plan(corpus, None, now_ns)
+    from qa.indexing.progress import Meter
+
     meter = Meter(progress)
     _begin(meter, plan)  # before the imports that take a while
     from qa.indexing.apply import apply

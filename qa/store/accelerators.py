@@ -15,7 +15,6 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, TypeVar
 
 from qa.store.durable_files import Seal, Sealed, seal
-from qa.store.running import RUNNING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DERIVED",
+    "RUNNING",
     "Accelerators",
     "lexical_folder",
     "lexical_texts",
@@ -36,6 +36,7 @@ __all__ = [
     "vectors_notes",
 ]
 
+RUNNING = "refresh.json"  # what a writer says of itself while it writes: see `running.py`
 # What a writer may leave behind: nothing else in the folder is ever removed.
 DERIVED = re.compile(r"(?:new-)?(?:vectors-\d+\.(?:faiss|ids\.npy)|refresh\.json)|lexical-\d+")
 _STEM = re.compile(r"(?:vectors|lexical)-\d+")

@@ -20,7 +20,6 @@ from qa.store.durable_files import make_folder
 from qa.store.failures import storage_failures
 from qa.store.hardening import check_files
 from qa.store.identity import check_corpus
-from qa.store.running import forget, read_running
 from qa.store.snapshot import Snapshot
 
 if TYPE_CHECKING:
@@ -29,8 +28,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from qa.corpus import Corpus, Stamp
+    from qa.progress import Running
     from qa.store.transaction import Transaction
-    from qa.types import Running
 
 __all__ = ["LOCK", "Index", "moment"]
 
@@ -162,6 +161,8 @@ class Index:
 
     def running(self) -> Running | None:
         """The refresh that is under way at this moment, by what its process says of it."""
+        from qa.store.running import read_running
+
         said = read_running(self.folder)
         return said if said is not None and self.is_written() else None
 
@@ -185,6 +186,8 @@ class Index:
     @contextmanager
     def _lock(self, timeout: float | None = None) -> Iterator[None]:
         from filelock import FileLock, Timeout
+
+        from qa.store.running import forget
 
         try:
             make_folder(self.folder)

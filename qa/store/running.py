@@ -13,15 +13,15 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from qa.corpus.regular import read_regular
-from qa.types import Progress, Running
+from qa.progress import Progress, Running
+from qa.store.accelerators import RUNNING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-__all__ = ["RUNNING", "announcing", "forget", "read_running"]
+__all__ = ["announcing", "forget", "read_running"]
 
-RUNNING = "refresh.json"
 _NEW = f"new-{RUNNING}"
 _PAUSE = 1.0  # seconds between two writings
 _LARGEST = 65_536  # bytes of the file
