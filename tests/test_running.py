@@ -21,10 +21,9 @@ from test_progress import EMBEDDING, READING, Clock
 
 from qa.assistant import Assistant
 from qa.cli.progress import running
-from qa.errors import IndexMissingError
+from qa.errors import ForeignIndexError, IndexMissingError
 from qa.progress import Progress, Running
-from qa.store.accelerators import RUNNING
-from qa.store.running import announcing, forget, read_running
+from qa.store.running import announcing, clearing, read_running
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -43,6 +42,7 @@ corpus, index = sys.argv[1:]
 with qa.Assistant(corpus, index, progress=hold) as assistant:
     assistant.refresh()
 """
+RUNNING = "refresh.json"
 SAID = Running(4711, "nas", 1_700_000_000.0, replace(READING, seconds_left=244.0))
 
 
@@ -138,6 +138,23 @@ def test_a_program_sees_its_own_refresh_in_status(
     assert None not in seen
 
 
+def test_progress_is_told_before_anything_is_loaded_that_takes_long(
+    corpus: Path, tmp_path: Path, cache: Path
+) -> None:
+    program = (
+        "import sys, qa\n"
+        "def told(one):\n"
+        "    print(one.documents_total, {'numpy', 'tantivy', 'onnxruntime'} & {*sys.modules})\n"
+        "    raise SystemExit\n"
+        "qa.Assistant(*sys.argv[1:], progress=told).refresh()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, corpus, tmp_path / "index"],
+        env=os.environ | {"QA_CACHE": str(cache)}, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert done.stdout == "3 set()\n"
+
+
 @pytest.mark.parametrize("progress", [None, READING])
 def test_status_says_what_runs_where_nothing_can_be_read_yet(
     corpus: Path, tmp_path: Path, run: Run, progress: Progress | None
@@ -169,8 +186,10 @@ def test_what_is_written_is_read_again(tmp_path: Path) -> None:
         read = read_running(tmp_path)
         assert read is not None
         assert read.progress == replace(far, document=far.document[:1000])
-    forget(tmp_path)
-    assert read_running(tmp_path) is None
+    with clearing(tmp_path):
+        assert read_running(tmp_path) is None
+        announcing(tmp_path)
+        assert read_running(tmp_path) is not None
     assert not list(tmp_path.iterdir())
 
 
@@ -193,7 +212,8 @@ def test_what_can_not_be_written_stops_nothing(tmp_path: Path, place: str) -> No
     (tmp_path / "file").write_text("")
     tell = announcing(tmp_path / place)
     tell(READING)
-    forget(tmp_path / place)
+    with clearing(tmp_path / place):
+        pass
     assert read_running(tmp_path / place) is None
 
 
@@ -297,6 +317,50 @@ def test_a_strangers_link_pipe_or_folder_in_its_place_harms_nobody(
     assert assistant.refresh().added == 1
     assert assistant.status().running is None
     assert victim.read_bytes() == b"precious" * 1000
+
+
+@pytest.mark.parametrize("name", [RUNNING, f"new-{RUNNING}"])
+@pytest.mark.parametrize("beside", ["", "notes.txt"])
+def test_another_programs_file_of_that_name_is_never_touched(
+    corpus: Path, tmp_path: Path, cache: Path, name: str, beside: str
+) -> None:
+    folder = tmp_path / "other"
+    folder.mkdir()
+    for file in filter(None, (name, beside)):
+        (folder / file).write_text('{"token": 5}')
+    with Assistant(corpus, folder, cache=cache) as one:
+        for rebuild in (False, True):
+            with pytest.raises(ForeignIndexError):
+                one.refresh(rebuild=rebuild)
+    for file in filter(None, (name, beside)):
+        assert (folder / file).read_text() == '{"token": 5}'
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links and pipes")
+@pytest.mark.parametrize("make", [make_link, make_pipe, make_folder])
+def test_a_folder_with_a_link_pipe_or_folder_of_that_name_is_not_taken_for_an_index(
+    corpus: Path, tmp_path: Path, cache: Path, make: Callable[[Path, Path], None]
+) -> None:
+    folder, victim = tmp_path / "other", tmp_path / "victim"
+    folder.mkdir()
+    victim.write_text("")
+    make(folder / RUNNING, victim)
+    with Assistant(corpus, folder, cache=cache) as one, pytest.raises(ForeignIndexError):
+        one.refresh()
+    assert os.path.lexists(folder / RUNNING)
+
+
+@pytest.mark.parametrize("name", [RUNNING, f"new-{RUNNING}"])
+@pytest.mark.parametrize("content", ["", json.dumps(GOOD)])
+def test_what_a_power_cut_left_of_a_first_refresh_is_no_obstacle(
+    corpus: Path, tmp_path: Path, cache: Path, name: str, content: str
+) -> None:
+    index = tmp_path / "index"
+    index.mkdir()
+    (index / name).write_text(content)
+    with Assistant(corpus, index, cache=cache) as one:
+        assert one.refresh().added == 3
+    assert not list(index.glob("*.json"))
 
 
 # --- in words ---------------------------------------------------------------------------

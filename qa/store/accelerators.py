@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from qa.store.vectors import VectorIndex
 
 __all__ = [
+    "ANNOUNCED",
     "DERIVED",
-    "RUNNING",
     "Accelerators",
     "lexical_folder",
     "lexical_texts",
@@ -36,9 +36,10 @@ __all__ = [
     "vectors_notes",
 ]
 
-RUNNING = "refresh.json"  # what a writer says of itself while it writes: see `running.py`
 # What a writer may leave behind: nothing else in the folder is ever removed.
-DERIVED = re.compile(r"(?:new-)?(?:vectors-\d+\.(?:faiss|ids\.npy)|refresh\.json)|lexical-\d+")
+DERIVED = re.compile(r"(?:new-)?vectors-\d+\.(?:faiss|ids\.npy)|lexical-\d+")
+# What a writer says of itself, and removes itself or for one that died: see `running.py`.
+ANNOUNCED = ("refresh.json", "new-refresh.json")
 _STEM = re.compile(r"(?:vectors|lexical)-\d+")
 _S = TypeVar("_S", bound=Seal)
 
@@ -142,7 +143,7 @@ class Accelerators:
 def sweep(folder: Path, catalog: Catalog) -> None:
     """Remove files that the catalog does not name; one in use elsewhere goes next time."""
     for path in unnamed(folder, catalog) * 2:  # tantivy may have put a lock there meanwhile
-        if path.name != RUNNING:  # that of a dead writer went when the lock was taken
+        if path.name not in ANNOUNCED:  # a writer may be the one that sweeps
             with suppress(OSError):
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
 
@@ -157,5 +158,5 @@ def unnamed(folder: Path, catalog: Catalog) -> list[Path]:
     return [
         folder / name
         for name in os.listdir(folder)  # noqa: PTH208 - names are enough
-        if name not in named and DERIVED.fullmatch(name)
+        if name in ANNOUNCED or (name not in named and DERIVED.fullmatch(name))
     ]

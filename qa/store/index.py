@@ -117,11 +117,12 @@ class Index:
             ReadOnlyIndexError: the folder can't be written.
             StorageError: the disk is full or refuses.
         """
+        from qa.store.running import clearing
         from qa.store.transaction import Transaction
 
         with self._in_use, storage_failures(self.folder), self._lock():
             self.close()
-            with self._catalog_to_write(rebuild=rebuild) as catalog:
+            with self._catalog_to_write(rebuild=rebuild) as catalog, clearing(self.folder):
                 if not rebuild:
                     self._check_corpus(catalog)
                 transaction = Transaction(self.folder, catalog)
@@ -135,6 +136,8 @@ class Index:
         """
         if not os.access(self.folder, os.W_OK):
             return
+        from qa.store.running import clearing
+
         with (
             suppress(IndexUnusableError),
             self._in_use,
@@ -142,7 +145,7 @@ class Index:
             self._lock(timeout=0),
         ):
             self.close()
-            with Catalog.writing(self.folder) as catalog:
+            with Catalog.writing(self.folder) as catalog, clearing(self.folder):
                 catalog.documents.restamp(stamps, seen_ns)
                 catalog.commit()
                 sweep(self.folder, catalog)
@@ -187,8 +190,6 @@ class Index:
     def _lock(self, timeout: float | None = None) -> Iterator[None]:
         from filelock import FileLock, Timeout
 
-        from qa.store.running import forget
-
         try:
             make_folder(self.folder)
             check_files(self.folder)
@@ -209,10 +210,8 @@ class Index:
                 f"{self.folder} is not a folder", hint="Name another folder with --index."
             ) from error
         try:
-            forget(self.folder)  # what a writer that died has said
             yield
         finally:
-            forget(self.folder)
             lock.release()
 
 
@@ -223,6 +222,10 @@ def _require_ours(folder: Path) -> None:
     ours = {LOCK, "README.md", ".gitignore", f"{CATALOG}-wal", f"{CATALOG}-shm"}
     others = [p.name for p in folder.iterdir() if p.name not in ours]
     others = [name for name in others if not DERIVED.fullmatch(name)]
+    if others:
+        from qa.store.running import is_announcement
+
+        others = [name for name in others if not is_announcement(folder / name)]
     if others:
         raise ForeignIndexError(
             f"{folder} is not an index: it contains {min(others)!r}",

@@ -9,20 +9,20 @@ import dataclasses
 import json
 import os
 import time
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from qa.corpus.regular import read_regular
 from qa.progress import Progress, Running
-from qa.store.accelerators import RUNNING
+from qa.store.accelerators import ANNOUNCED
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
-__all__ = ["announcing", "forget", "read_running"]
+__all__ = ["announcing", "clearing", "is_announcement", "read_running"]
 
-_NEW = f"new-{RUNNING}"
+_RUNNING, _NEW = ANNOUNCED
 _PAUSE = 1.0  # seconds between two writings
 _LARGEST = 65_536  # bytes of the file
 _LONGEST = 1000  # characters of a name
@@ -38,7 +38,7 @@ def announcing(
 ) -> Callable[[Progress], None]:
     """Say in the index's folder that this process writes it, from now on.
 
-    To be called by who holds the lock; `forget` ends it. A help, not a duty: what can't be
+    To be called by who holds the lock, within `clearing`. A help, not a duty: what can't be
     written is left.
 
     Returns:
@@ -66,12 +66,24 @@ def _write(folder: Path, one: Running) -> None:
         new.unlink(missing_ok=True)  # a stranger's link must not be written through
         with new.open("x", encoding="ascii") as stream:
             json.dump(dataclasses.asdict(one), stream)
-        new.replace(folder / RUNNING)
+        new.replace(folder / _RUNNING)
 
 
-def forget(folder: Path) -> None:
-    """Remove what this writer, or one that died, has said of itself."""
-    for name in (RUNNING, _NEW):
+@contextmanager
+def clearing(folder: Path) -> Iterator[None]:
+    """Remove what a writer that died has said of itself, and at the end what this one said.
+
+    The folder must be known to be an index: another program's file may have the same name.
+    """
+    _forget(folder)
+    try:
+        yield
+    finally:
+        _forget(folder)
+
+
+def _forget(folder: Path) -> None:
+    for name in ANNOUNCED:
         with suppress(OSError):
             (folder / name).unlink(missing_ok=True)
 
@@ -81,8 +93,19 @@ def read_running(folder: Path) -> Running | None:
 
     A writer that died may have left it: it holds only while the index is being written.
     """
+    return _read(folder / _RUNNING)
+
+
+def is_announcement(path: Path) -> bool:
+    """Whether a writer of ours wrote this file, or began to when the power went."""
+    if path.name not in ANNOUNCED or path.is_symlink() or not path.is_file():
+        return False
+    return path.stat().st_size == 0 or _read(path) is not None
+
+
+def _read(path: Path) -> Running | None:
     try:
-        read = json.loads(read_regular(os.fspath(folder / RUNNING), _LARGEST))
+        read = json.loads(read_regular(os.fspath(path), _LARGEST))
         far = read["progress"]
         return Running(
             process=_count(read["process"]),
