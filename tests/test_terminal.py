@@ -10,6 +10,7 @@ import re
 import signal
 import subprocess
 import sys
+import time
 import unicodedata
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from conftest import Run
 
 QUESTION = "Who set foot on the Moon?"
+READING = b"Reading"
 posix = pytest.mark.skipif(sys.platform == "win32", reason="terminals and signals of POSIX")
 
 # PropList.txt: Bidi_Control. DerivedCoreProperties.txt: Default_Ignorable_Code_Point.
@@ -395,6 +397,7 @@ def stopped(
         fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 
     command = [sys.executable, "-m", "qa", *arguments]
+    announced = folder / "index" / "refresh.json"
     shown, done = b"", False
     with subprocess.Popen(
         command, cwd=folder, stdin=follower, stdout=follower, stderr=follower,
@@ -409,6 +412,8 @@ def stopped(
                 break
             if not done and when in shown:
                 done = True
+                while when == READING and one.poll() is None and not announced.exists():
+                    time.sleep(0.01)  # until the lock is taken, and the transaction begun
                 for _ in range(1 + twice):
                     if by == signal.SIGINT:
                         os.write(leader, b"\x03")
@@ -427,7 +432,7 @@ def stopped(
 def test_a_command_that_is_stopped_says_what_is_kept_and_leaves_the_terminal_as_it_was(
     run: Run, large: Path, arguments: list[str], by: int, *, twice: bool
 ) -> None:
-    status, shown = stopped(arguments, b"Reading", by=by, twice=twice, folder=large.parent)
+    status, shown = stopped(arguments, READING, by=by, twice=twice, folder=large.parent)
     assert status == 128 + by
     assert "Traceback" not in shown
     assert "\x1b[?25l" not in shown  # the cursor is never hidden
@@ -445,7 +450,7 @@ def test_an_index_whose_refresh_was_stopped_answers_as_before(run: Run, large: P
     assert run("index")[0] == 0
     for path in later.iterdir():
         path.rename(large / path.name)
-    status, _ = stopped(["index"], b"Reading", by=signal.SIGINT, folder=large.parent)
+    status, _ = stopped(["index"], READING, by=signal.SIGINT, folder=large.parent)
     assert status == 130
     assert json.loads(run("status", "--format", "json")[1])["documents"] == 1
     assert "Armstrong" in run("ask", QUESTION, "--no-refresh")[1]
@@ -484,7 +489,7 @@ def test_a_command_leaves_the_signals_of_its_program_alone(run: Run) -> None:
 def test_a_log_tells_that_a_command_was_stopped(large: Path, tmp_path: Path) -> None:
     log = tmp_path / "qa.log"
     arguments = ["--log-file", str(log), "index"]
-    stopped(arguments, b"Reading", by=signal.SIGTERM, folder=tmp_path)
+    stopped(arguments, READING, by=signal.SIGTERM, folder=tmp_path)
     assert "stopped signal=15" in log.read_text()
 
 
