@@ -225,6 +225,15 @@ def test_a_refresh_with_nothing_to_do_says_nothing() -> None:
     assert not seen
 
 
+def test_a_refresh_that_another_did_meanwhile_ends() -> None:
+    seen: list[Progress] = []
+    meter = Meter(seen.append, Clock())
+    meter.begin(documents=5, bytes=100)
+    meter.begin(documents=0, bytes=0)
+    meter.end()
+    assert seen[-1].seconds_left == 0
+
+
 # --- in words ---------------------------------------------------------------------------
 
 READING = Progress("reading", 412, 1571, 18_000_000, 96_000_000, document="deep/name.md")

@@ -21,8 +21,9 @@ from test_progress import EMBEDDING, READING, Clock
 
 from qa.assistant import Assistant
 from qa.cli.progress import running
-from qa.errors import ForeignIndexError, IndexMissingError
+from qa.errors import ForeignIndexError, IndexLockedError, IndexMissingError, QaError
 from qa.progress import Progress, Running
+from qa.store.index import Index
 from qa.store.running import announcing, clearing, read_running
 
 if TYPE_CHECKING:
@@ -153,6 +154,29 @@ def test_progress_is_told_before_anything_is_loaded_that_takes_long(
         env=os.environ | {"QA_CACHE": str(cache)}, capture_output=True, text=True, check=True,
     )  # fmt: skip
     assert done.stdout == "3 set()\n"
+
+
+def test_a_refresh_that_waits_for_another_does_not_claim_to_read(
+    corpus: Path, tmp_path: Path, cache: Path
+) -> None:
+    told: list[Progress] = []
+    index = tmp_path / "index"
+    with (
+        held(corpus, index, cache),
+        Assistant(corpus, index, cache=cache, lock_timeout=0.1, progress=told.append) as one,
+        pytest.raises(IndexLockedError),
+    ):
+        one.refresh()
+    assert not told
+
+
+def test_to_look_who_writes_makes_no_folder(corpus: Path, tmp_path: Path, cache: Path) -> None:
+    index = Index(tmp_path / "index")
+    assert not index.is_written()
+    assert index.running() is None
+    with Assistant(corpus, tmp_path / "index", cache=cache) as one, pytest.raises(QaError):
+        one.status()
+    assert not (tmp_path / "index").exists()
 
 
 @pytest.mark.parametrize("progress", [None, READING])

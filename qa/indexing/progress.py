@@ -88,7 +88,7 @@ class Meter:
         """Take who is told, and what gives the time in seconds."""
         self._told = [told]
         self._clock = clock
-        self._embeds = False
+        self._begun = self._embeds = False
         self._documents = self._documents_total = self._bytes = self._bytes_total = 0
         self._found = self._embedded = self._kept = self._passages_kept = 0
         self._passages_total: int | None = None
@@ -160,7 +160,8 @@ class Meter:
     def _report(self, *, at_once: bool = False, left: float | None = None) -> None:
         now, total = self._clock(), self._passages_total or 0
         is_due = at_once or now - self._reported >= _PAUSE
-        if not is_due or not (self._documents_total or total):
+        self._begun |= bool(self._documents_total or total)
+        if not is_due or not self._begun:
             return
         self._reported = now
         far = Progress(

@@ -67,7 +67,8 @@ def refresh(
     from qa.indexing.progress import Meter
 
     meter = Meter(progress)
-    _begin(meter, plan)  # before the imports that take a while
+    if not index.is_written():
+        _begin(meter, plan)  # before the imports that take a while
     from qa.indexing.apply import apply
     from qa.store.running import announcing
 
@@ -75,10 +76,10 @@ def refresh(
         meter.tell(announcing(index.folder))
         if not rebuild and transaction.changes != changes:  # by another writer
             plan = checked_plan(corpus, transaction.known_files(), now_ns)
-            _begin(meter, plan)
             if plan.is_empty:
                 meter.end()
                 return report(plan)
+        _begin(meter, plan)
         files = models.locate("" if rebuild else transaction.identity.model)
         seen = seen_from(index.folder, corpus.location)
         transaction.begin(Identity(files.fingerprint, files.name, seen), rebuild=rebuild)

@@ -154,6 +154,8 @@ class Index:
         """Whether another process writes the index at this moment."""
         from filelock import FileLock, Timeout
 
+        if not (self.folder / LOCK).exists():  # which looking must not make, nor the folder
+            return False
         try:
             with FileLock(self.folder / LOCK, timeout=0):
                 return False
