@@ -161,10 +161,19 @@ def test_the_estimate_is_within_a_factor_of_two_once_a_fifth_is_done(
     guessed = 0
     for now, one in seen:
         left = end - now
-        if now - begin >= 0.2 * (end - begin) and left > 15 and one.seconds_left is not None:
+        if now - begin >= 0.2 * (end - begin) and left > 3 and one.seconds_left is not None:
             guessed += 1
             assert left / 2 <= one.seconds_left <= left * 2, (now - begin, end - begin, one)
     assert guessed > 100
+
+
+def test_the_estimate_does_not_run_out_before_work_that_slows_down() -> None:
+    passages = 3000
+    paces = [0.008 * (1 + 3 * n / passages) for n in range(passages)]
+    seen, end = Work([(10**6, passages, 1.0)], 0.5, paces, {}).run()
+    for now, one in seen:
+        if one.seconds_left is not None and now - 1000 >= 0.2 * (end - 1000) and end - now > 2:
+            assert (end - now) / 2.5 <= one.seconds_left <= (end - now) * 1.5, (end - now, one)
 
 
 def test_nothing_is_guessed_before_there_is_evidence() -> None:

@@ -14,8 +14,12 @@ if TYPE_CHECKING:
 __all__ = ["JUMP", "Meter", "amount", "steadied"]
 
 _PAUSE = 0.1  # seconds between two reports
-_HALF_LIFE = 30.0  # seconds of work after which what was measured counts half
-_FOLLOWED = 5.0  # seconds in which the shown estimate comes half of the way to the measured one
+# Seconds of work after which what was measured counts half: one passage costs about as much as
+# another, while files differ widely.
+_READING, _EMBEDDING = 60.0, 15.0
+# The shown estimate comes half of the way to the measured one in so many seconds, or in this part
+# of what is left, if that is less: else it would run out before the work does.
+_FOLLOWED, _PART = 5.0, 0.2
 JUMP = 1.25  # the shown estimate changes by no larger factor from one report to the next
 _EVIDENCE = 2.0  # seconds of embedding before the rest is guessed from it
 _SHORTEST = 1.0  # seconds: less is not told apart
@@ -46,14 +50,15 @@ def steadied(shown: float | None, measured: float, passed: float) -> float:
     if shown is None:
         return measured
     aged = max(shown - passed, shown / JUMP)
-    step: float = (measured / aged) ** (1 - 0.5 ** (passed / _FOLLOWED))
+    step: float = (measured / aged) ** (1 - 0.5 ** (passed / min(_FOLLOWED, aged * _PART)))
     return aged * min(max(step, 1 / JUMP), JUMP)
 
 
 class _Pace:
     """Seconds that a unit of work takes, exponentially smoothed over the time that was worked."""
 
-    def __init__(self, *, stall: float = math.inf) -> None:
+    def __init__(self, half_life: float, *, stall: float = math.inf) -> None:
+        self._half_life = half_life
         self._units = self._seconds = 0.0  # older ones fade
         self._stall = stall
         self.measured = 0.0  # seconds in all
@@ -63,7 +68,7 @@ class _Pace:
         if self._units:
             usual = units * self._seconds / self._units
             seconds = min(seconds, max(self._stall, _SLOWER * usual))
-        fade = 0.5 ** (seconds / _HALF_LIFE)
+        fade = 0.5 ** (seconds / self._half_life)
         self._units = self._units * fade + units
         self._seconds = self._seconds * fade + seconds
         self.measured += seconds
@@ -93,7 +98,8 @@ class Meter:
         self._found = self._embedded = self._kept = self._passages_kept = 0
         self._passages_total: int | None = None
         self._document = ""
-        self._reading, self._embedding = _Pace(), _Pace(stall=_STALL)
+        self._reading = _Pace(_READING)
+        self._embedding = _Pace(_EMBEDDING, stall=_STALL)
         self._shown: float | None = None
         self._last = self._reported = self._estimated = clock()
 
