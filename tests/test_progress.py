@@ -161,7 +161,7 @@ def test_the_estimate_is_within_a_factor_of_two_once_a_fifth_is_done(
     guessed = 0
     for now, one in seen:
         left = end - now
-        if now - begin >= 0.2 * (end - begin) and left > 3 and one.seconds_left is not None:
+        if now - begin >= 0.2 * (end - begin) and left > 10 and one.seconds_left is not None:
             guessed += 1
             assert left / 2 <= one.seconds_left <= left * 2, (now - begin, end - begin, one)
     assert guessed > 100
