@@ -292,7 +292,8 @@ def status(one: Status, *, width: int) -> Iterator[Line]:
         "index": one.index,
         "model": one.model or "none yet",
         "documents": f"{one.documents:,}",
-        "passages": f"{one.passages:,}",
+        "passages": f"{one.passages:,}"
+        + f" ({one.pending:,} by their words alone so far)" * bool(one.pending),
         "size": f"{one.size_bytes / 1e6:,.1f} MB",
     }
     for name, value in rows.items():
