@@ -6,13 +6,14 @@ import hashlib
 import re
 from bisect import bisect_right
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 import numpy as np
 
 from qa.encoding.micro_batcher import MicroBatcher
-from qa.encoding.pooling import mean, sentence_means
+from qa.encoding.pooling import mean, passage_means
 from qa.types import Span
 from qa.words.stop_words import STOP_WORDS
 
@@ -20,9 +21,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from numpy.typing import NDArray
-    from tokenizers import Encoding
 
-    from qa.encoding.tokens import Tokens
+    from qa.encoding.tokens import Tokenised, Tokens
+
+    TokenIds = Sequence[int] | NDArray[np.int64]
 
 __all__ = [
     "EncodedPassage",
@@ -60,17 +62,24 @@ def in_context(context: str, text: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class PassageInput:
-    """A text to embed (context and passage) and the spans of its sentences in it."""
+    """A text to embed (context and passage) and the spans of its sentences in it.
+
+    `tokens` are those of the encoder's prompt and the text, where they are known already.
+    """
 
     text: str
     sentences: tuple[Span, ...]
+    tokens: Tokenised | None = field(default=None, compare=False, repr=False)
 
     @classmethod
-    def of(cls, context: str, text: str, sentences: Iterable[Span]) -> PassageInput:
+    def of(
+        cls, context: str, text: str, sentences: Iterable[Span], tokens: Tokenised | None = None
+    ) -> PassageInput:
         """What is embedded of a passage; `sentences` are spans of its own text."""
         embedded = in_context(context, text)
         lead = len(embedded) - len(text)
-        return cls(embedded, tuple(Span(start + lead, end + lead) for start, end in sentences))
+        spans = tuple([Span(start + lead, end + lead) for start, end in sentences])
+        return cls(embedded, spans, tokens)
 
     def digest(self) -> bytes:
         """A name, 16 bytes, for all that decides a passage's vectors."""
@@ -110,7 +119,7 @@ class PassageRuntime(Protocol):
     same in whatever portions it was built, and no padding is computed.
     """
 
-    def forward(self, texts: Iterable[Sequence[int]]) -> Iterator[NDArray[np.float32]]:
+    def forward(self, texts: Iterable[TokenIds]) -> Iterator[NDArray[np.float32]]:
         """The token embeddings `[n, d]` of each text of `n` token ids, in order."""
 
 
@@ -142,7 +151,7 @@ class Encoder(Generic[R_co]):
         self._passages: PassageRuntime = passages or runtime
         self._question = MicroBatcher(runtime.forward_batch)
 
-    @property
+    @cached_property
     def budget(self) -> int:
         """Tokens left for context and passage together."""
         prompt = self.tokens.count([self.spec.passage_prompt])[0]
@@ -212,22 +221,15 @@ class Encoder(Generic[R_co]):
 
     def _encode(self, window: list[PassageInput]) -> Iterator[EncodedPassage]:
         prompt = self.spec.passage_prompt
-        encodings = self.tokens.encode_many([prompt + passage.text for passage in window])
-        for one, encoding in zip(window, encodings, strict=True):
-            if len(encoding.ids) > self.spec.limit:
-                msg = f"{len(encoding.ids)} tokens where {self.spec.limit} fit: {one.text[:60]!r}"
+        missing = [prompt + one.text for one in window if one.tokens is None]
+        made = iter(self.tokens.tokenise(missing))
+        tokens = [next(made) if one.tokens is None else one.tokens for one in window]
+        for one, found in zip(window, tokens, strict=True):
+            if (count := len(found) + self.tokens.specials) > self.spec.limit:
+                msg = f"{count} tokens where {self.spec.limit} fit: {one.text[:60]!r}"
                 raise ValueError(msg)
-        embedded = self._passages.forward(encoding.ids for encoding in encodings)
-        for one, encoding, embeddings in zip(window, encodings, embedded, strict=True):
-            offsets = [(begin - len(prompt), end - len(prompt)) for begin, end in encoding.offsets]
-            yield EncodedPassage(
-                mean(embeddings),
-                sentence_means(embeddings, offsets, one.sentences),
-                _tokens(encoding),
-            )
-
-
-def _tokens(encoding: Encoding) -> NDArray[np.uint32]:
-    special = encoding.special_tokens_mask
-    tokens = (token for token, mark in zip(encoding.ids, special, strict=True) if not mark)
-    return np.fromiter(tokens, np.uint32)
+        embedded = self._passages.forward(self.tokens.framed(found.ids) for found in tokens)
+        for one, found, embeddings in zip(window, tokens, embedded, strict=True):
+            spans = np.array(one.sentences, np.int64).reshape(-1, 2) + len(prompt)
+            pooled = passage_means(embeddings, found, spans, lead=self.tokens.lead)
+            yield EncodedPassage(pooled[0], pooled[1:], found.ids)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from qa.encoding.encoder import TokenIds
     from qa.encoding.model import ModelFiles
 
 __all__ = ["TorchRuntime", "export_encoder", "load_reference", "loaded_safely"]
@@ -38,7 +39,7 @@ class TorchRuntime:
     def __init__(self, transformer: Any) -> None:  # noqa: ANN401 - sentence-transformers is untyped
         self.transformer = transformer
 
-    def forward(self, texts: Iterable[Sequence[int]]) -> Iterator[NDArray[np.float32]]:
+    def forward(self, texts: Iterable[TokenIds]) -> Iterator[NDArray[np.float32]]:
         """The token embeddings `[n, d]` of each text, in order."""
         import torch
 
@@ -57,7 +58,7 @@ class TorchRuntime:
             for n, size in enumerate(sizes):
                 yield np.asarray(found[n, :size], np.float32)
 
-    def forward_batch(self, texts: Sequence[Sequence[int]]) -> list[NDArray[np.float32]]:
+    def forward_batch(self, texts: Sequence[TokenIds]) -> list[NDArray[np.float32]]:
         """The same of a few texts."""
         return list(self.forward(texts))
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from qa.encoding.encoder import PassageRuntime
+    from qa.encoding.encoder import PassageRuntime, TokenIds
 
 __all__ = [
     "GRAPH",
@@ -106,7 +106,7 @@ class OnnxRuntime:
         self._packed = warm
         self._session = self._open()
 
-    def forward(self, texts: Iterable[Sequence[int]]) -> Iterator[NDArray[np.float32]]:
+    def forward(self, texts: Iterable[TokenIds]) -> Iterator[NDArray[np.float32]]:
         """The token embeddings `[n, d]` of each text, in order."""
         if self._workers == 1:
             yield from map(self._run, texts)
@@ -114,7 +114,7 @@ class OnnxRuntime:
         with ThreadPoolExecutor(self._workers) as pool:
             yield from pool.map(self._run, texts)
 
-    def forward_batch(self, texts: Sequence[Sequence[int]]) -> list[NDArray[np.float32]]:
+    def forward_batch(self, texts: Sequence[TokenIds]) -> list[NDArray[np.float32]]:
         """The same of a few texts in one pass; equal to about 1e-6."""
         self._passes += 1
         if not self._packed and self._passes > _WARM:
@@ -128,7 +128,7 @@ class OnnxRuntime:
         [found] = self._session.run(None, {"input_ids": ids, "attention_mask": mask})
         return [found[row, : len(text)] for row, text in enumerate(texts)]
 
-    def _run(self, ids: Sequence[int]) -> NDArray[np.float32]:
+    def _run(self, ids: TokenIds) -> NDArray[np.float32]:
         return self.forward_batch([ids])[0]
 
     def _open(self) -> Any:  # noqa: ANN401 - onnxruntime is untyped
@@ -172,7 +172,7 @@ class OpenVinoRuntime:
         self._requests = [model.create_infer_request() for _ in range(2 * workers)]
         self._lock = threading.Lock()
 
-    def forward(self, texts: Iterable[Sequence[int]]) -> Iterator[NDArray[np.float32]]:
+    def forward(self, texts: Iterable[TokenIds]) -> Iterator[NDArray[np.float32]]:
         """The token embeddings `[n, d]` of each text, in order."""
         with self._lock:
             free = list(self._requests)
@@ -213,7 +213,7 @@ class FastestRuntime:
         self._chosen: PassageRuntime | None = None
         self._lock = threading.Lock()
 
-    def forward(self, texts: Iterable[Sequence[int]]) -> Iterator[NDArray[np.float32]]:
+    def forward(self, texts: Iterable[TokenIds]) -> Iterator[NDArray[np.float32]]:
         """The token embeddings `[n, d]` of each text, in order."""
         if self._chosen is None:
             with self._lock:
