@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import re
 from bisect import bisect_right
-from collections import Counter
+from collections import Counter, deque
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import islice
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 import numpy as np
@@ -37,7 +38,7 @@ __all__ = [
     "in_context",
 ]
 
-_WINDOW = 256  # passages in flight at once: bounds memory, whatever the corpus
+_WINDOW = 64  # passages that are tokenised together
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,13 +186,20 @@ class Encoder(Generic[R_co]):
         Raises:
             ValueError: an input is over the limit; splitting should not have made it.
         """
-        window: list[PassageInput] = []
-        for one in inputs:
-            window.append(one)
-            if len(window) == _WINDOW:
-                yield from self._encode(window)
-                window = []
-        yield from self._encode(window)
+        prompt, lead = len(self.spec.passage_prompt), self.tokens.lead
+        running: deque[tuple[PassageInput, Tokenised]] = deque()
+
+        def ids() -> Iterator[TokenIds]:
+            for one in self._tokenised(inputs):
+                running.append(one)
+                yield self.tokens.framed(one[1].ids)
+
+        # One stream from end to end: between batches, cores would wait for the last of each.
+        for embeddings in self._passages.forward(ids()):
+            one, tokens = running.popleft()
+            spans = np.array(one.sentences, np.int64).reshape(-1, 2) + prompt
+            pooled = passage_means(embeddings, tokens, spans, lead=lead)
+            yield EncodedPassage(pooled[0], pooled[1:], tokens.ids)
 
     def contributions(
         self, text: str, vector: NDArray[np.float32], most: int = 8
@@ -219,17 +227,17 @@ class Encoder(Generic[R_co]):
                 found[(prompt + text)[slice(*words[at])].lower()] += share
         return tuple(found.most_common(most))
 
-    def _encode(self, window: list[PassageInput]) -> Iterator[EncodedPassage]:
-        prompt = self.spec.passage_prompt
-        missing = [prompt + one.text for one in window if one.tokens is None]
-        made = iter(self.tokens.tokenise(missing))
-        tokens = [next(made) if one.tokens is None else one.tokens for one in window]
-        for one, found in zip(window, tokens, strict=True):
-            if (count := len(found) + self.tokens.specials) > self.spec.limit:
-                msg = f"{count} tokens where {self.spec.limit} fit: {one.text[:60]!r}"
-                raise ValueError(msg)
-        embedded = self._passages.forward(self.tokens.framed(found.ids) for found in tokens)
-        for one, found, embeddings in zip(window, tokens, embedded, strict=True):
-            spans = np.array(one.sentences, np.int64).reshape(-1, 2) + len(prompt)
-            pooled = passage_means(embeddings, found, spans, lead=self.tokens.lead)
-            yield EncodedPassage(pooled[0], pooled[1:], found.ids)
+    def _tokenised(
+        self, inputs: Iterable[PassageInput]
+    ) -> Iterator[tuple[PassageInput, Tokenised]]:
+        prompt, limit = self.spec.passage_prompt, self.spec.limit
+        rest = iter(inputs)
+        while window := list(islice(rest, _WINDOW)):
+            missing = [prompt + one.text for one in window if one.tokens is None]
+            made = iter(self.tokens.tokenise(missing))
+            for one in window:
+                tokens = next(made) if one.tokens is None else one.tokens
+                if (count := len(tokens) + self.tokens.specials) > limit:
+                    msg = f"{count} tokens where {limit} fit: {one.text[:60]!r}"
+                    raise ValueError(msg)
+                yield one, tokens

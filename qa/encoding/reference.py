@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from qa.cores import usable_cores
 from qa.encoding.encoder import Encoder, EncoderSpec
 from qa.encoding.export import ENCODER, ExportError, export, first_line
 from qa.encoding.runtimes import OnnxRuntime
@@ -63,12 +64,15 @@ class TorchRuntime:
         return list(self.forward(texts))
 
 
-def load_reference(files: ModelFiles, *, device: str | None = None) -> Encoder[TorchRuntime]:
+def load_reference(
+    files: ModelFiles, *, device: str | None = None, threads: int | None = None
+) -> Encoder[TorchRuntime]:
     """Load a model through sentence-transformers (seconds: it imports torch).
 
     Args:
         files: as `qa.encoding.model.locate` gives them.
         device: as torch names it; by default the best there is.
+        threads: how many torch computes on; by default as many as this process has cores.
 
     Raises:
         ModelError: it can't be loaded, or isn't a transformer with mean pooling.
@@ -77,7 +81,7 @@ def load_reference(files: ModelFiles, *, device: str | None = None) -> Encoder[T
     import torch
     from sentence_transformers import SentenceTransformer
 
-    torch.set_num_threads(os.cpu_count() or 1)  # the command line starts with one
+    torch.set_num_threads(threads or usable_cores())  # the command line starts with one
     model = loaded_safely(SentenceTransformer, files, setting="model", device=device)
     _require_mean_pooling(model, files.name)
     limit = model.max_seq_length or _MAX_TOKENS

@@ -6,10 +6,11 @@ import os
 import sys
 import threading
 from collections import deque
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from qa.ahead import in_order
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -111,8 +112,7 @@ class OnnxRuntime:
         if self._workers == 1:
             yield from map(self._run, texts)
             return
-        with ThreadPoolExecutor(self._workers) as pool:
-            yield from pool.map(self._run, texts)
+        yield from in_order(self._run, texts, workers=self._workers, most=2 * self._workers)
 
     def forward_batch(self, texts: Sequence[TokenIds]) -> list[NDArray[np.float32]]:
         """The same of a few texts in one pass; equal to about 1e-6."""
