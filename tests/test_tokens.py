@@ -82,6 +82,20 @@ def test_tokens_are_those_of_the_tokenizer(
 
 
 @LAW
+@given(texts=st.lists(HOSTILE, min_size=1, max_size=6))
+def test_tokens_of_words_are_those_of_the_tokenizer_however_few_they_are(
+    encoder: Encoder[Runtime], words: WordTokens, texts: list[str]
+) -> None:
+    expected = [plain(encoder.tokens, text) for text in texts]
+    assert list(map(listed, words.tokenise(texts))) == expected
+
+
+@pytest.fixture(scope="module", name="words")
+def _words(encoder: Encoder[Runtime]) -> WordTokens:
+    return WordTokens(Tokens(encoder.tokens.definition)._tokenizer)
+
+
+@LAW
 @given(text=HOSTILE, name=st.sampled_from(["a.md", "a.txt"]), budget=st.integers(24, 254))
 def test_a_passage_is_cut_with_the_tokens_of_what_is_embedded_of_it(
     encoder: Encoder[Runtime], bytes_tokens: Tokens, text: str, name: str, budget: int
@@ -131,7 +145,7 @@ def test_threads_that_tokenise_at_the_same_time_get_their_own(encoder: Encoder[R
     from concurrent.futures import ThreadPoolExecutor
 
     tokens = Tokens(encoder.tokens.definition)
-    texts = [f"The {number}th of its kind, never-seen{number}." for number in range(400)]
+    texts = [f"The {number}th of its kind, never-seen{number}. " * 3 for number in range(400)]
     with ThreadPoolExecutor(8) as pool:
         found = list(pool.map(lambda text: tokens.tokenise([text, text])[1], texts))
     assert list(map(listed, found)) == [plain(encoder.tokens, text) for text in texts]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
@@ -21,6 +21,8 @@ __all__ = ["Tokenised", "Tokens"]
 
 # Characters that are tokenised at once: bounds memory, which tokens take much of.
 PORTION = 2**16
+# Characters that take less time than it takes to start threads, or to look up words.
+_FEW = 100
 
 
 class Tokens:
@@ -40,7 +42,10 @@ class Tokens:
 
     def tokenise(self, texts: Sequence[str]) -> list[Tokenised]:
         """The tokens of each text, special tokens left out."""
-        if self._words is None or not any(texts):
+        if sum(map(len, texts)) < _FEW:
+            encode = partial(self._tokenizer.encode, add_special_tokens=False)
+            return [tokenised(encode(text)) for text in texts]
+        if self._words is None:
             encodings = self._tokenizer.encode_batch(list(texts), add_special_tokens=False)
             return [tokenised(encoding) for encoding in encodings]
         found: list[Tokenised] = []
