@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
 import threading
 import time
@@ -121,6 +123,21 @@ def test_files_read_ahead_are_those_read_one_by_one(pages: FolderCorpus, workers
         assert list(found) == files
         assert isinstance(found.pop("gone.txt"), UnreadableDocumentError)
         assert list(found.values()) == expected
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
+def test_an_interrupt_while_files_are_converted_ends_them(pages: FolderCorpus) -> None:
+    hanging = (sys.executable, "-c", "import time; time.sleep(300)")
+    converters = [Converter(command=hanging) for _ in range(2)]
+    pages._converters, pages._idle = list(converters), list(converters)
+    started = time.monotonic()
+    interrupt = threading.Timer(1, os.kill, [os.getpid(), signal.SIGINT])
+    with closing(pages), closing(readings(pages, ["0.html"], size=len, workers=2)) as found:
+        interrupt.start()
+        with pytest.raises(KeyboardInterrupt):
+            next(found)
+    assert time.monotonic() - started < 60
+    assert not ours()
 
 
 def test_a_conversion_that_nobody_wants_any_more_is_ended(pages: FolderCorpus) -> None:
