@@ -14,8 +14,8 @@ from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processor
 
 from qa.encoding.encoder import Encoder, EncoderSpec, PassageInput, Runtime, in_context
 from qa.encoding.pooling import mean, passage_means
-from qa.encoding.tokens import Tokenised, Tokens
-from qa.encoding.word_tokens import WordTokens, is_word_by_word
+from qa.encoding.tokens import Tokens
+from qa.encoding.word_tokens import Tokenised, WordTokens, is_word_by_word
 from qa.indexing.passages import cut
 from qa.reading.files import read_text
 from qa.types import Span

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from qa.encoding.tokens import Tokenised, Tokens
+    from qa.encoding.tokens import Tokens
+    from qa.encoding.word_tokens import Tokenised
 
     TokenIds = Sequence[int] | NDArray[np.int64]
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from qa.cores import usable_cores
-
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
@@ -61,7 +59,7 @@ class ModelLoader:
                 files,
                 cache=self._settings.cache_path(),
                 device=self._settings.device,
-                workers=self._settings.cores(),
+                workers=self._settings.jobs,
                 notify=self._notify,
             )
         return self.loaded
@@ -108,7 +106,6 @@ def load_encoder(
     from qa.encoding.export import ExportError, folder_of, load_exported
 
     folder = folder_of(cache, files.fingerprint)
-    workers = workers or usable_cores()
     exported = load_exported(folder, workers=workers)
     if exported is not None and device is None:
         return exported

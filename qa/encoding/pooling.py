@@ -9,7 +9,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from qa.encoding.tokens import Tokenised
+    from qa.encoding.word_tokens import Tokenised
 
 __all__ = ["mean", "passage_means", "unit"]
 

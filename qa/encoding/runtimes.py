@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from qa.ahead import in_order
-
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
@@ -112,6 +110,8 @@ class OnnxRuntime:
         if self._workers == 1:
             yield from map(self._run, texts)
             return
+        from qa.ahead import in_order
+
         yield from in_order(self._run, texts, workers=self._workers, most=2 * self._workers)
 
     def forward_batch(self, texts: Sequence[TokenIds]) -> list[NDArray[np.float32]]:
@@ -207,7 +207,8 @@ def passages_by(folder: Path) -> str:
 class FastestRuntime:
     """The fastest runtime for many passages on this machine, opened when first needed."""
 
-    def __init__(self, folder: Path, *, workers: int) -> None:
+    def __init__(self, folder: Path, *, workers: int | None = None) -> None:
+        """Take how many cores are to be used; by default all that this process may use."""
         self._workers = workers
         self._folder = folder
         self._chosen: PassageRuntime | None = None
@@ -221,8 +222,11 @@ class FastestRuntime:
         return self._chosen.forward(texts)
 
     def _choose(self) -> PassageRuntime:
+        from qa.cores import usable_cores
+
+        workers = self._workers or usable_cores()
         if (self._folder / _PASSAGE_GRAPH).is_file():
             core = _openvino_with_bfloat16()
             if core is not None:
-                return OpenVinoRuntime(self._folder, core, workers=self._workers)
-        return OnnxRuntime(self._folder, workers=self._workers, warm=True)
+                return OpenVinoRuntime(self._folder, core, workers=workers)
+        return OnnxRuntime(self._folder, workers=workers, warm=True)

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 from tokenizers import Tokenizer
 
-from qa.encoding.word_tokens import Tokenised, WordTokens, is_word_by_word, tokenised
-
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
     from tokenizers import Encoding
 
-__all__ = ["Tokenised", "Tokens"]
+    from qa.encoding.word_tokens import Tokenised, WordTokens
+
+__all__ = ["Tokens"]
 
 # Characters that are tokenised at once: bounds memory, which tokens take much of.
 PORTION = 2**16
@@ -42,6 +42,9 @@ class Tokens:
 
     def tokenise(self, texts: Sequence[str]) -> list[Tokenised]:
         """The tokens of each text, special tokens left out."""
+        # Imported here: questions need nothing of it.
+        from qa.encoding.word_tokens import tokenised
+
         if sum(map(len, texts)) < _FEW:
             encode = partial(self._tokenizer.encode, add_special_tokens=False)
             return [tokenised(encode(text)) for text in texts]
@@ -81,6 +84,8 @@ class Tokens:
 
     @cached_property
     def _words(self) -> WordTokens | None:
+        from qa.encoding.word_tokens import WordTokens, is_word_by_word
+
         return WordTokens(self._tokenizer) if is_word_by_word(self._tokenizer) else None
 
 

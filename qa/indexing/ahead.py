@@ -17,6 +17,8 @@ __all__ = ["readings"]
 
 # Bytes of files that are read, or being read, and not taken up yet.
 AHEAD = 16 * 1024 * 1024
+# Files that are read at a time: four converters give as much as one thread cuts and writes.
+MOST_WORKERS = 4
 
 
 def readings(
@@ -28,7 +30,7 @@ def readings(
         corpus: where they are read from, by several threads at once.
         files: their ids.
         size: of a file, in bytes.
-        workers: how many are read at a time; where it is one, no thread runs.
+        workers: how many may be read at a time; where it is one, no thread runs.
     """
 
     def read(file: str) -> tuple[str, Reading | UnreadableDocumentError]:
@@ -40,4 +42,5 @@ def readings(
     if workers == 1:
         yield from map(read, files)
         return
+    workers = min(workers, MOST_WORKERS)
     yield from in_order(read, files, workers=workers, most=AHEAD, size=size, abandon=corpus.abandon)

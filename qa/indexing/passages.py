@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from qa.encoding.tokens import Tokenised, Tokens
+    from qa.encoding.tokens import Tokens
+    from qa.encoding.word_tokens import Tokenised
     from qa.types import Document
 
 __all__ = ["Cut", "cut", "split"]
