@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from markdown_it.ruler import Ruler
 
 from qa.ahead import in_order
 from qa.cores import usable_cores
@@ -21,7 +22,9 @@ from qa.corpus import FolderCorpus
 from qa.encoding.encoder import Encoder, PassageInput, Runtime
 from qa.errors import SettingsError, UnreadableDocumentError
 from qa.indexing.ahead import readings
+from qa.reading.files import read_text
 from qa.reading.sandbox.client import Converter
+from qa.reading.text import markdown
 from qa.settings import Settings, load_settings
 from qa.types import Span
 
@@ -30,6 +33,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from conftest import Run
+    from qa.types import Document
 
 
 def ours() -> list[str]:
@@ -123,6 +127,28 @@ def test_files_read_ahead_are_those_read_one_by_one(pages: FolderCorpus, workers
         assert list(found) == files
         assert isinstance(found.pop("gone.txt"), UnreadableDocumentError)
         assert list(found.values()) == expected
+
+
+def test_threads_that_read_markdown_first_at_the_same_time_read_it_alike(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    raw = b"# One\n\nText.\n\n> quoted\n\n- item\n- item\n\n| a | b |\n|---|---|\n| 1 | 2 |\n"
+    expected = read_text("a.md", raw).documents
+    compiled = Ruler.__compile__
+
+    def slow(ruler: Ruler[object]) -> None:
+        """As the library does it, which is seen half done by others for a moment."""
+        ruler.__cache__ = {}
+        time.sleep(0.05)
+        compiled(ruler)
+
+    def read(number: int) -> list[Document]:
+        time.sleep(number / 100)
+        return read_text("a.md", raw).documents
+
+    monkeypatch.setattr(Ruler, "__compile__", slow)
+    markdown._parser.cache_clear()
+    assert list(in_order(read, range(12), workers=12, most=12)) == [expected] * 12
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
