@@ -7,6 +7,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from qa.corpus.walking import is_settled
 from qa.counting import counted
 from qa.errors import EmptyCorpusError, UnreadableDocumentError
 from qa.reading.reasons import EXPECTED
@@ -105,26 +106,35 @@ def make_plan(corpus: Corpus, known: FilesKnown | None, now_ns: int) -> Plan:
         CorpusNotFoundError: there is no corpus.
     """
     scan = corpus.scan()
-    files, noted = known or ({}, ())
+    stamps = known.stamps if known else {}
+    noted = known.problems if known else ()
     unread = {row.path for row in noted if row.path == row.file and not row.indexed}
     retried = {row.file for row in noted if corpus.can_retry(row.reason)}
+    looked_at: list[str] = []
+    removed: list[str] = []
+    # Where nothing has changed, this comparison is all that is done for each file, and once.
+    if scan.in_line_with is not known or known is None or retried:
+        if scan.stamps == stamps and not retried:
+            scan.in_line_with = known
+        else:
+            looked_at = [
+                path
+                for path, stamp in scan.stamps.items()
+                if stamps.get(path) != stamp or path in retried
+            ]
+            removed = [path for path in stamps if path not in scan.stamps]
+    sha256s = known.sha256s(looked_at) if known else {}
     added: list[str] = []
     changed: list[str] = []
     restamped: dict[str, Stamp] = {}
-    unchanged = 0
-    for path, stamp in scan.stamps.items():
-        row = files.get(path)
-        if row is None or path in retried:
-            (changed if row and path not in unread else added).append(path)
-        elif row.stamp == stamp and stamp.is_settled(row.seen_ns):
-            unchanged += path not in unread
-        elif _sha256(corpus, path) == row.sha256:
-            if stamp.is_settled(now_ns):  # else noting it would not spare the next look
+    for path in looked_at:
+        is_known = path in stamps
+        if is_known and path not in retried and _sha256(corpus, path) == sha256s.get(path):
+            stamp = scan.stamps[path]
+            if is_settled(stamp, now_ns):  # else noting it would not spare the next look
                 restamped[path] = stamp
-            unchanged += path not in unread
         else:
-            (added if path in unread else changed).append(path)
-    removed = [path for path in files if path not in scan.stamps]
+            (changed if is_known and path not in unread else added).append(path)
     again = {*added, *changed, *removed}
     stay = [row for row in noted if row.file not in again]
     return Plan(
@@ -135,7 +145,7 @@ def make_plan(corpus: Corpus, known: FilesKnown | None, now_ns: int) -> Plan:
         restamped=restamped,
         problems={row.path: row.reason for row in stay if not row.indexed},
         warnings={row.path: row.reason for row in stay if row.indexed},
-        unchanged=unchanged,
+        unchanged=len(scan.stamps) - len(added) - len(changed) - len(unread - again),
     )
 
 

@@ -45,6 +45,7 @@ class Catalog:
         self._meta: dict[str, str] = {}
         self._seen = seen
         self._checked = -1  # the change whose passages were
+        self._known: tuple[int, FilesKnown] | None = None  # what is, and the change it is of
 
     @classmethod
     def create(cls, folder: Path) -> Catalog:
@@ -164,9 +165,18 @@ class Catalog:
                     raise ValueError(f"it lacks {key} that were indexed")
 
     def known_files(self) -> FilesKnown:
-        """What is known of the corpus's files (CatalogDamagedError where rows are missing)."""
-        self.check_counts()
-        return FilesKnown(self.documents.files(), self.documents.problems())
+        """What is known of the corpus's files; read once for each change.
+
+        Raises:
+            CatalogDamagedError: rows are missing.
+        """
+        changes = self.number("changes")
+        if self._known is None or self._known[0] != changes:
+            self.check_counts()
+            tables = self.documents
+            files = FilesKnown(tables.stamps(), tables.problems(), tables.sha256s)
+            self._known = (changes, files)
+        return self._known[1]
 
     def check_passages(self) -> None:
         """Refuse a catalog with passages that would be missed where one asks by documents.

@@ -5,16 +5,17 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from qa.corpus import Stamp
+from qa.corpus.walking import RACY_NS
 from qa.store.checks import check, require
 from qa.store.failures import reporting_damage
-from qa.store.rows import Described, DocumentRow, FileRow, ProblemRow
+from qa.store.rows import Described, DocumentRow, ProblemRow
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
+    from qa.corpus import Stamp
     from qa.types import Document
 
 __all__ = ["DocumentTables"]
@@ -27,16 +28,25 @@ class DocumentTables:
         self._folder = folder
         self._db = connection
 
-    def files(self) -> dict[str, FileRow]:
-        """All files by path, those that can't be read too."""
-        rows = self._db.execute(
-            f"SELECT id, CAST(path AS TEXT), CAST(sha256 AS TEXT), {_TIMES} FROM file"
-        )
-        found = {r[1]: FileRow(r[0], r[1], r[2], Stamp(*r[4:]), r[3]) for r in rows}
+    def stamps(self) -> dict[str, Stamp | None]:
+        """The stamps of all files by path, of those that can't be read too.
+
+        None is one that a change after the file was read might not show in.
+        """
+        found = {
+            path: (size, mtime_ns, ctime_ns, inode) if is_settled else None
+            for path, size, mtime_ns, ctime_ns, inode, is_settled in self._db.execute(_STAMPS)
+        }
         with reporting_damage(self._folder):
             if None in found:
                 raise TypeError("a file without a path")
         return found
+
+    def sha256s(self, paths: Iterable[str]) -> dict[str, str]:
+        """The SHA-256 of those of some files that are known, by path."""
+        query = "SELECT CAST(sha256 AS TEXT) FROM file WHERE path = ?"
+        rows = ((path, self._db.execute(query, (path,)).fetchone()) for path in paths)
+        return {path: row[0] for path, row in rows if row is not None}
 
     def put_file(self, path: str, *, sha256: str, stamp: Stamp, seen_ns: int) -> int:
         """Insert a file, or replace what is known of it; gives its id."""
@@ -166,9 +176,11 @@ class DocumentTables:
             yield Described(one, cited[1], of_day or changed or "", about)
 
 
-# SQLite keeps any type in any column: the casts make good what a stranger's catalog may break.
-_TIMES = ", ".join(
-    f"CAST({one} AS INTEGER)" for one in ("seen_ns", "size", "mtime_ns", "ctime_ns", "inode")
+# SQLite keeps any type in any column: the cast makes good what a stranger's catalog may break. What
+# is broken in the other columns is no stamp that a file has.
+_STAMPS = (
+    "SELECT CAST(path AS TEXT), size, mtime_ns, ctime_ns, inode,"
+    f" max(mtime_ns, ctime_ns) < seen_ns - {RACY_NS} FROM file"
 )
 _DOCUMENT = (
     "SELECT document.id, file, document.path, format, encoding, metadata, document.cited_sum,"

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from qa.corpus import Stamp
     from qa.encoding.encoder import EncodedPassage
@@ -16,22 +16,11 @@ if TYPE_CHECKING:
 __all__ = [
     "Described",
     "DocumentRow",
-    "FileRow",
     "FilesKnown",
     "NewPassage",
     "PassageRow",
     "ProblemRow",
 ]
-
-
-class FileRow(NamedTuple):
-    """A file as it was when it was read; `sha256` is empty where not even its bytes could be."""
-
-    id: int
-    path: str
-    sha256: str
-    stamp: Stamp
-    seen_ns: int
 
 
 class Described(NamedTuple):
@@ -70,11 +59,21 @@ class ProblemRow(NamedTuple):
     indexed: bool
 
 
-class FilesKnown(NamedTuple):
-    """What the catalog knows of the corpus: files by path, and what of them can't be read."""
+@dataclass(frozen=True, slots=True, eq=False)
+class FilesKnown:
+    """What the catalog knows of the corpus's files, in the order in which it came to know them.
 
-    files: Mapping[str, FileRow]
+    Attributes:
+        stamps: of each file by its path, as it was when it was read; None where a change since
+            might not show in it.
+        problems: what of the files can't be read.
+        sha256s: of those of some files that are known, while the catalog is open; "" of one whose
+            bytes could not be read.
+    """
+
+    stamps: Mapping[str, Stamp | None]
     problems: Sequence[ProblemRow]
+    sha256s: Callable[[Iterable[str]], Mapping[str, str]]
 
 
 @dataclass(frozen=True, slots=True)
