@@ -91,6 +91,7 @@ class Assistant:
         self._progress = indexing(progress or (lambda *_: None))
         self._held = ExitStack()
         self._is_closed = False
+        self._trusted_until = 0.0  # on the monotonic clock: see `Settings.max_age`
         self._lock = threading.RLock()
         self._folder = self.settings.index_path().absolute()
         self._corpus: Corpus
@@ -105,11 +106,17 @@ class Assistant:
                 self.settings = dataclasses.replace(self.settings, index=index)
                 self._folder = Path(index)
         else:
+            watch = None
+            if self.settings.fresh == "watch":
+                from qa.corpus.watching import Watch
+
+                watch = self._held.enter_context(closing(Watch(self._notify)))
             self._corpus = FolderCorpus(
                 Path(self.settings.corpus),
                 max_file_size=self.settings.max_file_size,
                 ocr=self.settings.ocr,
                 exclude=self._folder,
+                watch=watch,
             )
         self._index = Index(
             self._folder,
@@ -181,7 +188,8 @@ class Assistant:
             threshold: abstain where the probability of an answer is lower; by default
                 `Settings.threshold`; 0 never abstains as long as there is a passage.
             explain: whether to say what each passage's score is made of.
-            refresh: whether to bring the index in line with the corpus first. Without it,
+            refresh: whether to bring the index in line with the corpus first, unless that was done
+                less than `Settings.max_age` ago. Without it,
                 passages of files that have changed since are left out of the answer, and the
                 corpus is compared with the index only where there is no answer.
             within: patterns as in .gitignore of which a document's path must fit one.
@@ -216,10 +224,13 @@ class Assistant:
                 in_use=self._in_use,
                 refresh=self._refresh_for_answer,
             )
-            if found.is_settled:
+            is_checked = not refresh or found.refreshed is not None or found.refusal
+            if not is_checked and (found.dropped or not found.is_answer(request.threshold)):
+                self._trusted_until = 0.0  # nothing is denied, and nothing left out, unchecked
+            elif found.is_settled:
                 break
         lacking = "" if found.refreshed else None
-        if lacking is None and (refresh or not found.is_answer(request.threshold)):
+        if lacking is None and (found.refusal or not found.is_answer(request.threshold)):
             lacking = self._lacking()
         return conclude(found, request, corpus=self._corpus.location, lacking=lacking)
 
@@ -308,7 +319,8 @@ class Assistant:
 
     @refreshes
     def _refresh(self, *, rebuild: bool = False, thorough: bool = False) -> Refresh:
-        return refresh(
+        trusted_until = time.monotonic() + self.settings.max_age
+        done = refresh(
             index=self._index,
             corpus=self._corpus,
             models=self._models,
@@ -316,9 +328,13 @@ class Assistant:
             rebuild=rebuild,
             thorough=thorough,
         )
+        self._trusted_until = trusted_until
+        return done
 
     def _refresh_for_answer(self) -> tuple[Refresh | None, str]:
         """Refresh; where only writing fails, an older index still answers, with a note."""
+        if time.monotonic() < self._trusted_until:
+            return None, ""
         try:
             return self._refresh(), ""
         except (ReadOnlyIndexError, IndexLockedError, StorageError) as error:

@@ -8,7 +8,7 @@ import sys
 import tomllib
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 from qa.errors import SettingsError
 
@@ -19,6 +19,7 @@ __all__ = ["Settings", "SettingsArguments", "load_settings", "override"]
 
 SETTINGS_FILE = "qa.toml"
 PREFIX = "QA_"
+_FRESH = ("check", "watch")
 _OF_THE_LOG = {"QA_LOG", "QA_LOG_TEXT"}  # the command line's own, see qa.logs
 
 
@@ -44,6 +45,10 @@ class Settings:
         device: what embeds documents, as torch names it ("cuda"); by default the processor,
             without torch.
         lock_timeout: seconds to wait for another process that writes the same index.
+        max_age: seconds for which an assistant that has compared the corpus with its index answers
+            without another look; where there is no answer, it looks all the same.
+        fresh: how a long-lived assistant learns of changes: "check" looks at all files, "watch" has
+            Linux tell it what has changed (needs the extra `watch`).
     """
 
     corpus: str = "corpus"
@@ -57,6 +62,8 @@ class Settings:
     rerank: str | None = None
     device: str | None = None
     lock_timeout: float = 60.0
+    max_age: float = 0.0
+    fresh: str = "check"
 
     def __post_init__(self) -> None:
         for field in fields(self):
@@ -79,10 +86,13 @@ class Settings:
             raise SettingsError(
                 f"max_file_size is {self.max_file_size}", hint="Give a number of bytes above 0."
             )
-        if not self.lock_timeout >= 0:
-            raise SettingsError(
-                f"lock_timeout is {self.lock_timeout}", hint="Give seconds, 0 or more."
-            )
+        for key in ("lock_timeout", "max_age"):
+            if not getattr(self, key) >= 0:
+                raise SettingsError(
+                    f"{key} is {getattr(self, key)}", hint="Give seconds, 0 or more."
+                )
+        if self.fresh not in _FRESH:
+            raise SettingsError(f"fresh is {self.fresh!r}", hint='Give "check" or "watch".')
 
     def index_path(self) -> Path:
         """The folder of the index (see `index`)."""
@@ -117,6 +127,8 @@ class SettingsArguments(TypedDict, total=False):
     rerank: str | os.PathLike[str] | None
     device: str | None
     lock_timeout: float
+    max_age: float
+    fresh: Literal["check", "watch"]
 
 
 def override(settings: Settings, values: Mapping[str, object]) -> Settings:
@@ -179,7 +191,8 @@ def _from_file(file: Path) -> dict[str, Any]:
 
 
 def _kind(key: str, where: str = "") -> type:
-    kinds = {"ocr": bool, "k": int, "max_file_size": int, "lock_timeout": float, "threshold": float}
+    kinds: dict[str, type] = {"ocr": bool, "k": int, "max_file_size": int}
+    kinds |= dict.fromkeys(("lock_timeout", "max_age", "threshold"), float)
     known = [field.name for field in fields(Settings)]
     if key not in known:
         near = difflib.get_close_matches(key, known, 1)

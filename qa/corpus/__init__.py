@@ -7,6 +7,7 @@ import hashlib
 import os
 import stat
 from collections.abc import Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -16,6 +17,7 @@ from qa.errors import CorpusNotFoundError, SettingsError, UnreadableDocumentErro
 from qa.reading.reasons import OCR_READS, RETRYABLE
 
 if TYPE_CHECKING:
+    from qa.corpus.watching import Watch
     from qa.reading.extracted import Extracted
     from qa.reading.files import Reading
     from qa.reading.sandbox.budget import Budget
@@ -77,13 +79,23 @@ class FolderCorpus:
         max_file_size: int,
         ocr: bool = False,
         exclude: Path | None = None,
+        watch: Watch | None = None,
     ) -> None:
-        """Take the folder or file; `exclude` is a folder that holds no documents (the index)."""
+        """Take the folder or file.
+
+        Args:
+            path: of it.
+            max_file_size: in bytes; larger files are left out.
+            ocr: whether pictures of pages are read.
+            exclude: a folder that holds no documents (the index).
+            watch: spares it looks into folders in which nothing has changed; the caller closes it.
+        """
         self._path = path.absolute()
         self._ocr = ocr
         self._opened: Converter | None = None
         self._exclude = str(exclude.absolute()) if exclude else None
         self._max_file_size = max_file_size
+        self._watch = watch
 
     @property
     def _root(self) -> Path:
@@ -111,7 +123,9 @@ class FolderCorpus:
                 hint="Make the folder and put documents in it, or name another with --corpus.",
             ) from error
         if stat.S_ISDIR(status.st_mode):
-            return walk(str(self._path), max_file_size=self._max_file_size, exclude=self._exclude)
+            root = str(self._path)
+            one = partial(walk, root, max_file_size=self._max_file_size, exclude=self._exclude)
+            return one() if self._watch is None else self._watch.scan(root, one)
         if stat.S_ISREG(status.st_mode):
             return look_at_file(self._path.name, status, max_file_size=self._max_file_size)
         raise CorpusNotFoundError(

@@ -70,7 +70,7 @@ class Scan:
     stamps: dict[str, Stamp] = field(default_factory=dict)
     left_out: Counter[str] = field(default_factory=Counter)
     unreadable: dict[str, str] = field(default_factory=dict)
-    in_line_with: object = None  # what is known of files, once these were found to be the same
+    in_line_with: object = None  # the known stamps that these were compared with and are the same
 
 
 @dataclass(frozen=True, slots=True)

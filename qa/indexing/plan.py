@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from dataclasses import dataclass, field
+from itertools import compress
+from operator import ne
 from typing import TYPE_CHECKING
 
 from qa.corpus.walking import is_settled
@@ -110,19 +112,12 @@ def make_plan(corpus: Corpus, known: FilesKnown | None, now_ns: int) -> Plan:
     noted = known.problems if known else ()
     unread = {row.path for row in noted if row.path == row.file and not row.indexed}
     retried = {row.file for row in noted if corpus.can_retry(row.reason)}
-    looked_at: list[str] = []
-    removed: list[str] = []
-    # Where nothing has changed, this comparison is all that is done for each file, and once.
-    if scan.in_line_with is not known or known is None or retried:
-        if scan.stamps == stamps and not retried:
-            scan.in_line_with = known
-        else:
-            looked_at = [
-                path
-                for path, stamp in scan.stamps.items()
-                if stamps.get(path) != stamp or path in retried
-            ]
-            removed = [path for path in stamps if path not in scan.stamps]
+    looked_at, removed = ([], []) if scan.in_line_with is stamps else _compare(scan.stamps, stamps)
+    if known and not looked_at and not removed:
+        scan.in_line_with = stamps  # a watched corpus gives the same scan until something changes
+    if retried:
+        again = retried.union(looked_at)
+        looked_at = [path for path in scan.stamps if path in again]
     sha256s = known.sha256s(looked_at) if known else {}
     added: list[str] = []
     changed: list[str] = []
@@ -147,6 +142,17 @@ def make_plan(corpus: Corpus, known: FilesKnown | None, now_ns: int) -> Plan:
         warnings={row.path: row.reason for row in stay if row.indexed},
         unchanged=len(scan.stamps) - len(added) - len(changed) - len(unread - again),
     )
+
+
+def _compare(
+    found: Mapping[str, Stamp], known: Mapping[str, Stamp | None]
+) -> tuple[list[str], list[str]]:
+    """The files that are new or may have changed, and those that are gone."""
+    # This is all that is done for each file: so it is done by iterators that run in C.
+    differing = list(compress(found, map(ne, found.values(), map(known.get, found))))
+    new = sum(path not in known for path in differing)
+    is_any_gone = len(found) - new < len(known)
+    return differing, [path for path in known if path not in found] if is_any_gone else []
 
 
 def _sha256(corpus: Corpus, path: str) -> str:
