@@ -63,7 +63,7 @@ class Settings:
     device: str | None = None
     lock_timeout: float = 60.0
     max_age: float = 0.0
-    fresh: str = "check"
+    fresh: Literal["check", "watch"] = "check"
 
     def __post_init__(self) -> None:
         for field in fields(self):

@@ -182,6 +182,7 @@ class PairCorpus:
         if not isinstance(pairs, Iterable):
             raise SettingsError(f"documents is of type {type(pairs).__name__}", hint=_PAIRS)
         self._raw: dict[str, bytes] = {}
+        self._scan: Scan | None = None
         for pair in pairs.items() if isinstance(pairs, Mapping) else pairs:
             document, text = _pair(pair)
             if not document or document in self._raw:
@@ -210,7 +211,10 @@ class PairCorpus:
 
     def scan(self) -> Scan:
         """List the pairs; the text's digest stands for its times."""
-        return Scan({document: _content_stamp(raw) for document, raw in self._raw.items()})
+        if self._scan is None:  # they never change
+            stamps = {document: _content_stamp(raw) for document, raw in self._raw.items()}
+            self._scan = Scan(stamps)
+        return self._scan
 
     def read_bytes(self, document: str) -> bytes:
         """The text as UTF-8."""

@@ -57,6 +57,7 @@ class Watch:
         self._notify = notify
         self._told: set[str] = set()
         self._in_use = threading.Lock()
+        self._is_first = True
         self._is_used_up = False
         self._queue: INotify | None = None
         self._surroundings: object = None
@@ -72,7 +73,8 @@ class Watch:
             walk: walks over it with the `looking` given to it (see `qa.corpus.walking.walk`).
         """
         with self._in_use:
-            if self._is_used_up:
+            if self._is_first or self._is_used_up:
+                self._is_first = False  # a process that looks once has no use for a watch
                 return walk(looking=_looking_always)
             known, self._scan = self._scan, None  # whatever raises on the way, it is begun again
             surroundings = _surroundings(root)
