@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from test_walk import as_nobody
 
 from qa.assistant import Assistant
 from qa.corpus import FolderCorpus, watching
@@ -452,12 +453,16 @@ def _take(step: tuple[str, str, str], root: Path) -> None:
 def _tree() -> Iterator[Path]:
     with tempfile.TemporaryDirectory() as holder:
         root = Path(holder, "docs")
-        for folder in ("d/e", "f"):
-            (root / folder).mkdir(parents=True)
-        for file in ("a.txt", "d/a.txt", "d/e/b.txt"):
-            (root / file).write_text(file)
+        root.mkdir()
+        for one in (root.parent, root):
+            one.chmod(0o777)
         try:
-            yield root
+            with as_nobody():
+                for folder in ("d/e", "f"):
+                    (root / folder).mkdir(parents=True)
+                for file in ("a.txt", "d/a.txt", "d/e/b.txt"):
+                    (root / file).write_text(file)
+                yield root
         finally:
             subprocess.run(["chmod", "-R", "u+rwx", holder], check=False, capture_output=True)  # noqa: S607
 
@@ -468,6 +473,7 @@ def _tree() -> Iterator[Path]:
 def test_a_watch_gives_what_a_full_check_would_whatever_happens_in_between(
     rounds: list[list[tuple[str, str, str]]],
 ) -> None:
+    pytest.importorskip("inotify_simple")
     with _tree() as root, closing(Watched(root)) as watched:
         for _ in range(2):
             watched.scan()

@@ -164,14 +164,15 @@ class Watch:
     def _fail(self, error: Exception) -> None:
         self._is_used_up = getattr(error, "errno", None) in _USED_UP
         limits = " (see fs.inotify in `sysctl`)" if self._is_used_up else ""
-        self._distrust(f"{why(error)}{limits}")
+        is_passing = isinstance(error, FileNotFoundError)  # a folder was removed a moment ago
+        self._distrust("" if is_passing else f"{why(error)}{limits}")
 
     def _distrust(self, reason: str) -> None:
-        """End the watch once this scan is done, and tell why, once."""
+        """End the watch with this scan, and tell why, once, where there is a reason to tell."""
         if self._queue is not None:
             self._queue.close()
         self._queue = None
-        if reason not in self._told:
+        if reason and reason not in self._told:
             self._told.add(reason)
             self._notify(
                 f"The corpus can't be watched: {reason}. Each question looks at all its files."
