@@ -8,6 +8,7 @@ import tempfile
 import threading
 import time
 from contextlib import ExitStack, closing, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +25,7 @@ from qa.errors import (
     SettingsError,
     StorageError,
 )
-from qa.indexing.plan import checked_plan, coverage, take_stock
+from qa.indexing.plan import checked_plan, coverage, nothing_yet, take_stock
 from qa.indexing.refresh import refresh
 from qa.logs import answers, indexing, notifying, refreshes
 from qa.ranking.calibration import DEFAULT
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
     from qa.citations.verify import Verification
     from qa.corpus import Corpus
     from qa.evaluation.questions import Question
-    from qa.indexing.apply import Progress
+    from qa.progress import Progress
     from qa.ranking.calibration import Calibration
     from qa.settings import SettingsArguments
     from qa.types import Answer, Refresh, Status
@@ -51,6 +52,7 @@ __all__ = ["Assistant"]
 
 # An answer whose files change while it is made is made again this often, then without them.
 _MAX_TRIES = 3
+_PATIENCE = 1.0  # seconds that a question waits for another writer
 
 
 class Assistant:
@@ -66,7 +68,7 @@ class Assistant:
         documents: `(id, text)` pairs, or a mapping, to answer from instead of a corpus on disk.
         settings: everything else; `corpus`, `index` and the keyword arguments go before it.
         notify: is told, in a sentence, of what takes long or went wrong without harm.
-        progress: is told of each document indexed.
+        progress: is told how far a refresh is, at most ten times a second or so.
         **more: any field of `Settings`.
 
     Raises:
@@ -81,18 +83,19 @@ class Assistant:
         documents: PairCorpus | Mapping[str, str] | Iterable[tuple[str, str]] | None = None,
         settings: Settings | None = None,
         notify: Callable[[str], None] = lambda _: None,
-        progress: Progress | None = None,
+        progress: Callable[[Progress], None] | None = None,
         **more: Unpack[SettingsArguments],
     ) -> None:
         given = {"corpus": corpus, "index": index}
         given = {key: value for key, value in given.items() if value is not None}
         self.settings = override(Settings() if settings is None else settings, {**more, **given})
         self._notify = notifying(notify)
-        self._progress = indexing(progress or (lambda *_: None))
+        self._progress = indexing(progress or (lambda _: None))
         self._held = ExitStack()
         self._is_closed = False
         self._trusted_until = 0.0  # on the monotonic clock: see `Settings.max_age`
-        self._lock = threading.RLock()
+        self._lock = threading.RLock()  # of what answers; held for a moment at a time
+        self._writing = threading.RLock()  # of who writes the index, as long as that takes
         self._folder = self.settings.index_path().absolute()
         self._corpus: Corpus
         if documents is not None:
@@ -106,24 +109,22 @@ class Assistant:
                 self.settings = dataclasses.replace(self.settings, index=index)
                 self._folder = Path(index)
         else:
-            watch = None
-            if self.settings.fresh == "watch":
-                from qa.corpus.watching import Watch
-
-                watch = self._held.enter_context(closing(Watch(self._notify)))
-            self._corpus = FolderCorpus(
+            self._corpus = files = FolderCorpus(
                 Path(self.settings.corpus),
                 max_file_size=self.settings.max_file_size,
                 ocr=self.settings.ocr,
                 exclude=self._folder,
-                watch=watch,
+                notify=self._notify if self.settings.fresh == "watch" else None,
             )
-        self._index = Index(
+            self._held.callback(files.stop_watching)
+        open_index = partial(
+            Index,
             self._folder,
             self._corpus,
             lock_timeout=self.settings.lock_timeout,
             notify=self._notify,
         )
+        self._index, self._writer = open_index(), open_index()
         self._models = ModelLoader(self.settings, self._notify)
         self._headings = Headings(self._corpus)
 
@@ -139,10 +140,11 @@ class Assistant:
 
         After that, everything but this raises ClosedError.
         """
-        with self._lock:
+        with self._writing, self._lock:
             self._is_closed = True
             self._corpus.close()
             self._index.close()
+            self._writer.close()
             self._held.close()
 
     @property
@@ -153,6 +155,9 @@ class Assistant:
     def refresh(self, *, rebuild: bool = False) -> Refresh:
         """Bring the index in line with the corpus; only what changed is embedded.
 
+        What is done is kept bit by bit, and can be asked for meanwhile: first the words of all
+        documents, then their meaning.
+
         Args:
             rebuild: forget the index, whatever its state or model, and embed everything again.
 
@@ -162,7 +167,8 @@ class Assistant:
                 corpus or by another model.
         """
         started = time.monotonic()
-        with self._in_use():
+        with self._writing:
+            self._require_open()
             done = self._refresh(rebuild=rebuild, thorough=True)
         return dataclasses.replace(done, seconds=time.monotonic() - started)
 
@@ -189,9 +195,9 @@ class Assistant:
                 `Settings.threshold`; 0 never abstains as long as there is a passage.
             explain: whether to say what each passage's score is made of.
             refresh: whether to bring the index in line with the corpus first, unless that was done
-                less than `Settings.max_age` ago. Without it,
-                passages of files that have changed since are left out of the answer, and the
-                corpus is compared with the index only where there is no answer.
+                less than `Settings.max_age` ago. Without it, passages of files that have changed
+                since are left out of the answer, and the corpus is compared with the index only
+                where there is no answer, or where passages are found by their words alone so far.
             within: patterns as in .gitignore of which a document's path must fit one.
             where: what its metadata must be, as `{"author": "A. Adams"}`; `*` fits anything.
             since: the first day, as "2024-01-31", by its own date, else by its file's last change.
@@ -215,6 +221,7 @@ class Assistant:
         from qa.answering.ask import conclude, find
 
         for _ in range(_MAX_TRIES):
+            is_trusted = refresh and time.monotonic() < self._trusted_until
             found = find(
                 request,
                 index=self._index,
@@ -224,13 +231,14 @@ class Assistant:
                 in_use=self._in_use,
                 refresh=self._refresh_for_answer,
             )
-            is_checked = not refresh or found.refreshed is not None or found.refusal
-            if not is_checked and (found.dropped or not found.is_answer(request.threshold)):
+            if is_trusted and (found.dropped or not found.is_answer(request.threshold)):
                 self._trusted_until = 0.0  # nothing is denied, and nothing left out, unchecked
             elif found.is_settled:
                 break
         lacking = "" if found.refreshed else None
-        if lacking is None and (found.refusal or not found.is_answer(request.threshold)):
+        if lacking is None and is_trusted:
+            return conclude(found, request, corpus=self._corpus.location, lacking=None)
+        if lacking is None and (refresh or found.pending or not found.is_answer(request.threshold)):
             lacking = self._lacking()
         return conclude(found, request, corpus=self._corpus.location, lacking=lacking)
 
@@ -262,20 +270,29 @@ class Assistant:
 
             fitted = fit_to(questions, self)
             kept = json.dumps(dataclasses.asdict(fitted))
-        with self._in_use(), self._index.transaction() as transaction:
-            transaction.keep(calibration=kept)
+        with self._writing:
+            self._require_open()
+            with self._writer.transaction() as transaction:
+                transaction.keep(calibration=kept)
         return fitted
 
     def status(self) -> Status:
-        """Tell what is indexed, and how far the corpus has moved on since.
+        """Tell what is indexed, how far the corpus has moved on since, and what refresh runs.
 
         Raises:
-            IndexMissingError: there is no index.
+            IndexMissingError: there is no index, and none is being made.
             CorpusNotFoundError: there is no corpus.
         """
         self._require_open()
-        with moment(self._folder, self._corpus) as snapshot:
-            return take_stock(self._corpus, snapshot, time.time_ns())
+        running = self._index.running()
+        try:
+            with moment(self._folder, self._corpus) as snapshot:
+                found = take_stock(self._corpus, snapshot, time.time_ns())
+        except IndexMissingError:
+            if running is None:
+                raise
+            found = nothing_yet(self._corpus, self._folder, time.time_ns())
+        return dataclasses.replace(found, running=running)
 
     def show(self, citation: str, *, context: int = 3) -> Excerpt:
         """The cited place with `context` lines before and after it, from the file.
@@ -286,8 +303,8 @@ class Assistant:
         from qa.citations.locate import excerpt
 
         self._require_open()
-        with closing(self._corpus):
-            return excerpt(self._corpus, citation, context=context)
+        with closing(self._corpus.apart()) as corpus:
+            return excerpt(corpus, citation, context=context)
 
     def verify(self, answer: Answer | Mapping[str, Any]) -> Verification:
         """Check every quote of an answer against the files as they are now.
@@ -301,8 +318,8 @@ class Assistant:
         from qa.citations.verify import verify
 
         self._require_open()
-        with closing(self._corpus):
-            return verify(answer, self._corpus)
+        with closing(self._corpus.apart()) as corpus:
+            return verify(answer, corpus)
 
     # --- how ----------------------------------------------------------------------------
 
@@ -318,36 +335,64 @@ class Assistant:
             raise ClosedError("The assistant is closed", hint="Make another `qa.Assistant`.")
 
     @refreshes
-    def _refresh(self, *, rebuild: bool = False, thorough: bool = False) -> Refresh:
+    def _refresh(
+        self,
+        *,
+        rebuild: bool = False,
+        thorough: bool = False,
+        unless: Callable[[], bool] = lambda: False,
+    ) -> Refresh:
         trusted_until = time.monotonic() + self.settings.max_age
         done = refresh(
             index=self._index,
+            writer=self._writer,
             corpus=self._corpus,
             models=self._models,
             progress=self._progress,
             rebuild=rebuild,
             thorough=thorough,
+            unless=unless,
         )
         self._trusted_until = trusted_until
         return done
 
     def _refresh_for_answer(self) -> tuple[Refresh | None, str]:
-        """Refresh; where only writing fails, an older index still answers, with a note."""
+        """Refresh; where only writing fails, what is indexed still answers, with a note.
+
+        Nor is another writer waited for longer than a moment, once there is something to answer
+        from.
+        """
         if time.monotonic() < self._trusted_until:
             return None, ""
+        while not self._writing.acquire(timeout=_PATIENCE):
+            if self._can_answer():
+                return None, ""
         try:
-            return self._refresh(), ""
+            self._require_open()
+            return self._refresh(unless=self._can_answer), ""
         except (ReadOnlyIndexError, IndexLockedError, StorageError) as error:
-            try:
-                with self._index.snapshot() as snapshot:
-                    if snapshot.is_empty:
-                        raise
-            except (IndexMissingError, CatalogDamagedError):
-                raise error from None
-            return None, f"The index could not be refreshed: {error}."
+            if not self._can_answer():
+                raise
+            is_locked = isinstance(error, IndexLockedError)
+            return None, "" if is_locked else f"The index could not be refreshed: {error}."
+        finally:
+            self._writing.release()
+
+    def _can_answer(self) -> bool:
+        """Whether there is something to answer from."""
+        try:
+            with self._index.snapshot() as snapshot:
+                return not snapshot.is_empty
+        except (IndexMissingError, CatalogDamagedError):
+            return False
 
     def _lacking(self) -> str:
         """How much of the corpus the index lacks, in words; "" where it is in line."""
         with self._in_use(), self._index.snapshot() as snapshot:
             plan = checked_plan(self._corpus, snapshot.known_files(), time.time_ns())
-        return coverage(plan, is_written=self._index.is_written())
+            return coverage(
+                plan,
+                passages=snapshot.count_passages(),
+                pending=snapshot.count_pending(),
+                is_written=self._index.is_written(),
+            )

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from qa.progress import Running
+
 __all__ = [
     "Answer",
     "Block",
@@ -320,7 +322,11 @@ class Refresh:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """What is indexed, and how far the corpus has moved on since."""
+    """What is indexed, and how far the corpus has moved on since.
+
+    `pending` passages of all `passages` are found by their words alone so far: they are yet to be
+    embedded. `running` is the refresh that is under way at this moment, in whatever process.
+    """
 
     corpus: str
     index: str
@@ -331,6 +337,8 @@ class Status:
     stale: int
     left_out: Mapping[str, int]
     problems: tuple[Problem, ...]
+    running: Running | None = None
+    pending: int = 0
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON form described in docs/json.md."""

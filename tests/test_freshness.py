@@ -19,7 +19,6 @@ from test_walk import as_nobody
 
 from qa.assistant import Assistant
 from qa.corpus import FolderCorpus, watching
-from qa.corpus.watching import Watch
 from qa.errors import CatalogDamagedError, MissingExtraError, SettingsError
 from qa.indexing.plan import make_plan
 from qa.store.index import Index
@@ -68,6 +67,19 @@ def test_what_is_known_of_files_is_read_once_for_each_change(
             assert set(snapshot.known_files().stamps) == {*known.stamps, "harbour.txt"}
 
 
+def test_what_another_process_noted_of_a_file_that_is_the_same_is_taken_up(
+    assistant: Assistant, tmp_path: Path
+) -> None:
+    assistant.refresh()
+    stamp, later = (1, 2, 3, 4), 10**19 // 2
+    with closing(Index(tmp_path / "index")) as index, closing(Index(tmp_path / "index")) as other:
+        for found in (None, stamp):
+            with index.snapshot() as snapshot:
+                known = snapshot.known_files().stamps["moon.md"]
+            assert (known == stamp) is (found == stamp)
+            other.tidy({"moon.md": stamp}, later)
+
+
 def test_an_assistant_that_lives_on_sees_what_another_has_indexed(
     make: Callable[..., Assistant], corpus: Path
 ) -> None:
@@ -98,7 +110,7 @@ def test_a_file_that_changed_within_its_times_resolution_is_found_by_its_content
     corpus = FolderCorpus(tmp_path, max_file_size=9)
     stamps: dict[str, Stamp | None] = {"a.txt": None}  # read too soon after it was written
     for sha256, changed in [("", ["a.txt"]), (HASH_OF_X, [])]:
-        known = FilesKnown(stamps, (), lambda paths, one=sha256: dict.fromkeys(paths, one))
+        known = FilesKnown(stamps, [sha256], ())
         plan = make_plan(corpus, known, now_ns=0)
         assert plan.changed == changed
         assert plan.unchanged == 1 - len(changed)
@@ -192,12 +204,11 @@ class Watched:
         pytest.importorskip("inotify_simple")
         self.folder = folder
         self.told: list[str] = []
-        self._watch = Watch(self.told.append)
-        self.corpus = FolderCorpus(folder, max_file_size=1000, watch=self._watch)
+        self.corpus = FolderCorpus(folder, max_file_size=1000, notify=self.told.append)
 
     def close(self) -> None:
         """Stop watching."""
-        self._watch.close()
+        self.corpus.stop_watching()
 
     def scan(self) -> Scan:
         """Give what the watch says, once it was compared with a full check."""

@@ -45,6 +45,7 @@ class Found:
         dropped: how many more there are whose file is another by now.
         probability: that the documents answer.
         searched: how many passages might have answered.
+        pending: how many of all passages are found by their words alone so far.
         all_filtered: whether no passage was allowed to answer.
         unknown: the question's words that no passage has.
         has_content: whether it has a word that says what it is about.
@@ -59,6 +60,7 @@ class Found:
     dropped: int
     probability: float
     searched: int
+    pending: int
     all_filtered: bool
     unknown: tuple[str, ...]
     has_content: bool
@@ -104,8 +106,8 @@ def find(
         CorpusError, IndexUnusableError, ModelError: the corpus, the index or its model can't be
             used.
     """
+    refreshed, refusal = refresh() if request.refresh else (None, "")
     with in_use():
-        refreshed, refusal = refresh() if request.refresh else (None, "")
         encoder = models.loaded or _load(index, models)
     encoded = encoder.encode_question(request.beginning)  # with those of other threads
     with in_use(), index.snapshot(to_search=True) as snapshot:
@@ -118,7 +120,14 @@ def find(
             from qa.answering.filter import allowed_passages
 
             allowed = allowed_passages(request.chosen, snapshot)
-        hits = search(snapshot, request.question, encoded, allowed=allowed, explain=request.explain)
+        hits = search(
+            snapshot,
+            request.question,
+            encoded,
+            encoder.encode_now,
+            allowed=allowed,
+            explain=request.explain,
+        )
         ranked = hits.ranked
         if (reranker := models.reranker()) is not None:
             ranked = rerank(snapshot, request.question, ranked, reranker)
@@ -140,7 +149,8 @@ def find(
             dropped=dropped,
             probability=calibration.probability(passages[0].scores, searched) if passages else 0.0,
             searched=searched,
-            all_filtered=allowed is not None and not allowed,
+            pending=snapshot.count_pending(),
+            all_filtered=allowed is not None and not len(allowed),
             unknown=hits.unknown,
             has_content=hits.has_content,
             model=encoder.spec.name,

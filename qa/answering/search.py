@@ -16,11 +16,11 @@ from qa.types import Scores
 from qa.words.terms import analyse, content_terms, term_ids
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
-    from qa.encoding.encoder import EncodedQuestion
+    from qa.encoding.encoder import EncodedPassage, EncodedQuestion, PassageInput
     from qa.encoding.reranker import Reranker
     from qa.ranking.candidates import Candidates
     from qa.ranking.scoring import Scored, Statistics
@@ -31,6 +31,8 @@ __all__ = ["Hits", "Ranked", "embedded_of", "rerank", "search"]
 
 CANDIDATES = 50  # from each retriever; 400 rank no better (docs/decisions.md)
 _FEW = 4 * CANDIDATES  # allowed passages that are scored without asking the retrievers
+# Candidates that are embedded for a question because that has not been done yet: some .1 s.
+EMBEDDED_NOW = 8
 RERANKED = 20  # candidates that a cross-encoder reads
 
 
@@ -61,8 +63,9 @@ def search(
     snapshot: Snapshot,
     question: str,
     encoded: EncodedQuestion,
+    embed: Callable[[Sequence[PassageInput]], Sequence[EncodedPassage]],
     *,
-    allowed: Sequence[int] | None = None,
+    allowed: NDArray[np.int64] | None = None,
     explain: bool = False,
 ) -> Hits:
     """Find and order the candidates for a question; ties go by path, then place.
@@ -71,13 +74,15 @@ def search(
         snapshot: the index at one moment.
         question: as it was asked.
         encoded: its vector and tokens.
+        embed: gives the vectors of passages that the index has no embedding of yet.
         allowed: the passages that may answer, ascending; all where it is None.
         explain: whether to say what each of its terms adds.
     """
     terms = content_terms(question)
     query = Query(encoded.vector, term_ids(terms), encoded.tokens)
     ids = _proposed(snapshot, query.vector, terms, allowed)
-    candidates = snapshot.candidates(ids, len(query.vector))
+    ids, embedded = _embedded_now(snapshot, ids, embed)
+    candidates = snapshot.candidates(ids, len(query.vector), embedded)
     statistics = snapshot.statistics(query.unique_terms, query.unique_tokens)
     with snapshot.reporting_damage():
         scored = score(query, candidates, statistics) if len(candidates) else None
@@ -106,16 +111,35 @@ def _proposed(
     snapshot: Snapshot,
     vector: NDArray[np.float32],
     terms: Sequence[str],
-    allowed: Sequence[int] | None,
+    allowed: NDArray[np.int64] | None,
 ) -> Sequence[int]:
     """The ids of what may be the best; where few are allowed, all of them."""
     if allowed is not None and len(allowed) <= _FEW:
-        return allowed
-    among = None if allowed is None else np.array(allowed, np.int64)
+        first = (
+            snapshot.lexical_candidates(terms, _FEW, allowed) if snapshot.count_pending() else ()
+        )
+        return [*first, *allowed.tolist()]
     return [
-        *snapshot.dense_candidates(vector, CANDIDATES, among),
-        *snapshot.lexical_candidates(terms, CANDIDATES, among),
+        *snapshot.dense_candidates(vector, CANDIDATES, allowed),
+        *snapshot.lexical_candidates(terms, CANDIDATES, allowed),
     ]
+
+
+def _embedded_now(
+    snapshot: Snapshot,
+    ids: Sequence[int],
+    embed: Callable[[Sequence[PassageInput]], Sequence[EncodedPassage]],
+) -> tuple[Sequence[int], Mapping[int, EncodedPassage]]:
+    """Embed the first of those that are pending, and leave out the others."""
+    pending = snapshot.pending_among(ids)
+    if not pending:
+        return ids, {}
+    rows = snapshot.passages(
+        list(islice((one for one in dict.fromkeys(ids) if one in pending), EMBEDDED_NOW))
+    )
+    vectors = embed([row.to_embed() for row in rows])
+    embedded = {row.id: one for row, one in zip(rows, vectors, strict=True)}
+    return [one for one in ids if one not in pending or one in embedded], embedded
 
 
 def _ranked(

@@ -284,19 +284,24 @@ def problems(one: Status, *, width: int) -> Iterator[Line]:
 
 def status(one: Status, *, width: int) -> Iterator[Line]:
     """Lay out what is indexed."""
-    differ = f"{counted(one.stale, 'document')} differ{'s' * (one.stale == 1)}"
+    from qa.cli.progress import running
+
+    differ = f"no: {counted(one.stale, 'document')} differ{'s' * (one.stale == 1)}"
     rows = {
         "corpus": one.corpus or "given as text",
         "index": one.index,
-        "model": one.model,
+        "model": one.model or "none yet",
         "documents": f"{one.documents:,}",
-        "passages": f"{one.passages:,}",
+        "passages": f"{one.passages:,}"
+        + f" ({one.pending:,} by their words alone so far)" * bool(one.pending),
         "size": f"{one.size_bytes / 1e6:,.1f} MB",
     }
     for name, value in rows.items():
         yield Segment(f"{name:10}", _QUIET), Segment(value)
-    fresh = f"no: {differ} (run `qa index`)" if one.stale else "yes"
+    fresh = differ + " (run `qa index`)" * (one.running is None) if one.stale else "yes"
     yield from _labelled(Segment("fresh    ", _QUIET), fresh, width, hanging=10)
+    for line in wrap(running(one.running), width, hanging=_INDENT) if one.running else ():
+        yield (Segment(line, _NUMBER),)
     yield from _left_out(one, width)
 
 

@@ -17,6 +17,8 @@ from qa.errors import CorpusNotFoundError, SettingsError, UnreadableDocumentErro
 from qa.reading.reasons import OCR_READS, RETRYABLE
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from qa.corpus.watching import Watch
     from qa.reading.extracted import Extracted
     from qa.reading.files import Reading
@@ -61,6 +63,9 @@ class Corpus(Protocol):
     def can_retry(self, reason: str) -> bool:
         """Whether what could not be read for that reason can be by now."""
 
+    def apart(self) -> Corpus:
+        """The same corpus, to be read while this one is, and closed by itself."""
+
     def close(self) -> None:
         """Let go of what reading took; it may be read from again."""
 
@@ -79,7 +84,7 @@ class FolderCorpus:
         max_file_size: int,
         ocr: bool = False,
         exclude: Path | None = None,
-        watch: Watch | None = None,
+        notify: Callable[[str], None] | None = None,
     ) -> None:
         """Take the folder or file.
 
@@ -88,14 +93,22 @@ class FolderCorpus:
             max_file_size: in bytes; larger files are left out.
             ocr: whether pictures of pages are read.
             exclude: a folder that holds no documents (the index).
-            watch: spares it looks into folders in which nothing has changed; the caller closes it.
+            notify: where it is given, the folder is watched, and this is told why it can't be.
+
+        Raises:
+            SettingsError, MissingExtraError: it is to be watched, and that can't be done here.
         """
         self._path = path.absolute()
         self._ocr = ocr
         self._opened: Converter | None = None
         self._exclude = str(exclude.absolute()) if exclude else None
         self._max_file_size = max_file_size
-        self._watch = watch
+        self._watch: Watch | None = None
+        if notify is not None:
+            # Imported here: few watch.
+            from qa.corpus.watching import Watch
+
+            self._watch = Watch(notify)
 
     @property
     def _root(self) -> Path:
@@ -157,6 +170,18 @@ class FolderCorpus:
         """Whether what the converter lacked is there now."""
         is_retryable = reason in RETRYABLE or OCR_READS in reason
         return is_retryable and self._converter().can_retry(reason)
+
+    def apart(self) -> FolderCorpus:
+        """The same files, read by other means than these."""
+        exclude = Path(self._exclude) if self._exclude else None
+        return FolderCorpus(
+            self._path, max_file_size=self._max_file_size, ocr=self._ocr, exclude=exclude
+        )
+
+    def stop_watching(self) -> None:
+        """Let go of what watching took; `close` does not, as it is for after each refresh."""
+        if self._watch is not None:
+            self._watch.close()
 
     def close(self) -> None:
         """Let go of the converter's process, if one was needed."""
@@ -232,6 +257,10 @@ class PairCorpus:
     def can_retry(self, reason: str) -> bool:  # noqa: ARG002 - nothing is lacking
         """Never: no text lacks anything."""
         return False
+
+    def apart(self) -> PairCorpus:
+        """These pairs: reading takes nothing that two could want."""
+        return self
 
     def close(self) -> None:
         """There is nothing to let go of."""

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from qa.corpus.ignoring import Pattern
 
 __all__ = [
+    "CHANGED",
+    "SIZE",
     "Folder",
     "Listing",
     "Look",
@@ -53,6 +55,7 @@ _LEADS_NOWHERE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
 # What tells cheaply that a file is the one that was read: size, mtime_ns, ctime_ns, inode. A plain
 # tuple, as there is one of each file at each look.
 Stamp: TypeAlias = tuple[int, int, int, int]
+SIZE, CHANGED = 0, 1  # where in it they stand
 
 _stamp = attrgetter("st_size", "st_mtime_ns", "st_ctime_ns", "st_ino")
 _name = attrgetter("name")

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import compress
 from operator import ne
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qa.corpus.walking import is_settled
@@ -16,7 +19,7 @@ from qa.reading.reasons import EXPECTED
 from qa.types import Problem, Refresh, Status
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from qa.corpus import Corpus, Scan, Stamp
     from qa.store.rows import FilesKnown, ProblemRow
@@ -31,6 +34,7 @@ __all__ = [
     "known_problems",
     "make_plan",
     "notes_on",
+    "nothing_yet",
     "report",
     "take_stock",
 ]
@@ -118,7 +122,7 @@ def make_plan(corpus: Corpus, known: FilesKnown | None, now_ns: int) -> Plan:
     if retried:
         again = retried.union(looked_at)
         looked_at = [path for path in scan.stamps if path in again]
-    sha256s = known.sha256s(looked_at) if known else {}
+    sha256s = dict(zip(known.stamps, known.sha256s, strict=True)) if known and looked_at else {}
     added: list[str] = []
     changed: list[str] = []
     restamped: dict[str, Stamp] = {}
@@ -217,20 +221,24 @@ def notes_on(problems: Iterable[Problem]) -> list[str]:
     ]
 
 
-def coverage(plan: Plan, *, is_written: bool) -> str:
+def coverage(plan: Plan, *, passages: int, pending: int, is_written: bool) -> str:
     """Say how much of the corpus is indexed; "" where all of it is.
 
     Args:
         plan: what is left to do.
-        is_written: whether another process is at it.
+        passages: how many are indexed.
+        pending: how many of these have no embedding yet.
+        is_written: whether somebody is at it.
     """
     behind = len(plan.added) + len(plan.changed)
-    if not behind:
+    if not behind and not pending:
         return ""
     total = len(plan.scan.stamps)
     state = "are indexed as they are now" if plan.changed else "are indexed"
-    rest = "another process is indexing the rest" if is_written else "`qa index` adds the rest"
-    return f"{total - behind:,} of {total:,} documents {state}; {rest}"
+    said = f"{total - behind:,} of {total:,} documents {state}"
+    if pending:
+        said += f", {pending:,} of {passages:,} passages by their words alone"
+    return f"{said}; {'the rest is being indexed' if is_written else '`qa index` does the rest'}"
 
 
 def check_not_empty(plan: Plan, location: str) -> None:
@@ -254,15 +262,38 @@ def check_not_empty(plan: Plan, location: str) -> None:
 def take_stock(corpus: Corpus, snapshot: Snapshot, now_ns: int) -> Status:
     """Tell what is indexed, and how far the corpus has moved on since."""
     seen = report(make_plan(corpus, snapshot.known_files(), now_ns))
-    files = (path for path in snapshot.folder.rglob("*") if path.is_file())
     return Status(
         corpus=corpus.location,
         index=str(snapshot.folder.resolve()),
         model=snapshot.identity.model,
         documents=snapshot.count_documents(),
         passages=snapshot.count_passages(),
-        size_bytes=sum(path.stat().st_size for path in files),
+        pending=snapshot.count_pending(),
+        size_bytes=sum(_sizes(snapshot.folder)),
         stale=seen.added + seen.changed + seen.removed,
         left_out=seen.left_out,
         problems=seen.problems,
     )
+
+
+def nothing_yet(corpus: Corpus, folder: Path, now_ns: int) -> Status:
+    """Tell the same of an index that is being made, of which nothing can be read yet."""
+    seen = report(make_plan(corpus, None, now_ns))
+    return Status(
+        corpus=corpus.location,
+        index=str(folder.resolve()),
+        model="",
+        documents=0,
+        passages=0,
+        size_bytes=sum(_sizes(folder)),
+        stale=seen.added,
+        left_out=seen.left_out,
+        problems=seen.problems,
+    )
+
+
+def _sizes(folder: Path) -> Iterator[int]:
+    for inside, _, names in os.walk(folder):
+        for name in names:
+            with suppress(OSError):  # a writer may remove it meanwhile
+                yield Path(inside, name).stat().st_size

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 from qa.corpus.walking import RACY_NS
 from qa.store.checks import check, require
 from qa.store.failures import reporting_damage
-from qa.store.rows import Described, DocumentRow, ProblemRow
+from qa.store.rows import DocumentRow, ProblemRow
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
     from qa.corpus import Stamp
@@ -28,25 +28,20 @@ class DocumentTables:
         self._folder = folder
         self._db = connection
 
-    def stamps(self) -> dict[str, Stamp | None]:
-        """The stamps of all files by path, of those that can't be read too.
+    def stamps(self) -> tuple[dict[str, Stamp | None], list[str]]:
+        """The stamps of all files by path, of those that can't be read too, and their SHA-256.
 
-        None is one that a change after the file was read might not show in.
+        A stamp that a change after the file was read might not show in is None.
         """
-        found = {
-            path: (size, mtime_ns, ctime_ns, inode) if is_settled else None
-            for path, size, mtime_ns, ctime_ns, inode, is_settled in self._db.execute(_STAMPS)
-        }
+        stamps: dict[str, Stamp | None] = {}
+        sha256s: list[str] = []
+        for path, sha256, size, mtime_ns, ctime_ns, inode, is_settled in self._db.execute(_STAMPS):
+            stamps[path] = (size, mtime_ns, ctime_ns, inode) if is_settled else None
+            sha256s.append(sha256)
         with reporting_damage(self._folder):
-            if None in found:
-                raise TypeError("a file without a path")
-        return found
-
-    def sha256s(self, paths: Iterable[str]) -> dict[str, str]:
-        """The SHA-256 of those of some files that are known, by path."""
-        query = "SELECT CAST(sha256 AS TEXT) FROM file WHERE path = ?"
-        rows = ((path, self._db.execute(query, (path,)).fetchone()) for path in paths)
-        return {path: row[0] for path, row in rows if row is not None}
+            if None in stamps or len(stamps) < len(sha256s):
+                raise ValueError("a file without a path of its own")
+        return stamps, sha256s
 
     def put_file(self, path: str, *, sha256: str, stamp: Stamp, seen_ns: int) -> int:
         """Insert a file, or replace what is known of it; gives its id."""
@@ -159,27 +154,11 @@ class DocumentTables:
                     raise ValueError(broken.format(row[0]))
             self.problems()
 
-    def described(self, *, metadata: bool) -> Iterator[Described]:
-        """What each document is filtered by; its metadata only where asked for."""
-        from qa.reading.dates import day
-
-        rows = self._db.execute(
-            "SELECT document.id, file, document.path, format, encoding, metadata,"
-            " document.cited_sum, day, date(mtime_ns / 1000000000, 'unixepoch')"
-            " FROM document LEFT JOIN file ON file.id = file"
-        )
-        for one, *cited, cited_sum, of_day, changed in rows:
-            require(one, cited_sum, check(*cited))
-            about = json.loads(cited[-1]) if metadata else {}
-            if metadata and of_day != day(str(about.get("date", ""))):
-                raise ValueError(f"document {one} is of another day")
-            yield Described(one, cited[1], of_day or changed or "", about)
-
 
 # SQLite keeps any type in any column: the cast makes good what a stranger's catalog may break. What
 # is broken in the other columns is no stamp that a file has.
 _STAMPS = (
-    "SELECT CAST(path AS TEXT), size, mtime_ns, ctime_ns, inode,"
+    "SELECT CAST(path AS TEXT), CAST(sha256 AS TEXT), size, mtime_ns, ctime_ns, inode,"
     f" max(mtime_ns, ctime_ns) < seen_ns - {RACY_NS} FROM file"
 )
 _DOCUMENT = (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from contextlib import closing, contextmanager, suppress
 from typing import TYPE_CHECKING
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from qa.corpus import Corpus, Stamp
+    from qa.progress import Running
     from qa.store.transaction import Transaction
 
 __all__ = ["LOCK", "Index", "moment"]
@@ -61,6 +63,7 @@ class Index:
         self._catalog: Catalog | None = None
         self._accelerators = Accelerators(folder, notify)
         self._checked_corpus = ""
+        self._told_of_waiting = False
         self._in_use = threading.RLock()
 
     def close(self) -> None:
@@ -100,32 +103,53 @@ class Index:
                     if snapshot.changes == changes:
                         break  # they are damaged; the catalog answers alone
                 yield snapshot
-            finally:
-                self._catalog.rollback()
+            except BaseException:
+                # What failed may hold on to a query, and with it to this moment.
+                self.close()
+                raise
+            self._catalog.rollback()
 
     @contextmanager
-    def transaction(self, *, rebuild: bool = False) -> Iterator[Transaction]:
-        """Change the index: all of what is done inside, or nothing where it raises.
+    def transaction(
+        self, *, rebuild: bool = False, unless: Callable[[], bool] = lambda: False
+    ) -> Iterator[Transaction]:
+        """Change the index: what is done inside, or since its last commit, is kept or undone.
+
+        It is undone where something raises.
 
         Args:
             rebuild: replace an index that can't be read, or is of another corpus (never one of
                 another program).
+            unless: whether not to wait for another process any longer; asked once a second.
 
         Raises:
             IndexLockedError: another process writes and did not finish in time.
             ReadOnlyIndexError: the folder can't be written.
             StorageError: the disk is full or refuses.
         """
+        from qa.store.running import clearing
         from qa.store.transaction import Transaction
 
-        with self._in_use, storage_failures(self.folder), self._lock():
+        with self._in_use, storage_failures(self.folder), self._lock(unless=unless):
             self.close()
-            with self._catalog_to_write(rebuild=rebuild) as catalog:
+            with self._catalog_to_write(rebuild=rebuild) as catalog, clearing(self.folder):
                 if not rebuild:
                     self._check_corpus(catalog)
                 transaction = Transaction(self.folder, catalog)
                 yield transaction
                 transaction.commit()
+                catalog.checkpoint()
+
+    def take_over(self) -> None:
+        """Turn an index of an earlier version into one of this; nothing is embedded again.
+
+        Raises:
+            IndexLockedError, ReadOnlyIndexError, StorageError: see `transaction`.
+            CatalogDamagedError: it can't be.
+        """
+        self._notify(f"Taking over the index {self.folder} from an earlier version …")
+        with self.transaction() as transaction:  # whoever opens it to write takes it over
+            transaction.compact()
 
     def tidy(self, stamps: Mapping[str, Stamp], seen_ns: int) -> None:
         """Note that files are the same, and remove what a writer that died has left.
@@ -134,6 +158,8 @@ class Index:
         """
         if not os.access(self.folder, os.W_OK):
             return
+        from qa.store.running import clearing
+
         with (
             suppress(IndexUnusableError),
             self._in_use,
@@ -141,15 +167,23 @@ class Index:
             self._lock(timeout=0),
         ):
             self.close()
-            with Catalog.writing(self.folder) as catalog:
+            with Catalog.writing(self.folder) as catalog, clearing(self.folder):
                 catalog.documents.restamp(stamps, seen_ns)
                 catalog.commit()
                 sweep(self.folder, catalog)
+                catalog.checkpoint()
+
+    def _tell_of_waiting(self) -> None:
+        if not self._told_of_waiting:
+            self._notify(f"Another process is writing {self.folder}; waiting …")
+        self._told_of_waiting = True
 
     def is_written(self) -> bool:
-        """Whether another process writes the index at this moment."""
+        """Whether somebody writes the index at this moment."""
         from filelock import FileLock, Timeout
 
+        if not (self.folder / LOCK).exists():  # which looking must not make, nor the folder
+            return False
         try:
             with FileLock(self.folder / LOCK, timeout=0):
                 return False
@@ -157,6 +191,13 @@ class Index:
             return True
         except OSError:  # a folder that can't be written
             return False
+
+    def running(self) -> Running | None:
+        """The refresh that is under way at this moment, by what its process says of it."""
+        from qa.store.running import read_running
+
+        said = read_running(self.folder)
+        return said if said is not None and self.is_written() else None
 
     def _catalog_to_write(self, *, rebuild: bool) -> AbstractContextManager[Catalog]:
         _require_ours(self.folder)
@@ -176,22 +217,29 @@ class Index:
             self._checked_corpus = known.corpus
 
     @contextmanager
-    def _lock(self, timeout: float | None = None) -> Iterator[None]:
+    def _lock(
+        self, timeout: float | None = None, unless: Callable[[], bool] = lambda: False
+    ) -> Iterator[None]:
         from filelock import FileLock, Timeout
 
+        patience = self._lock_timeout if timeout is None else timeout
+        until = time.monotonic() + patience
         try:
             make_folder(self.folder)
             check_files(self.folder)
             lock = FileLock(self.folder / LOCK)
-            try:
-                lock.acquire(timeout=0)
-            except Timeout:
-                if timeout != 0:
-                    self._notify(f"Another process is writing {self.folder}; waiting …")
-                lock.acquire(timeout=self._lock_timeout if timeout is None else timeout)
+            while not lock.is_locked:
+                try:
+                    lock.acquire(timeout=0)
+                except Timeout:
+                    if time.monotonic() >= until or unless():
+                        raise
+                    self._tell_of_waiting()
+                    with suppress(Timeout):
+                        lock.acquire(timeout=max(0, min(1, until - time.monotonic())))
         except Timeout as error:
             raise IndexLockedError(
-                f"Another process has been writing {self.folder} for over {self._lock_timeout:g} s",
+                f"Another process has been writing {self.folder} for over {patience:g} s",
                 hint="Try again when it is done, or wait longer with --lock-timeout.",
             ) from error
         except (NotADirectoryError, FileExistsError) as error:
@@ -211,6 +259,10 @@ def _require_ours(folder: Path) -> None:
     ours = {LOCK, "README.md", ".gitignore", f"{CATALOG}-wal", f"{CATALOG}-shm"}
     others = [p.name for p in folder.iterdir() if p.name not in ours]
     others = [name for name in others if not DERIVED.fullmatch(name)]
+    if others:
+        from qa.store.running import is_announcement
+
+        others = [name for name in others if not is_announcement(folder / name)]
     if others:
         raise ForeignIndexError(
             f"{folder} is not an index: it contains {min(others)!r}",

@@ -5,34 +5,26 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
+from qa.types import Span
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
 
     from qa.corpus import Stamp
-    from qa.encoding.encoder import EncodedPassage
-    from qa.types import Place, Span
+    from qa.encoding.encoder import PassageInput
+    from qa.types import Place
     from qa.words.terms import PassageTerms
 
 __all__ = [
-    "Described",
     "DocumentRow",
     "FilesKnown",
     "NewPassage",
     "PassageRow",
     "ProblemRow",
 ]
-
-
-class Described(NamedTuple):
-    """What a document is filtered by.
-
-    `day` is that of its own date, else of its file's last change, YYYY-MM-DD or "".
-    """
-
-    id: int
-    path: str
-    day: str
-    metadata: Mapping[str, str]
 
 
 class DocumentRow(NamedTuple):
@@ -61,19 +53,18 @@ class ProblemRow(NamedTuple):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FilesKnown:
-    """What the catalog knows of the corpus's files, in the order in which it came to know them.
+    """What the catalog knows of the corpus's files.
 
     Attributes:
         stamps: of each file by its path, as it was when it was read; None where a change since
             might not show in it.
+        sha256s: in the same order; "" of a file whose bytes could not be read.
         problems: what of the files can't be read.
-        sha256s: of those of some files that are known, while the catalog is open; "" of one whose
-            bytes could not be read.
     """
 
     stamps: Mapping[str, Stamp | None]
+    sha256s: Sequence[str]
     problems: Sequence[ProblemRow]
-    sha256s: Callable[[Iterable[str]], Mapping[str, str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,12 +84,20 @@ class PassageRow:
     text: str
     spans: tuple[Span, ...]
 
+    def to_embed(self) -> PassageInput:
+        """What is embedded of it."""
+        from qa.encoding.encoder import PassageInput
+
+        spans = (Span(start - self.start, end - self.start) for start, end in self.spans)
+        return PassageInput.of(self.context, self.text, spans)
+
 
 @dataclass(frozen=True, slots=True)
 class NewPassage:
-    """A passage with all that it is found by, before the writer numbers it.
+    """A passage with the words that it is found by, before the writer numbers it.
 
-    `digest` names what decides its vectors; the rest is as in `PassageRow`.
+    `tokens` are those that will be embedded, uint32 `[t]`, special tokens left out; `digest` names
+    what decides the passage's vectors. The rest is as in `PassageRow`.
     """
 
     start: int
@@ -109,5 +108,5 @@ class NewPassage:
     text: str
     spans: tuple[Span, ...]
     digest: bytes
-    encoded: EncodedPassage
     terms: PassageTerms
+    tokens: NDArray[np.uint32]
