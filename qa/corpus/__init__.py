@@ -8,6 +8,7 @@ import os
 import stat
 from collections.abc import Iterable, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -17,8 +18,9 @@ from qa.errors import CorpusNotFoundError, SettingsError, UnreadableDocumentErro
 from qa.reading.reasons import OCR_READS, RETRYABLE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
+    from qa.corpus.watching import Watch
     from qa.reading.extracted import Extracted
     from qa.reading.files import Reading
     from qa.reading.sandbox.budget import Budget
@@ -65,6 +67,9 @@ class Corpus(Protocol):
     def abandon(self) -> None:
         """End what other threads are reading: nobody wants it any more."""
 
+    def apart(self) -> Corpus:
+        """The same corpus, to be read while this one is, and closed by itself."""
+
     def close(self) -> None:
         """Let go of what reading took; it may be read from again."""
 
@@ -83,8 +88,20 @@ class FolderCorpus:
         max_file_size: int,
         ocr: bool = False,
         exclude: Path | None = None,
+        notify: Callable[[str], None] | None = None,
     ) -> None:
-        """Take the folder or file; `exclude` is a folder that holds no documents (the index)."""
+        """Take the folder or file.
+
+        Args:
+            path: of it.
+            max_file_size: in bytes; larger files are left out.
+            ocr: whether pictures of pages are read.
+            exclude: a folder that holds no documents (the index).
+            notify: where it is given, the folder is watched, and this is told why it can't be.
+
+        Raises:
+            SettingsError, MissingExtraError: it is to be watched, and that can't be done here.
+        """
         self._path = path.absolute()
         self._ocr = ocr
         self._converters: list[Converter] = []
@@ -92,6 +109,12 @@ class FolderCorpus:
         self._is_abandoned = False
         self._exclude = str(exclude.absolute()) if exclude else None
         self._max_file_size = max_file_size
+        self._watch: Watch | None = None
+        if notify is not None:
+            # Imported here: few watch.
+            from qa.corpus.watching import Watch
+
+            self._watch = Watch(notify)
 
     @property
     def _root(self) -> Path:
@@ -119,7 +142,9 @@ class FolderCorpus:
                 hint="Make the folder and put documents in it, or name another with --corpus.",
             ) from error
         if stat.S_ISDIR(status.st_mode):
-            return walk(str(self._path), max_file_size=self._max_file_size, exclude=self._exclude)
+            root = str(self._path)
+            one = partial(walk, root, max_file_size=self._max_file_size, exclude=self._exclude)
+            return one() if self._watch is None else self._watch.scan(root, one)
         if stat.S_ISREG(status.st_mode):
             return look_at_file(self._path.name, status, max_file_size=self._max_file_size)
         raise CorpusNotFoundError(
@@ -160,6 +185,18 @@ class FolderCorpus:
         for converter in self._converters:
             converter.abandon()
 
+    def apart(self) -> FolderCorpus:
+        """The same files, read by other means than these."""
+        exclude = Path(self._exclude) if self._exclude else None
+        return FolderCorpus(
+            self._path, max_file_size=self._max_file_size, ocr=self._ocr, exclude=exclude
+        )
+
+    def stop_watching(self) -> None:
+        """Let go of what watching took; `close` does not, as it is for after each refresh."""
+        if self._watch is not None:
+            self._watch.close()
+
     def close(self) -> None:
         """Let go of the converters' processes, if any were needed."""
         self._is_abandoned = False
@@ -196,6 +233,7 @@ class PairCorpus:
         if not isinstance(pairs, Iterable):
             raise SettingsError(f"documents is of type {type(pairs).__name__}", hint=_PAIRS)
         self._raw: dict[str, bytes] = {}
+        self._scan: Scan | None = None
         for pair in pairs.items() if isinstance(pairs, Mapping) else pairs:
             document, text = _pair(pair)
             if not document or document in self._raw:
@@ -224,7 +262,10 @@ class PairCorpus:
 
     def scan(self) -> Scan:
         """List the pairs; the text's digest stands for its times."""
-        return Scan({document: _content_stamp(raw) for document, raw in self._raw.items()})
+        if self._scan is None:  # they never change
+            stamps = {document: _content_stamp(raw) for document, raw in self._raw.items()}
+            self._scan = Scan(stamps)
+        return self._scan
 
     def read_bytes(self, document: str) -> bytes:
         """The text as UTF-8."""
@@ -245,6 +286,10 @@ class PairCorpus:
 
     def abandon(self) -> None:
         """There is nothing to end: texts are read at once."""
+
+    def apart(self) -> PairCorpus:
+        """These pairs: reading takes nothing that two could want."""
+        return self
 
     def close(self) -> None:
         """There is nothing to let go of."""
@@ -283,4 +328,4 @@ def _pair(given: object) -> tuple[str, str]:
 
 def _content_stamp(raw: bytes) -> Stamp:
     digest = int.from_bytes(hashlib.sha256(raw).digest()[:6], "big")
-    return Stamp(len(raw), 0, 0, digest)
+    return len(raw), 0, 0, digest

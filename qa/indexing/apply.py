@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from itertools import islice, tee
 from typing import TYPE_CHECKING
 
+from qa.corpus.walking import CHANGED, SIZE
 from qa.encoding.encoder import PassageInput
 from qa.errors import UnreadableDocumentError
 from qa.indexing.ahead import readings
@@ -105,9 +106,11 @@ def take_up(
     """
     transaction = commits.transaction
     stamps = plan.scan.stamps
-    todo = sorted([*plan.added, *plan.changed], key=lambda path: (-stamps[path].mtime_ns, path))
+    todo = sorted([*plan.added, *plan.changed], key=lambda path: (-stamps[path][CHANGED], path))
     pending = 0  # passages of the open file
-    with closing(readings(corpus, todo, size=lambda path: stamps[path].size, workers=jobs)) as read:
+    with closing(
+        readings(corpus, todo, size=lambda path: stamps[path][SIZE], workers=jobs)
+    ) as read:
         for piece in _pieces(read, encoder):
             match piece:
                 case _FileBegins(path, sha256):
@@ -121,7 +124,7 @@ def take_up(
                 case _FileEnds(path, problems, warnings):
                     transaction.close_file({**problems, **warnings})
                     outcomes.mark_read(path, problems, warnings)
-                    commits.meter.read(path, bytes=stamps[path].size, passages=pending)
+                    commits.meter.read(path, bytes=stamps[path][SIZE], passages=pending)
                     pending = 0
                     commits.commit_if_due()
     for path in plan.removed:  # only now: a file that was renamed took its embeddings from there

@@ -7,6 +7,7 @@ from contextlib import ExitStack, closing, contextmanager, suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
+from qa.corpus.walking import SIZE
 from qa.errors import ForeignIndexError, IndexMissingError
 from qa.indexing.plan import Outcomes, checked_plan, report
 from qa.store.identity import Identity, seen_from
@@ -103,7 +104,7 @@ def refresh(
 
 def _begin(meter: Meter, plan: Plan) -> None:
     todo = [*plan.added, *plan.changed]
-    meter.begin(documents=len(todo), bytes=sum(plan.scan.stamps[path].size for path in todo))
+    meter.begin(documents=len(todo), bytes=sum(plan.scan.stamps[path][SIZE] for path in todo))
 
 
 @contextmanager
