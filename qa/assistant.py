@@ -349,6 +349,7 @@ class Assistant:
             corpus=self._corpus,
             models=self._models,
             progress=self._progress,
+            jobs=self.settings.cores(),
             rebuild=rebuild,
             thorough=thorough,
             unless=unless,

@@ -242,6 +242,11 @@ def _edit_keeping_the_time(path: Path) -> None:
     os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
 
 
+def make_again(folder: Path) -> None:
+    shutil.rmtree(folder)
+    folder.mkdir()
+
+
 CHANGES: dict[str, Callable[[Path], object]] = {
     "edited": lambda docs: (docs / "sub" / "b.txt").write_text("other"),
     "edited within its size and time": lambda docs: _edit_keeping_the_time(docs / "sub" / "b.txt"),
@@ -252,7 +257,7 @@ CHANGES: dict[str, Callable[[Path], object]] = {
     "folder added": lambda docs: shutil.copytree(docs / "sub", docs / "more" / "deep"),
     "folder removed": lambda docs: shutil.rmtree(docs / "sub"),
     "folder moved": lambda docs: (docs / "sub").rename(docs / "A"),
-    "folder made again": lambda docs: (shutil.rmtree(docs / "sub"), (docs / "sub").mkdir()),
+    "folder made again": lambda docs: make_again(docs / "sub"),
     "ignored": lambda docs: (docs / ".gitignore").write_text("b.txt\n"),
     "hidden": lambda docs: (docs / "sub" / ".b").write_text("x"),
 }
@@ -275,7 +280,12 @@ def test_folders_in_which_nothing_changed_are_not_looked_into(
 ) -> None:
     looked: list[str] = []
     scandir = os.scandir
-    monkeypatch.setattr(os, "scandir", lambda path: (looked.append(str(path)), scandir(path))[1])
+
+    def look(path: str) -> object:
+        looked.append(str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", look)
     (watched.folder / "sub" / "b.txt").write_text("other")
     watched.corpus.scan()
     assert looked == [str(watched.folder / "sub")]
@@ -308,7 +318,11 @@ def test_a_corpus_with_links_is_looked_at_in_full_and_that_is_said_once(
         (other / "a.txt").hardlink_to(folder / "a.txt")
         (folder / "other.txt").write_text("x")
     else:
-        target = {"link": "a.txt", "link to a folder": "sub", "link for a rule": other / "rules"}
+        target: dict[str, str | Path] = {
+            "link": "a.txt",
+            "link to a folder": "sub",
+            "link for a rule": other / "rules",
+        }
         name = ".qaignore" if kind == "link for a rule" else "link"
         (folder / name).symlink_to(target[kind])
     for _ in range(3):

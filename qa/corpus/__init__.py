@@ -7,6 +7,7 @@ import hashlib
 import os
 import stat
 from collections.abc import Iterable, Mapping
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -17,7 +18,7 @@ from qa.errors import CorpusNotFoundError, SettingsError, UnreadableDocumentErro
 from qa.reading.reasons import OCR_READS, RETRYABLE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from qa.corpus.watching import Watch
     from qa.reading.extracted import Extracted
@@ -63,6 +64,9 @@ class Corpus(Protocol):
     def can_retry(self, reason: str) -> bool:
         """Whether what could not be read for that reason can be by now."""
 
+    def abandon(self) -> None:
+        """End what other threads are reading: nobody wants it any more."""
+
     def apart(self) -> Corpus:
         """The same corpus, to be read while this one is, and closed by itself."""
 
@@ -100,7 +104,9 @@ class FolderCorpus:
         """
         self._path = path.absolute()
         self._ocr = ocr
-        self._opened: Converter | None = None
+        self._converters: list[Converter] = []
+        self._idle: list[Converter] = []
+        self._is_abandoned = False
         self._exclude = str(exclude.absolute()) if exclude else None
         self._max_file_size = max_file_size
         self._watch: Watch | None = None
@@ -168,8 +174,16 @@ class FolderCorpus:
 
     def can_retry(self, reason: str) -> bool:
         """Whether what the converter lacked is there now."""
-        is_retryable = reason in RETRYABLE or OCR_READS in reason
-        return is_retryable and self._converter().can_retry(reason)
+        if not (reason in RETRYABLE or OCR_READS in reason):
+            return False
+        with self._converter() as converter:
+            return converter.can_retry(reason)
+
+    def abandon(self) -> None:
+        """End the converters' processes, in the middle of a file too, until this is closed."""
+        self._is_abandoned = True
+        for converter in self._converters:
+            converter.abandon()
 
     def apart(self) -> FolderCorpus:
         """The same files, read by other means than these."""
@@ -184,20 +198,32 @@ class FolderCorpus:
             self._watch.close()
 
     def close(self) -> None:
-        """Let go of the converter's process, if one was needed."""
-        if self._opened is not None:
-            self._opened.close()
+        """Let go of the converters' processes, if any were needed."""
+        self._is_abandoned = False
+        for converter in self._converters:
+            converter.close()
 
-    def _converter(self) -> Converter:
-        # Made when it is needed: a corpus of text does not pay for importing it.
-        if self._opened is None:
+    @contextmanager
+    def _converter(self) -> Iterator[Converter]:
+        """A converter that no other thread uses meanwhile."""
+        try:
+            converter = self._idle.pop()
+        except IndexError:
+            # Made when it is needed: a corpus of text does not pay for importing it.
             from qa.reading.sandbox.client import Converter
 
-            self._opened = Converter(ocr=self._ocr)
-        return self._opened
+            converter = Converter(ocr=self._ocr)
+            self._converters.append(converter)
+        try:
+            yield converter
+        finally:
+            self._idle.append(converter)
 
     def _convert(self, kind: str, raw: bytes, budget: Budget) -> Extracted:
-        return self._converter().convert(kind, raw, budget)
+        if self._is_abandoned:  # the next of many files inside one
+            raise UnreadableDocumentError(kind, "reading was abandoned")
+        with self._converter() as converter:
+            return converter.convert(kind, raw, budget)
 
 
 class PairCorpus:
@@ -257,6 +283,9 @@ class PairCorpus:
     def can_retry(self, reason: str) -> bool:  # noqa: ARG002 - nothing is lacking
         """Never: no text lacks anything."""
         return False
+
+    def abandon(self) -> None:
+        """There is nothing to end: texts are read at once."""
 
     def apart(self) -> PairCorpus:
         """These pairs: reading takes nothing that two could want."""

@@ -34,6 +34,7 @@ def refresh(
     corpus: Corpus,
     models: ModelLoader,
     progress: Callable[[Progress], None],
+    jobs: int = 1,
     rebuild: bool = False,
     thorough: bool = False,
     unless: Callable[[], bool] = lambda: False,
@@ -48,6 +49,7 @@ def refresh(
         corpus: where the documents are read from.
         models: finds the model that embeds them.
         progress: is told how far this is.
+        jobs: how many files may be read at a time.
         rebuild: forget the index, whatever its state or model, and embed everything again.
         thorough: follow every reference in the index as well, and merge what searches gain by.
         unless: whether not to wait for another process any longer; asked once a second.
@@ -93,7 +95,7 @@ def refresh(
         encoder = partial(models.encoder, files)
         transaction.begin(Identity(files.fingerprint, files.name, seen), rebuild=rebuild)
         commits = Commits(transaction, meter)
-        take_up(plan, corpus, commits, encoder, outcomes, now_ns=now_ns)
+        take_up(plan, corpus, commits, encoder, outcomes, now_ns=now_ns, jobs=jobs)
         embed_pending(commits, encoder, outcomes)
         if thorough:
             transaction.compact()
