@@ -122,7 +122,7 @@ def make_plan(corpus: Corpus, known: FilesKnown | None, now_ns: int) -> Plan:
     if retried:
         again = retried.union(looked_at)
         looked_at = [path for path in scan.stamps if path in again]
-    sha256s = dict(zip(known.stamps, known.sha256s, strict=True)) if known and looked_at else {}
+    sha256s = _sha256s(known, set(looked_at)) if known and looked_at else {}
     added: list[str] = []
     changed: list[str] = []
     restamped: dict[str, Stamp] = {}
@@ -157,6 +157,12 @@ def _compare(
     new = sum(path not in known for path in differing)
     is_any_gone = len(found) - new < len(known)
     return differing, [path for path in known if path not in found] if is_any_gone else []
+
+
+def _sha256s(known: FilesKnown, paths: set[str]) -> dict[str, str]:
+    """The hashes of those of some files that are known."""
+    rows = zip(known.stamps, known.sha256s, strict=True)
+    return dict(compress(rows, map(paths.__contains__, known.stamps)))
 
 
 def _sha256(corpus: Corpus, path: str) -> str:
