@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from dataclasses import dataclass
 from functools import partial
-from itertools import islice
+from itertools import chain, islice
 from typing import TYPE_CHECKING
 
 from qa.answering.search import embedded_of, rerank, search
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 __all__ = ["Found", "abstention_reason", "cite", "conclude", "find"]
 
 _UNKNOWN_SHOWN = 5
+_ALSO = 5  # other places of a text: each costs the reading of a file
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +131,13 @@ def find(
             if not (portion := list(islice(ranked, missing))):
                 break
             cited = cite(
-                snapshot, corpus, request.question, portion, headings=headings, explain=explain
+                snapshot,
+                corpus,
+                request.question,
+                portion,
+                headings=headings,
+                allowed=allowed,
+                explain=explain,
             )
             dropped += cited.count(None)
             passages += [passage for passage in cited if passage is not None]
@@ -174,9 +182,13 @@ def cite(
     ranked: Sequence[Ranked],
     *,
     headings: Headings,
+    allowed: Sequence[int] | None = None,
     explain: Callable[[str], tuple[tuple[str, float], ...]] | None = None,
 ) -> list[CitedPassage | None]:
     """Cite each passage from its file as it is now; None where the file is another by now.
+
+    Of a text that stands in several places, the first by path that still has it is cited, and the
+    next few of them are named.
 
     Args:
         snapshot: what was ranked.
@@ -184,26 +196,32 @@ def cite(
         question: as it was asked.
         ranked: from the same snapshot.
         headings: of those files.
+        allowed: the passages that may be cited, ascending; all where it is None.
         explain: gives the words of an embedded text that add most to its cosine.
     """
-    rows = {row.id: row for row in snapshot.passages([one.passage for one in ranked])}
-    documents = snapshot.documents([row.document for row in rows.values()])
+    copies = [_copies(snapshot, one.passage, allowed) for one in ranked]
+    rows = {row.id: row for row in snapshot.passages(chain.from_iterable(copies))}
+    documents = snapshot.documents({row.document for row in rows.values()})
     sources = {
         number: open_source(corpus, row, None if row.encoding else snapshot.extract(number))
         for number, row in documents.items()
     }
     cited: list[CitedPassage | None] = []
-    for one in ranked:
-        row = rows[one.passage]
-        source = sources.get(row.document)
-        if (
-            source is None
-            or one.evidence[1] >= len(row.spans)
-            or source.text[row.start : row.end] != row.text
-        ):
+    for one, ids in zip(ranked, copies, strict=True):
+        embedded = embedded_of(rows[one.passage])
+        same = (rows[each] for each in ids if embedded_of(rows[each]) == embedded)
+        places = [
+            (row, source, source.cite(Span(row.start, row.end), above, row.places), above)
+            for row in same
+            if (source := sources.get(row.document)) is not None
+            and one.evidence[1] < len(row.spans)
+            and source.text[row.start : row.end] == row.text
+            for above in [headings.confirmed(source, row.heading_path, row.start)]
+        ]
+        if not places:
             cited.append(None)
             continue
-        above = headings.confirmed(source, row.heading_path, row.start)
+        row, source, citation, above = places[0]
         begin, end = one.evidence
         place = Span(row.spans[begin].start, row.spans[end].end)
         evidence = Evidence(
@@ -211,13 +229,31 @@ def cite(
             one.evidence_score,
             marks(question, source.text, place),
         )
-        citation = source.cite(Span(row.start, row.end), above, row.places)
-        explanation = None
-        if explain is not None:
-            explanation = Explanation(one.terms, explain(embedded_of(row)))
-        metadata = documents[row.document].metadata
-        cited.append(CitedPassage(citation, evidence, one.scores, metadata, explanation))
+        explanation = None if explain is None else Explanation(one.terms, explain(embedded))
+        cited.append(
+            CitedPassage(
+                citation,
+                evidence,
+                one.scores,
+                documents[row.document].metadata,
+                explanation,
+                also=tuple(each for _, _, each, _ in places[1:]),
+            )
+        )
     return cited
+
+
+def _copies(snapshot: Snapshot, one: int, allowed: Sequence[int] | None) -> list[int]:
+    """The first places of a passage's text, as many as are cited, by path and line."""
+    found = snapshot.copies(one)
+    if allowed is not None and len(found) > 1:
+        found = [copy for copy in found if _holds(allowed, copy)]
+    return found[: 1 + _ALSO]
+
+
+def _holds(ascending: Sequence[int], one: int) -> bool:
+    at = bisect_left(ascending, one)
+    return at < len(ascending) and ascending[at] == one
 
 
 def conclude(found: Found, request: Request, *, corpus: str, lacking: str | None) -> Answer:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -27,9 +28,14 @@ if TYPE_CHECKING:
     from qa.store.rows import PassageRow
     from qa.store.snapshot import Snapshot
 
-__all__ = ["Hits", "Ranked", "embedded_of", "rerank", "search"]
+__all__ = ["Hits", "Ranked", "embedded_of", "proposals", "rerank", "search"]
 
-CANDIDATES = 50  # from each retriever; 400 rank no better (docs/decisions.md)
+# What each retriever proposes (docs/decisions.md has the figures). Where it shows fewer texts or
+# documents than these, it proposes GROWTH times as many again, and so on up to MOST times.
+CANDIDATES = 50  # of up to SMALL passages; of more, as many times more as the root of these
+SMALL = 10_000
+TEXTS, DOCUMENTS = 25, 3
+GROWTH, MOST = 4, 16
 _FEW = 4 * CANDIDATES  # allowed passages that are scored without asking the retrievers
 RERANKED = 20  # candidates that a cross-encoder reads
 
@@ -76,8 +82,7 @@ def search(
     """
     terms = content_terms(question)
     query = Query(encoded.vector, term_ids(terms), encoded.tokens)
-    ids = _proposed(snapshot, query.vector, terms, allowed)
-    candidates = snapshot.candidates(ids, len(query.vector))
+    candidates = _proposed(snapshot, query.vector, terms, allowed)
     statistics = snapshot.statistics(query.unique_terms, query.unique_tokens)
     with snapshot.reporting_damage():
         scored = score(query, candidates, statistics) if len(candidates) else None
@@ -107,15 +112,36 @@ def _proposed(
     vector: NDArray[np.float32],
     terms: Sequence[str],
     allowed: Sequence[int] | None,
-) -> Sequence[int]:
-    """The ids of what may be the best; where few are allowed, all of them."""
+) -> Candidates:
+    """What may be the best; where few passages are allowed, all of them."""
     if allowed is not None and len(allowed) <= _FEW:
-        return allowed
+        return snapshot.candidates(allowed, len(vector))
     among = None if allowed is None else np.array(allowed, np.int64)
-    return [
-        *snapshot.dense_candidates(vector, CANDIDATES, among),
-        *snapshot.lexical_candidates(terms, CANDIDATES, among),
-    ]
+    passages = snapshot.count_passages() if allowed is None else len(allowed)
+    k = proposals(passages)
+    most = min(k * MOST, passages)
+    while True:
+        ids = [
+            *snapshot.dense_candidates(vector, k, among),
+            *snapshot.lexical_candidates(terms, k, among),
+        ]
+        found = snapshot.candidates(ids, len(vector))
+        if k >= most or _is_varied(found, snapshot):
+            return found
+        k *= GROWTH
+
+
+def proposals(passages: int) -> int:
+    """How many each retriever proposes out of so many passages."""
+    return round(CANDIDATES * math.sqrt(max(1.0, passages / SMALL)))
+
+
+def _is_varied(found: Candidates, snapshot: Snapshot) -> bool:
+    """Whether copies of one text, or few long documents, have left room for others."""
+    if len(found) < TEXTS:
+        return False
+    documents = len(set(found.documents))
+    return documents >= DOCUMENTS or documents == snapshot.count_documents()
 
 
 def _ranked(

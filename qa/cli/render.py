@@ -112,6 +112,9 @@ def _passage(
         yield (Segment(" " * _INDENT + _headings(one, width - _INDENT), _HEADINGS),)
     if about := _about(one):
         yield (Segment(" " * _INDENT + clip(about, width - _INDENT), _QUIET),)
+    elsewhere = "also in " + ", ".join(visible(str(place)) for place in one.also)
+    for line in wrap(elsewhere, width - _INDENT) if one.also else ():
+        yield (Segment(" " * _INDENT + line, _QUIET),)
     yield from _quote(one, width - _INDENT, room - _INDENT)
 
 
@@ -222,6 +225,7 @@ def markdown(one: Answer, *, always: bool = False) -> str:
     for number, passage in enumerate(_shown(one, always=always), 1):
         path = " › ".join(passage.citation.heading_path)
         head = f"{number}. {_code(str(passage.citation))}" + (f" — {path}" if path else "")
+        head += "".join(f"; also in {_code(str(place))}" for place in passage.also)
         lines = _BREAK.split(passage.citation.quote)
         blocks += [head, "\n".join(f"   > {line}".rstrip() for line in lines)]
         blocks += [f"   {line}" for line in _explained(passage)]

@@ -54,6 +54,7 @@ class Candidates:
 
     Args:
         ids: of the passages.
+        documents: the path of each one's document.
         vectors: float32 `[n, d]`, unit length.
         sentences: how many each passage has, at least one, int64 `[n]`.
         sentence_codes: int8 `[s, d]`, all sentences of all passages, each a unit vector when
@@ -65,6 +66,7 @@ class Candidates:
     """
 
     ids: Sequence[int]
+    documents: Sequence[str]
     vectors: NDArray[np.float32]
     sentences: NDArray[np.int64]
     sentence_codes: NDArray[np.int8]

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 __all__ = ["PassageTables"]
 
+COPIES = 1000  # of one text: to bring more in order takes as long as the rest of a question
+
 
 class PassageTables:
     """The tables of passages, terms and tokens, over the catalog's connection."""
@@ -71,12 +73,12 @@ class PassageTables:
         return [row[0] for row in rows]
 
     def candidates(self, ids: Iterable[int], dimension: int) -> Candidates:
-        """Passages, with their documents, by path and place."""
+        """Passages by path and place; of those with the same embedded text, the first alone."""
         from qa.store.packing import unpack_candidates
 
         query = (
             "SELECT path, start, passage.id, vector, sentences, length, terms, counts, tokens,"
-            " document, vector_sum, scored_sum FROM passage JOIN document"
+            " document, vector_sum, scored_sum, digest FROM passage JOIN document"
             " ON document.id = document WHERE passage.id IN (SELECT value FROM json_each(?))"
         )
         wanted = list(set(ids))
@@ -84,11 +86,28 @@ class PassageTables:
         with reporting_damage(self._folder):
             if len(rows) != len(wanted):
                 raise ValueError("it lacks passages that were indexed")
-            for _, start, one, vector, *scored, document, vector_sum, scored_sum in rows:
+            for _, start, one, vector, *scored, document, vector_sum, scored_sum, _ in rows:
                 require(one, vector_sum, check(one, vector))
                 require(one, scored_sum, check(one, document, start, *scored))
             rows.sort(key=itemgetter(0, 1))
-            return unpack_candidates([row[:9] for row in rows], dimension)
+            once: dict[bytes, tuple[Any, ...]] = {}
+            for row in rows:
+                once.setdefault(row[-1], row[:9])
+            return unpack_candidates(list(once.values()), dimension)
+
+    def copies(self, one: int) -> list[int]:
+        """The ids of passages with the digest of one, itself among them, by path and place.
+
+        Where there are very many, they are `COPIES` of them. (A digest is not checked: whether
+        their texts are the same is for whoever reads them to see.)
+        """
+        query = (
+            "SELECT passage.id FROM passage JOIN document ON document.id = document"
+            " WHERE passage.id IN (SELECT id FROM passage WHERE digest ="
+            " (SELECT digest FROM passage WHERE id = ?) ORDER BY id LIMIT ?)"
+            " ORDER BY path, start"
+        )
+        return [row[0] for row in self._db.execute(query, (one, COPIES))]
 
     def encoded(self, digest: bytes, context: str, text: str) -> EncodedPassage | None:
         """What encoding a passage of that digest gave, if there is one.

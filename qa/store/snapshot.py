@@ -116,6 +116,10 @@ class Snapshot:
         """Passages by id, in the order of `ids`, each once."""
         return self._catalog.passages.by_id(ids)
 
+    def copies(self, one: int) -> list[int]:
+        """The ids of passages with the same embedded text, `one` among them, by path and place."""
+        return self._catalog.passages.copies(one)
+
     def passages_of(self, documents: Iterable[int]) -> list[int]:
         """The ids, ascending, of the passages of some documents."""
         return self._catalog.passages.of_documents(documents)
@@ -135,7 +139,7 @@ class Snapshot:
     # --- search -------------------------------------------------------------------------
 
     def candidates(self, ids: Iterable[int], dimension: int) -> Candidates:
-        """What passages are scored by, ordered by path and place."""
+        """What passages are scored by, by path and place; an embedded text once."""
         return self._catalog.passages.candidates(ids, dimension)
 
     def statistics(self, terms: Iterable[int], tokens: Iterable[int]) -> Statistics:

@@ -1,0 +1,176 @@
+"""Candidates: a text that stands in many places is ranked once and cited with all of them."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import pytest
+
+from qa import Assistant
+from qa.citations.verify import read_claims
+from qa.cli import render
+from qa.errors import CitationError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from qa.types import Answer
+
+WHALES = "Blue whales are the largest animals that have ever lived on Earth."
+QUESTION = "What is the largest animal?"
+ALL = 50
+
+
+def filed(folder: Path, texts: Iterable[tuple[str, str]]) -> Assistant:
+    """Give an assistant over files of these texts."""
+    for path, text in texts:
+        (folder / "corpus" / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / "corpus" / path).write_text(text, "utf-8")
+    return Assistant(corpus=folder / "corpus", index=folder / "index")
+
+
+def copies(count: int, *, text: str = WHALES, name: str = "copy") -> list[tuple[str, str]]:
+    return [(f"{name}-{n:03}.txt", f"{text}\n") for n in range(count)]
+
+
+def places(answer: Answer) -> list[str]:
+    """Give every place that an answer names."""
+    found = answer.passages or answer.nearest
+    return [str(place) for one in found for place in (one.citation, *one.also)]
+
+
+def test_a_text_that_stands_in_three_files_is_cited_once_and_names_the_other_two(
+    tmp_path: Path, cache: Path
+) -> None:
+    texts = [("c.txt", f"{WHALES}\n"), ("b/b.txt", f"\n\n{WHALES}\n"), ("a.txt", f"{WHALES}\n")]
+    texts.append(("other.txt", "Whales are often hunted by people who live on islands.\n"))
+    with filed(tmp_path, texts) as assistant:
+        answer = assistant.ask(QUESTION, ALL, threshold=0)
+        first, second = answer.passages
+        assert str(first.citation) == "a.txt:1"
+        assert [str(place) for place in first.also] == ["b/b.txt:3", "c.txt:1"]
+        assert {place.quote for place in first.also} == {WHALES}
+        assert str(second.citation) == "other.txt:1"
+        assert not second.also
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (f"# Sea\n\n{WHALES}\n", f"# Land\n\n{WHALES}\n"),
+        (f"{WHALES}\n", f"{WHALES.upper()}\n"),
+        (f"{WHALES}\n", f"{WHALES.replace(' ', '  ')}\n"),
+    ],
+    ids=["headings", "case", "spaces"],
+)
+def test_what_differs_in_its_headings_or_in_a_character_is_not_the_same_text(
+    one: str, other: str, tmp_path: Path, cache: Path
+) -> None:
+    with filed(tmp_path, [("a.md", one), ("b.md", other)]) as assistant:
+        answer = assistant.ask(QUESTION, ALL, threshold=0)
+        assert {passage.citation.document for passage in answer.passages} == {"a.md", "b.md"}
+        assert not any(passage.also for passage in answer.passages)
+
+
+def test_copies_that_outnumber_the_candidates_hide_nothing_behind_them(
+    tmp_path: Path, cache: Path
+) -> None:
+    best = "The largest animal is the blue whale, which is the largest animal of all.\n"
+    others = [
+        ("island.txt", "Large animals are rare on small islands, and the largest animal is shy.\n"),
+        ("zoo.txt", "The zoo keeps a hippo, which is not quite the largest animal.\n"),
+    ]
+    with filed(tmp_path, [*copies(150, text=best), *others]) as assistant:
+        first, *rest = assistant.ask(QUESTION, ALL, threshold=0).passages
+        assert str(first.citation) == "copy-000.txt:1"
+        assert {one.citation.document for one in rest} == {"island.txt", "zoo.txt"}
+
+
+def test_only_a_few_of_many_places_are_named_and_always_the_same(
+    tmp_path: Path, cache: Path
+) -> None:
+    named = [f"copy-{n:03}.txt:1" for n in range(6)]
+    with filed(tmp_path, copies(70)) as assistant:
+        assert places(assistant.ask(QUESTION, ALL, threshold=0)) == named
+        (tmp_path / "corpus" / "copy-000.txt").unlink()
+        (tmp_path / "corpus" / "copy-000.txt").write_text(f"{WHALES}\n")  # has the last id now
+        assert places(assistant.ask(QUESTION, ALL, threshold=0)) == named
+
+
+def test_a_filter_lets_only_what_it_allows_be_cited_or_named(tmp_path: Path, cache: Path) -> None:
+    texts = [(f"{folder}/{n}.txt", f"{WHALES}\n") for folder in ("in", "a") for n in range(3)]
+    with filed(tmp_path, texts) as assistant:
+        answer = assistant.ask(QUESTION, ALL, threshold=0, within="in/**")
+        assert places(answer) == ["in/0.txt:1", "in/1.txt:1", "in/2.txt:1"]
+
+
+@pytest.mark.parametrize("change", ["Nothing of it is left.\n", f" {WHALES}\n", None])
+def test_no_place_is_named_whose_file_has_changed(
+    change: str | None, tmp_path: Path, cache: Path
+) -> None:
+    with filed(tmp_path, copies(4)) as assistant:
+        assistant.refresh()
+        for name in ("copy-000.txt", "copy-002.txt"):
+            path = tmp_path / "corpus" / name
+            path.unlink() if change is None else path.write_text(change)
+        answer = assistant.ask(QUESTION, ALL, threshold=0, refresh=False)
+        assert places(answer) == ["copy-001.txt:1", "copy-003.txt:1"]
+        assert not answer.notes  # the text is there, so nothing was left out
+
+
+def test_where_every_copy_has_changed_the_passage_is_left_out_and_counted_once(
+    tmp_path: Path, cache: Path
+) -> None:
+    with filed(tmp_path, copies(3)) as assistant:
+        assistant.refresh()
+        for path in (tmp_path / "corpus").iterdir():
+            path.write_text("Nothing of it is left.\n")
+        answer = assistant.ask(QUESTION, ALL, threshold=0, refresh=False)
+        assert not answer.passages
+        assert "1 passage left out" in "".join((answer.reason, *answer.notes))
+
+
+def test_twice_in_one_document_is_two_places(tmp_path: Path, cache: Path) -> None:
+    text = "\n\n".join(f"# Part\n\n{WHALES}" for _ in range(2))
+    with filed(tmp_path, [("a.md", f"{text}\n")]) as assistant:
+        assert places(assistant.ask(QUESTION, ALL, threshold=0)) == ["a.md:3", "a.md:7"]
+
+
+def test_a_person_and_a_program_are_told_of_the_other_places(tmp_path: Path, cache: Path) -> None:
+    with filed(tmp_path, copies(3)) as assistant:
+        answer = assistant.ask(QUESTION, ALL, threshold=0)
+        assert "   also in copy-001.txt:1, copy-002.txt:1" in str(answer).splitlines()
+        assert "; also in `copy-001.txt:1`; also in `copy-002.txt:1`" in render.markdown(answer)
+        saved = json.loads(json.dumps(answer.to_dict()))
+        also = saved["passages"][0]["also"]
+        assert [one["document"] for one in also] == ["copy-001.txt", "copy-002.txt"]
+        assert assistant.verify(saved).holds
+        (tmp_path / "corpus" / "copy-002.txt").write_text("Nothing of it is left.\n")
+        assert not assistant.verify(saved).holds
+
+
+@pytest.mark.parametrize("also", [None, 1, "x", [1], [None], [{}]])
+def test_an_answer_whose_other_places_are_not_citations_is_refused(
+    also: object, tmp_path: Path, cache: Path
+) -> None:
+    with filed(tmp_path, copies(1)) as assistant:
+        saved = assistant.ask(QUESTION, 1, threshold=0).to_dict()
+    saved["passages"][0]["also"] = also
+    with pytest.raises(CitationError, match="also"):
+        read_claims(saved)
+    del saved["passages"][0]["also"]  # as earlier versions wrote it
+    assert read_claims(saved)
+
+
+def test_other_places_change_nothing_in_scores_and_probability(tmp_path: Path, cache: Path) -> None:
+    other = ("other.txt", "Whales are often hunted by people who live on islands.\n")
+    with filed(tmp_path, [*copies(3), other]) as assistant:
+        answer = assistant.ask(QUESTION, ALL, threshold=0)
+        apart = [assistant.ask(QUESTION, 1, threshold=0, within=f"copy-00{n}.txt") for n in (1, 2)]
+        for one in apart:
+            assert asdict(one.passages[0].scores) == pytest.approx(
+                asdict(answer.passages[0].scores), abs=1e-6
+            )
