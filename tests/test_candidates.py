@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from conftest import ARTICLE
 from qa import Assistant
+from qa.answering import search
 from qa.citations.verify import read_claims
 from qa.cli import render
 from qa.errors import CitationError
@@ -16,7 +21,9 @@ from qa.errors import CitationError
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
+    from random import Random
 
+    from qa.answering.search import Ranked
     from qa.types import Answer
 
 WHALES = "Blue whales are the largest animals that have ever lived on Earth."
@@ -174,3 +181,80 @@ def test_other_places_change_nothing_in_scores_and_probability(tmp_path: Path, c
             assert asdict(one.passages[0].scores) == pytest.approx(
                 asdict(answer.passages[0].scores), abs=1e-6
             )
+
+
+@settings(max_examples=5)
+@given(counts=st.lists(st.integers(1, 8), min_size=1, max_size=4), seed=st.randoms())
+def test_each_text_is_ranked_once_in_whatever_order_its_copies_were_indexed(
+    counts: list[int], seed: Random, cache: Path
+) -> None:
+    texts = [f"{WHALES} It is said {word} times a day.\n" for word in ("two", "six", "ten", "no")]
+    pairs = [
+        (f"{n}-{copy}.txt", text)
+        for n, (count, text) in enumerate(zip(counts, texts, strict=False))
+        for copy in range(count)
+    ]
+    found = []
+    for _ in range(2):
+        seed.shuffle(pairs)
+        with TemporaryDirectory() as folder, Assistant(index=folder, documents=pairs) as assistant:
+            answer = assistant.ask(QUESTION, ALL, threshold=0)
+        quotes = [one.citation.quote for one in answer.passages]
+        assert len(quotes) == len({*quotes}) == len({text for _, text in pairs})
+        for one in answer.passages:
+            assert {place.quote for place in one.also} <= {one.citation.quote}
+            shown = [one.citation, *one.also]
+            same = sorted(path for path, text in pairs if text.strip() == one.citation.quote)
+            assert [place.document for place in shown] == same[: len(shown)]
+            assert len(shown) == min(6, len(same))
+        found.append([(str(one.citation), one.also, one.scores.fused) for one in answer.passages])
+    assert found[0] == found[1]
+
+
+def ranked(assistant: Assistant, question: str = QUESTION) -> list[Ranked]:
+    """Give all candidates, best first."""
+    assistant.refresh()
+    index, models = assistant._index, assistant._models
+    encoded = models.encoder(models.locate()).encode_question(question)
+    with index.snapshot(to_search=True) as snapshot:
+        return list(search.search(snapshot, question, encoded).ranked)
+
+
+def long_document(parts: int) -> str:
+    said = "The largest animal, of all the largest animals, is the largest animal of part"
+    return "\n\n".join(f"## Part {n}\n\n{said} {n}." for n in range(parts))
+
+
+def test_a_long_document_leaves_room_for_others(tmp_path: Path, cache: Path) -> None:
+    texts = [("long.md", long_document(120)), ("zoo.txt", "The zoo keeps an old hippo.\n")]
+    with filed(tmp_path, texts) as assistant:
+        assert len(ranked(assistant)) == 121
+
+
+def test_one_long_document_alone_is_not_searched_for_others(tmp_path: Path, cache: Path) -> None:
+    with filed(tmp_path, [("long.md", long_document(120))]) as assistant:
+        assert search.CANDIDATES <= len(ranked(assistant)) <= 2 * search.CANDIDATES
+
+
+def test_where_all_are_candidates_the_ranking_is_that_of_scoring_every_passage(
+    tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    texts = [("a.md", ARTICLE.read_text("utf-8")), *copies(3)]
+    with filed(tmp_path, texts) as assistant:
+        questions = ["When did Putin visit Pyongyang?", QUESTION, "of the", "zebra"]
+        every = [[one.passage for one in ranked(assistant, each)] for each in questions]
+        assert len({*map(len, every)}) == 1
+        monkeypatch.setattr(search, "CANDIDATES", 1)  # and so few texts that it proposes more
+        monkeypatch.setattr(search, "TEXTS", 10**6)
+        monkeypatch.setattr(search, "MOST", 10**6)
+        assert [[one.passage for one in ranked(assistant, each)] for each in questions] == every
+
+
+@given(passages=st.integers(0, 10**9), more=st.integers(0, 10**9))
+def test_more_passages_have_no_fewer_candidates_and_small_corpora_fifty(
+    passages: int, more: int
+) -> None:
+    assert search.proposals(passages) <= search.proposals(passages + more)
+    assert search.proposals(passages) <= max(search.CANDIDATES, passages)
+    if passages <= search.SMALL:
+        assert search.proposals(passages) == search.CANDIDATES
