@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sqlite3
+from contextlib import closing
 from dataclasses import asdict
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -17,6 +19,7 @@ from qa.answering import search
 from qa.citations.verify import read_claims
 from qa.cli import render
 from qa.errors import CitationError
+from qa.store import passages
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -140,6 +143,35 @@ def test_where_every_copy_has_changed_the_passage_is_left_out_and_counted_once(
         assert "1 passage left out" in "".join((answer.reason, *answer.notes))
 
 
+def test_of_more_copies_than_are_brought_in_order_one_is_cited_all_the_same(
+    tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(passages, "COPIES", 2)
+    with filed(tmp_path, copies(9)) as assistant:
+        answer = assistant.ask(QUESTION, ALL, threshold=0)
+        assert {"copy-000.txt:1", "copy-001.txt:1"} <= {*places(answer)}
+        assert len(answer.passages) == 1
+        answer = assistant.ask(QUESTION, ALL, threshold=0, within="copy-008.txt")
+        assert places(answer) == ["copy-008.txt:1"]
+
+
+@pytest.mark.parametrize("digest", ["x''", "x'00'", "randomblob(32)"])
+def test_digests_that_are_wrong_hide_no_passage_and_make_no_copies(
+    digest: str, tmp_path: Path, cache: Path
+) -> None:
+    texts = [("a.txt", f"{WHALES}\n"), ("b.txt", "Whales are hunted.\n"), *copies(3)]
+    with filed(tmp_path, texts) as assistant:
+        assistant.refresh()
+    with closing(sqlite3.connect(tmp_path / "index" / "catalog.sqlite")) as db:
+        db.execute(f"UPDATE passage SET digest = {digest}")
+        db.commit()
+    with filed(tmp_path, ()) as assistant:
+        answer = assistant.ask(QUESTION, ALL, threshold=0, refresh=False)
+        assert {one.citation.quote for one in answer.passages} == {WHALES, "Whales are hunted."}
+        for one in answer.passages:
+            assert {place.quote for place in one.also} <= {one.citation.quote}
+
+
 def test_twice_in_one_document_is_two_places(tmp_path: Path, cache: Path) -> None:
     text = "\n\n".join(f"# Part\n\n{WHALES}" for _ in range(2))
     with filed(tmp_path, [("a.md", f"{text}\n")]) as assistant:
@@ -211,13 +243,15 @@ def test_each_text_is_ranked_once_in_whatever_order_its_copies_were_indexed(
     assert found[0] == found[1]
 
 
-def ranked(assistant: Assistant, question: str = QUESTION) -> list[Ranked]:
-    """Give all candidates, best first."""
+def ranked(assistant: Assistant, question: str = QUESTION, within: str = "") -> list[Ranked]:
+    """Give all candidates, best first; `within` names the one document that may answer."""
     assistant.refresh()
     index, models = assistant._index, assistant._models
     encoded = models.encoder(models.locate()).encode_question(question)
     with index.snapshot(to_search=True) as snapshot:
-        return list(search.search(snapshot, question, encoded).ranked)
+        documents = [one.id for one in snapshot.described(metadata=False) if one.path == within]
+        allowed = snapshot.passages_of(documents) if within else None
+        return list(search.search(snapshot, question, encoded, allowed=allowed).ranked)
 
 
 def long_document(parts: int) -> str:
@@ -234,6 +268,16 @@ def test_a_long_document_leaves_room_for_others(tmp_path: Path, cache: Path) -> 
 def test_one_long_document_alone_is_not_searched_for_others(tmp_path: Path, cache: Path) -> None:
     with filed(tmp_path, [("long.md", long_document(120))]) as assistant:
         assert search.CANDIDATES <= len(ranked(assistant)) <= 2 * search.CANDIDATES
+
+
+def test_a_filter_on_one_long_document_does_not_search_all_of_it(
+    tmp_path: Path, cache: Path
+) -> None:
+    texts = [("long.md", long_document(250)), *copies(3)]
+    with filed(tmp_path, texts) as assistant:
+        everything = len(ranked(assistant))
+        filtered = len(ranked(assistant, within="long.md"))
+        assert filtered <= 2 * search.CANDIDATES < everything
 
 
 def test_where_all_are_candidates_the_ranking_is_that_of_scoring_every_passage(

@@ -248,7 +248,9 @@ def _copies(snapshot: Snapshot, one: int, allowed: Sequence[int] | None) -> list
     found = snapshot.copies(one)
     if allowed is not None and len(found) > 1:
         found = [copy for copy in found if _holds(allowed, copy)]
-    return found[: 1 + _ALSO]
+    found = found[: 1 + _ALSO]
+    # It is not there where copies are very many, or where SQLite's index of them is damaged.
+    return found if one in found else [*found[:_ALSO], one]
 
 
 def _holds(ascending: Sequence[int], one: int) -> bool:

@@ -32,8 +32,8 @@ __all__ = ["Hits", "Ranked", "embedded_of", "proposals", "rerank", "search"]
 
 # What each retriever proposes (docs/decisions.md has the figures). Where it shows fewer texts or
 # documents than these, it proposes GROWTH times as many again, and so on up to MOST times.
-CANDIDATES = 50  # of up to SMALL passages; of more, as many times more as the root of these
-SMALL = 10_000
+CANDIDATES = 50  # of up to SMALL passages; of ten times as many, 10 ** EXPONENT = 3.5 times
+SMALL, EXPONENT = 10_000, 0.55
 TEXTS, DOCUMENTS = 25, 3
 GROWTH, MOST = 4, 16
 _FEW = 4 * CANDIDATES  # allowed passages that are scored without asking the retrievers
@@ -113,7 +113,11 @@ def _proposed(
     terms: Sequence[str],
     allowed: Sequence[int] | None,
 ) -> Candidates:
-    """What may be the best; where few passages are allowed, all of them."""
+    """What may be the best; where few passages are allowed, all of them.
+
+    Copies of one text, or a few long documents, must not take the places of all others. (Where
+    documents were chosen by a filter, few may be what is wanted.)
+    """
     if allowed is not None and len(allowed) <= _FEW:
         return snapshot.candidates(allowed, len(vector))
     among = None if allowed is None else np.array(allowed, np.int64)
@@ -126,20 +130,18 @@ def _proposed(
             *snapshot.lexical_candidates(terms, k, among),
         ]
         found = snapshot.candidates(ids, len(vector))
-        if k >= most or _is_varied(found, snapshot):
+        if k >= most or (len(found) >= TEXTS and (among is not None or _is_mixed(found, snapshot))):
             return found
         k *= GROWTH
 
 
 def proposals(passages: int) -> int:
     """How many each retriever proposes out of so many passages."""
-    return round(CANDIDATES * math.sqrt(max(1.0, passages / SMALL)))
+    return round(CANDIDATES * math.pow(max(1.0, passages / SMALL), EXPONENT))
 
 
-def _is_varied(found: Candidates, snapshot: Snapshot) -> bool:
-    """Whether copies of one text, or few long documents, have left room for others."""
-    if len(found) < TEXTS:
-        return False
+def _is_mixed(found: Candidates, snapshot: Snapshot) -> bool:
+    """Whether candidates are of enough documents, or of all that there are."""
     documents = len(set(found.documents))
     return documents >= DOCUMENTS or documents == snapshot.count_documents()
 

@@ -86,14 +86,24 @@ class PassageTables:
         with reporting_damage(self._folder):
             if len(rows) != len(wanted):
                 raise ValueError("it lacks passages that were indexed")
-            for _, start, one, vector, *scored, document, vector_sum, scored_sum, _ in rows:
+            rows.sort(key=itemgetter(0, 1))
+            once: dict[tuple[bytes, bytes], tuple[Any, ...]] = {}
+            for row in rows:  # digests alone may be damaged; tokens have a check
+                once.setdefault((row[-1], row[8]), row)
+            for (
+                _,
+                start,
+                one,
+                vector,
+                *scored,
+                document,
+                vector_sum,
+                scored_sum,
+                _,
+            ) in once.values():
                 require(one, vector_sum, check(one, vector))
                 require(one, scored_sum, check(one, document, start, *scored))
-            rows.sort(key=itemgetter(0, 1))
-            once: dict[bytes, tuple[Any, ...]] = {}
-            for row in rows:
-                once.setdefault(row[-1], row[:9])
-            return unpack_candidates(list(once.values()), dimension)
+            return unpack_candidates([row[:9] for row in once.values()], dimension)
 
     def copies(self, one: int) -> list[int]:
         """The ids of passages with the digest of one, itself among them, by path and place.
