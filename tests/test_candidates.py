@@ -191,6 +191,16 @@ def test_a_person_and_a_program_are_told_of_the_other_places(tmp_path: Path, cac
         assert not assistant.verify(saved).holds
 
 
+def test_other_places_with_long_paths_stay_within_the_width(tmp_path: Path, cache: Path) -> None:
+    with filed(tmp_path, copies(7, name=f"{'long' * 9}/{'name ' * 9}x")) as assistant:
+        answer = assistant.ask(QUESTION, 1, threshold=0)
+    lines = ["".join(part.text for part in line) for line in
+             render.answer(answer, None, width=40, room=40)]  # fmt: skip
+    named = [line for line in lines if line.startswith("   ")]
+    assert all(len(line) <= 40 for line in named)
+    assert "-005.txt:1" in "".join(named).replace(" ", "")
+
+
 @pytest.mark.parametrize("also", [None, 1, "x", [1], [None], [{}]])
 def test_an_answer_whose_other_places_are_not_citations_is_refused(
     also: object, tmp_path: Path, cache: Path
