@@ -23,14 +23,15 @@ if TYPE_CHECKING:
 
     from qa.answering.request import Request
     from qa.answering.search import Ranked
-    from qa.citations.source import Headings
+    from qa.citations.source import Headings, Source
     from qa.corpus import Corpus
     from qa.encoding.encoder import Encoder, Runtime
     from qa.encoding.loader import ModelLoader
     from qa.encoding.model import ModelFiles
     from qa.store.index import Index
+    from qa.store.rows import PassageRow
     from qa.store.snapshot import Snapshot
-    from qa.types import Problem, Refresh
+    from qa.types import Citation, Problem, Refresh
 
 __all__ = ["Found", "abstention_reason", "cite", "conclude", "find"]
 
@@ -209,38 +210,37 @@ def cite(
     cited: list[CitedPassage | None] = []
     for one, ids in zip(ranked, copies, strict=True):
         embedded = embedded_of(rows[one.passage])
-        same = (rows[each] for each in ids if embedded_of(rows[each]) == embedded)
         places = [
-            (row, source, source.cite(Span(row.start, row.end), above, row.places), above)
-            for row in same
-            if (source := sources.get(row.document)) is not None
+            (row, source)
+            for row in map(rows.__getitem__, ids)
+            if embedded_of(row) == embedded
             and one.evidence[1] < len(row.spans)
+            and (source := sources.get(row.document)) is not None
             and source.text[row.start : row.end] == row.text
-            for above in [headings.confirmed(source, row.heading_path, row.start)]
         ]
         if not places:
             cited.append(None)
             continue
-        row, source, citation, above = places[0]
+        row, source = places[0]
         begin, end = one.evidence
         place = Span(row.spans[begin].start, row.spans[end].end)
+        citation, *also = (_cited(*each, headings) for each in places)
         evidence = Evidence(
-            source.cite(place, above, row.places),
+            source.cite(place, citation.heading_path, row.places),
             one.evidence_score,
             marks(question, source.text, place),
         )
         explanation = None if explain is None else Explanation(one.terms, explain(embedded))
+        metadata = documents[row.document].metadata
         cited.append(
-            CitedPassage(
-                citation,
-                evidence,
-                one.scores,
-                documents[row.document].metadata,
-                explanation,
-                also=tuple(each for _, _, each, _ in places[1:]),
-            )
+            CitedPassage(citation, evidence, one.scores, metadata, explanation, tuple(also))
         )
     return cited
+
+
+def _cited(row: PassageRow, source: Source, headings: Headings) -> Citation:
+    above = headings.confirmed(source, row.heading_path, row.start)
+    return source.cite(Span(row.start, row.end), above, row.places)
 
 
 def _copies(snapshot: Snapshot, one: int, allowed: Sequence[int] | None) -> list[int]:
