@@ -71,6 +71,7 @@ def record(documents: list[tuple[str, str]], questions: list[str]) -> dict[str, 
             stored = db.execute(
                 "SELECT path, start, end, digest, vector, sentences, terms, counts, tokens,"
                 " headings, context, text, spans FROM passage"
+                " JOIN embedding ON embedding.passage = passage.id"
                 " JOIN document ON document.id = document"
                 " ORDER BY path, start"
             ).fetchall()

@@ -8,6 +8,7 @@ import tempfile
 import threading
 import time
 from contextlib import ExitStack, closing, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -51,6 +52,7 @@ __all__ = ["Assistant"]
 
 # An answer whose files change while it is made is made again this often, then without them.
 _MAX_TRIES = 3
+_PATIENCE = 1.0  # seconds that a question waits for another writer
 
 
 class Assistant:
@@ -91,7 +93,8 @@ class Assistant:
         self._progress = indexing(progress or (lambda *_: None))
         self._held = ExitStack()
         self._is_closed = False
-        self._lock = threading.RLock()
+        self._lock = threading.RLock()  # of what answers; held for a moment at a time
+        self._writing = threading.RLock()  # of who writes the index, as long as that takes
         self._folder = self.settings.index_path().absolute()
         self._corpus: Corpus
         if documents is not None:
@@ -105,18 +108,15 @@ class Assistant:
                 self.settings = dataclasses.replace(self.settings, index=index)
                 self._folder = Path(index)
         else:
-            self._corpus = FolderCorpus(
-                Path(self.settings.corpus),
-                max_file_size=self.settings.max_file_size,
-                ocr=self.settings.ocr,
-                exclude=self._folder,
-            )
-        self._index = Index(
+            self._corpus = self._folder_corpus()
+        open_index = partial(
+            Index,
             self._folder,
             self._corpus,
             lock_timeout=self.settings.lock_timeout,
             notify=self._notify,
         )
+        self._index, self._writer = open_index(), open_index()
         self._models = ModelLoader(self.settings, self._notify)
         self._headings = Headings(self._corpus)
 
@@ -132,10 +132,11 @@ class Assistant:
 
         After that, everything but this raises ClosedError.
         """
-        with self._lock:
+        with self._writing, self._lock:
             self._is_closed = True
             self._corpus.close()
             self._index.close()
+            self._writer.close()
             self._held.close()
 
     @property
@@ -146,6 +147,9 @@ class Assistant:
     def refresh(self, *, rebuild: bool = False) -> Refresh:
         """Bring the index in line with the corpus; only what changed is embedded.
 
+        What is done is kept bit by bit, and can be asked for meanwhile: first the words of all
+        documents, then their meaning.
+
         Args:
             rebuild: forget the index, whatever its state or model, and embed everything again.
 
@@ -155,7 +159,8 @@ class Assistant:
                 corpus or by another model.
         """
         started = time.monotonic()
-        with self._in_use():
+        with self._writing:
+            self._require_open()
             done = self._refresh(rebuild=rebuild, thorough=True)
         return dataclasses.replace(done, seconds=time.monotonic() - started)
 
@@ -251,8 +256,10 @@ class Assistant:
 
             fitted = fit_to(questions, self)
             kept = json.dumps(dataclasses.asdict(fitted))
-        with self._in_use(), self._index.transaction() as transaction:
-            transaction.keep(calibration=kept)
+        with self._writing:
+            self._require_open()
+            with self._writer.transaction() as transaction:
+                transaction.keep(calibration=kept)
         return fitted
 
     def status(self) -> Status:
@@ -275,8 +282,8 @@ class Assistant:
         from qa.citations.locate import excerpt
 
         self._require_open()
-        with closing(self._corpus):
-            return excerpt(self._corpus, citation, context=context)
+        with closing(self._corpus_apart()) as corpus:
+            return excerpt(corpus, citation, context=context)
 
     def verify(self, answer: Answer | Mapping[str, Any]) -> Verification:
         """Check every quote of an answer against the files as they are now.
@@ -290,8 +297,8 @@ class Assistant:
         from qa.citations.verify import verify
 
         self._require_open()
-        with closing(self._corpus):
-            return verify(answer, self._corpus)
+        with closing(self._corpus_apart()) as corpus:
+            return verify(answer, corpus)
 
     # --- how ----------------------------------------------------------------------------
 
@@ -306,32 +313,72 @@ class Assistant:
         if self._is_closed:
             raise ClosedError("The assistant is closed", hint="Make another `qa.Assistant`.")
 
+    def _folder_corpus(self) -> FolderCorpus:
+        return FolderCorpus(
+            Path(self.settings.corpus),
+            max_file_size=self.settings.max_file_size,
+            ocr=self.settings.ocr,
+            exclude=self._folder,
+        )
+
+    def _corpus_apart(self) -> Corpus:
+        """The corpus, read by other means than a refresh uses just now."""
+        return self._corpus if isinstance(self._corpus, PairCorpus) else self._folder_corpus()
+
     @refreshes
-    def _refresh(self, *, rebuild: bool = False, thorough: bool = False) -> Refresh:
+    def _refresh(
+        self,
+        *,
+        rebuild: bool = False,
+        thorough: bool = False,
+        unless: Callable[[], bool] = lambda: False,
+    ) -> Refresh:
         return refresh(
             index=self._index,
+            writer=self._writer,
             corpus=self._corpus,
             models=self._models,
             progress=self._progress,
             rebuild=rebuild,
             thorough=thorough,
+            unless=unless,
         )
 
     def _refresh_for_answer(self) -> tuple[Refresh | None, str]:
-        """Refresh; where only writing fails, an older index still answers, with a note."""
+        """Refresh; where only writing fails, what is indexed still answers, with a note.
+
+        Nor is another writer waited for longer than a moment, once there is something to answer
+        from.
+        """
+        while not self._writing.acquire(timeout=_PATIENCE):
+            if self._can_answer():
+                return None, ""
         try:
-            return self._refresh(), ""
+            self._require_open()
+            return self._refresh(unless=self._can_answer), ""
         except (ReadOnlyIndexError, IndexLockedError, StorageError) as error:
-            try:
-                with self._index.snapshot() as snapshot:
-                    if snapshot.is_empty:
-                        raise
-            except (IndexMissingError, CatalogDamagedError):
-                raise error from None
-            return None, f"The index could not be refreshed: {error}."
+            if not self._can_answer():
+                raise
+            is_locked = isinstance(error, IndexLockedError)
+            return None, "" if is_locked else f"The index could not be refreshed: {error}."
+        finally:
+            self._writing.release()
+
+    def _can_answer(self) -> bool:
+        """Whether there is something to answer from."""
+        try:
+            with self._index.snapshot() as snapshot:
+                return not snapshot.is_empty
+        except (IndexMissingError, CatalogDamagedError):
+            return False
 
     def _lacking(self) -> str:
         """How much of the corpus the index lacks, in words; "" where it is in line."""
         with self._in_use(), self._index.snapshot() as snapshot:
             plan = checked_plan(self._corpus, snapshot.known_files(), time.time_ns())
-        return coverage(plan, is_written=self._index.is_written())
+            return coverage(
+                plan,
+                passages=snapshot.count_passages(),
+                pending=snapshot.count_pending(),
+                is_written=self._index.is_written(),
+            )

@@ -130,12 +130,16 @@ class IndexMissingError(IndexUnusableError):
 class ForeignIndexError(IndexUnusableError):
     """The index was made by another program, in another format version or for another corpus.
 
-    `ours` tells that it was made by this program, and so may be replaced when that is asked for.
+    `ours` tells that it was made by this program, and so may be replaced when that is asked for;
+    `outdated`, that the next refresh takes it over.
     """
 
-    def __init__(self, message: str, *, hint: str = "", ours: bool = False) -> None:
+    def __init__(
+        self, message: str, *, hint: str = "", ours: bool = False, outdated: bool = False
+    ) -> None:
         super().__init__(message, hint=hint)
         self.ours = ours
+        self.outdated = outdated
 
 
 class EncoderMismatchError(IndexUnusableError):

@@ -28,16 +28,19 @@ OPERATIONS = ["build", "add", "change", "watched", "remove", "rebuild", "calibra
 QUESTION = "Who set foot on the Moon?"
 CHILD = """
 import sys
+import qa.indexing.apply
 import qa.store.transaction
 from crashing import Assistant, operate
-qa.store.transaction.UNMERGED, qa.store.transaction.UNMERGED_SHARE = 0, 10**9  # each writes vectors
+qa.indexing.apply.COMMIT_PASSAGES = 1  # one document a commit, then one embedding a commit
+qa.store.transaction.UNMERGED = 0  # each writes vectors
 operation, corpus, index, cache = sys.argv[1:]
 with Assistant(corpus, index, cache=cache) as assistant:
     operate(assistant, operation)
     sys.stdout.write("done\\n")
     sys.stdout.flush()
 """
-EMPTY: tuple[list[str], str] = ([], "")
+Contents = tuple[dict[str, list[str]], str]
+EMPTY: Contents = ({}, "")
 
 
 def operate(assistant: Assistant, operation: str) -> None:
@@ -62,15 +65,33 @@ def change(corpus: Path, operation: str) -> None:
         (corpus / "bread.txt").unlink()
 
 
-def contents(assistant: Assistant) -> tuple[list[str], str]:
-    """Give all texts and the calibration of an index, which must be sound or missing."""
+def contents(assistant: Assistant) -> Contents:
+    """Give an index's texts by document, and its calibration; it must be sound or missing."""
     try:
         with assistant._index.snapshot(to_search=True) as now:
             assert now.is_sound(), "an accelerator is damaged"
-            texts = sorted(text for _, _, text in now.texts())
-            return texts, now.calibration
+            rows = now.passages([one for one, _, _ in now.texts()])
+            documents = now.documents({row.document for row in rows})
+            found: dict[str, list[str]] = {}
+            for row in rows:
+                found.setdefault(documents[row.document].path, []).append(row.text)
+            return {path: sorted(texts) for path, texts in sorted(found.items())}, now.calibration
     except IndexMissingError:
         return EMPTY
+
+
+def is_between(
+    found: dict[str, list[str]],
+    old: dict[str, list[str]],
+    new: dict[str, list[str]],
+    *,
+    rebuilt: bool = False,
+) -> bool:
+    """Whether each document is there as it was or as it is to be; `rebuilt`, or not yet again."""
+    return all(
+        found.get(path) in (old.get(path), new.get(path), *([None] if rebuilt else []))
+        for path in {*found, *old, *new}
+    )
 
 
 class Case:
@@ -108,13 +129,13 @@ class Case:
         """Check states in which the operation could break off, `most` of them by chance.
 
         Returns:
-            How many there were that hold the old contents, and the new.
+            How many there were that hold the old contents, the new, and what is between them.
         """
         numbers: Sequence[int] = range(sum(1 for _ in self._states(power, chances, seed)))
         if len(numbers) > most:
             numbers = random.Random(seed).sample(numbers, most)  # noqa: S311 - repeatable
         chosen = set(numbers)
-        outcomes = {"old": 0, "new": 0}
+        outcomes = {"old": 0, "new": 0, "between": 0}
         for number, (where, told, state) in enumerate(self._states(power, chances, seed)):
             if number not in chosen:
                 continue
@@ -133,14 +154,15 @@ class Case:
         release(self._assistant)
         write_state(self._index, state)
         found = contents(self._assistant)
-        assert found in (self._old, self._new), "neither old nor new"
+        rebuilt = self.operation == "rebuild"
+        assert is_between(found[0], self._old[0], self._new[0], rebuilt=rebuilt), "a mixture"
+        assert found[1] in {self._old[1], self._new[1]}, "another calibration"
         assert not told or found == self._new, "what was told done is lost"
-        if found != EMPTY:
+        if found[0]:
             assert self._assistant.ask(QUESTION, refresh=False).model
         operate(self._assistant, self.operation)
         assert contents(self._assistant) == self._new, "the next one fails"
+        with self._assistant._index.snapshot() as now:
+            assert now.is_tidy(), "files are left"
         release(self._assistant)
-        names = [path.name for path in self._index.iterdir()]
-        left = sorted(name.partition("-")[0] for name in names if "sqlite-" not in name)
-        assert left == ["catalog.sqlite", "lexical", "vectors", "vectors", "writer.lock"], left
-        return "new" if found == self._new else "old"
+        return "new" if found == self._new else "old" if found == self._old else "between"

@@ -17,8 +17,9 @@ _SUMS = """
 UPDATE file SET cited_sum = qa_check(path, sha256);
 UPDATE document SET cited_sum = qa_check(file, path, format, encoding, metadata);
 UPDATE extract SET text_sum = qa_check(document, text);
-UPDATE passage SET vector_sum = qa_check(id, vector),
-    scored_sum = qa_check(id, document, start, sentences, length, terms, counts, tokens),
+UPDATE embedding SET vector_sum = qa_check(passage, vector),
+    sentences_sum = qa_check(passage, sentences);
+UPDATE passage SET scored_sum = qa_check(id, document, start, length, terms, counts, tokens),
     cited_sum = qa_check(id, document, start, end, headings, places, context, text, spans);
 """
 

@@ -10,7 +10,7 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-from crashing import contents
+from crashing import contents, is_between
 from qa.assistant import Assistant
 from releasing import release
 
@@ -25,6 +25,7 @@ from killing import write_for_ever
 write_for_ever(*sys.argv[1:])
 """
 QUESTION = "Which round is this?"
+_REBUILDS = 3  # of five rounds, the one that builds the index again
 _MAX_SECONDS = 0.4  # seconds that a writer goes on after its first refresh: some five more
 
 
@@ -56,10 +57,11 @@ def write_for_ever(corpus: str, index: str, cache: str, first: str) -> None:
     """Go on from one round to the next, telling of each when the index has it."""
     from pathlib import Path
 
+    import qa.indexing.apply
     import qa.store.transaction
 
-    qa.store.transaction.UNMERGED = 2  # vectors are merged
-    qa.store.transaction.UNMERGED_SHARE = 10**9
+    qa.indexing.apply.COMMIT_PASSAGES = 1  # a document or an embedding
+    vars(qa.store.transaction)["UNMERGED"] = 2  # vectors are merged
     number = int(first)
     with Assistant(corpus, index, cache=cache) as assistant:
         while True:
@@ -67,7 +69,7 @@ def write_for_ever(corpus: str, index: str, cache: str, first: str) -> None:
             if number % 5 == 4:
                 assistant.calibrate(None)
             else:
-                assistant.refresh(rebuild=number % 5 == 3)
+                assistant.refresh(rebuild=number % 5 == _REBUILDS)
             sys.stdout.write(f"{number}\n")
             sys.stdout.flush()
             number += 1
@@ -79,13 +81,14 @@ def kill_writers(
     """Start a writer and kill it -9 at a random instant; check; again.
 
     Returns:
-        How many kills left the index that was told of, and how many the one after it; how many
-        left files that nobody names; how many refreshes were told done.
+        How many kills left the index that was told of, how many the one after it, and how many
+        what is between them; how many left files that nobody names; how many refreshes were told
+        done.
     """
     chance = random.Random(seed)  # noqa: S311 - repeatable, not secret
     here = os.path.dirname(__file__)  # noqa: PTH120 - a string is needed
     environment = os.environ | {"PYTHONPATH": os.pathsep.join([here, *sys.path])}
-    outcomes = {"old": 0, "new": 0, "with files left": 0, "refreshes": 0}
+    outcomes = {"old": 0, "new": 0, "between": 0, "with files left": 0, "refreshes": 0}
     told = -1
     corpus.mkdir(exist_ok=True)
     make_round(corpus, 0)
@@ -102,17 +105,18 @@ def kill_writers(
                 lines = process.stdout.read().split()
             told = int(lines[-1]) if lines else told
             found = contents(assistant)[0]
-            after = found == sorted(texts_of(told + 1).values())
-            assert after or found == sorted(texts_of(told).values())
-            outcomes["new" if after else "old"] += 1
-            outcomes["with files left"] += len(_kinds(index)) > len(_WHOLE)
+            old, new = indexed(told), indexed(told + 1)
+            assert is_between(found, old, new, rebuilt=(told + 1) % 5 == _REBUILDS)
+            after = found == new
+            outcomes["new" if after else "old" if found == old else "between"] += 1
+            outcomes["with files left"] += not is_tidy(assistant)
             outcomes["refreshes"] += len(lines) + 1
             assert assistant.ask(QUESTION, refresh=False).model
             assistant.refresh()
             # glob("*.txt") would find hidden files too, which a kill may leave behind.
-            on_disk = sorted(path.read_text() for path in corpus.glob("[!.]*.txt"))
+            on_disk = {path.name: [path.read_text()] for path in corpus.glob("[!.]*.txt")}
             assert contents(assistant)[0] == on_disk
-            assert _kinds(index) == _WHOLE
+            assert is_tidy(assistant)
             # The next writer starts from a round that the index has.
             told = told + after
             make_round(corpus, told)
@@ -122,9 +126,12 @@ def kill_writers(
     return outcomes
 
 
-_WHOLE = ["catalog.sqlite", "lexical", "vectors", "vectors", "writer.lock"]
+def indexed(number: int) -> dict[str, list[str]]:
+    """What is indexed of a round."""
+    return {name: [text] for name, text in texts_of(number).items()}
 
 
-def _kinds(index: Path) -> list[str]:
-    names = [path.name for path in index.iterdir() if "sqlite-" not in path.name]
-    return sorted(name.partition("-")[0] for name in names)
+def is_tidy(assistant: Assistant) -> bool:
+    """Whether the index has no files that nobody names."""
+    with assistant._index.snapshot() as now:
+        return now.is_tidy()

@@ -1,4 +1,4 @@
-"""Crashes and damage: a refresh broken off anywhere leaves the old index or the new one.
+"""Crashes and damage: a refresh broken off anywhere leaves what it had committed, whole.
 
 What a refresh does to the index is traced once; the states in which a kill or a loss of power could
 leave it are made again from that, and checked. `tests/long/crashes.py` checks all of them.
@@ -29,7 +29,7 @@ STATES = 8  # at most, of each kind, for each operation
 @pytest.mark.skipif(STRACE is None, reason="strace is not installed")
 @pytest.mark.parametrize("operation", OPERATIONS)
 @pytest.mark.usefixtures("encoder")  # exported before, or that would be traced as well
-def test_what_a_kill_or_a_loss_of_power_leaves_is_the_old_index_or_the_new(
+def test_what_a_kill_or_a_loss_of_power_leaves_has_each_document_old_or_new(
     operation: str, corpus: Path, tmp_path: Path, cache: Path
 ) -> None:
     case = Case(operation, corpus, tmp_path, cache)
@@ -56,7 +56,7 @@ def test_integrity_is_checked_in_all_of_an_index(assistant: Assistant, tmp_path:
     assert check_integrity(index) == []
     for change, wrong in {
         "UPDATE passage SET text = text || '.' WHERE id = 2": "row 2",
-        "UPDATE passage SET vector = zeroblob(768) WHERE id = 1": "row 1",
+        "UPDATE embedding SET vector = zeroblob(768) WHERE passage = 1": "row 1",
         "UPDATE file SET sha256 = 'x' WHERE id = 1": "row 1",
         "UPDATE document SET encoding = 'x' WHERE id = 1": "row 1",
         "UPDATE term SET passages = passages + 65521 WHERE id % 2": "term",

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from crashing import change, contents
+from crashing import change, contents, is_between
 from qa.assistant import Assistant
 from qa.errors import StorageError
 from releasing import release
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 QUESTION = "Who set foot on the Moon?"
+NEW = {"new.txt": ["Penguins live in the south. They can't fly."]}
 POINTS = [
     "qa.store.durable_files.os.fsync",
     "qa.store.transaction.grow",
@@ -32,7 +33,7 @@ POINTS = [
     "qa.store.transaction.sync_folder",
     "pathlib.Path.replace",
     "pathlib.Path.mkdir",
-    "qa.store.catalog.Catalog.take_ids",
+    "qa.store.embeddings.EmbeddingTables.put",
     "qa.store.passages.PassageTables.put",
     "qa.store.catalog.Catalog.commit",
 ]
@@ -43,7 +44,6 @@ def test_a_disk_that_fails_at_any_step_leaves_the_old_index(
     assistant: Assistant, corpus: Path, monkeypatch: pytest.MonkeyPatch, code: int
 ) -> None:
     monkeypatch.setattr("qa.store.transaction.UNMERGED", 0)
-    monkeypatch.setattr("qa.store.transaction.UNMERGED_SHARE", 10**9)
 
     def fail(*args: object, **named: object) -> None:
         raise OSError(code, os.strerror(code))
@@ -51,15 +51,17 @@ def test_a_disk_that_fails_at_any_step_leaves_the_old_index(
     assistant.refresh()
     before = contents(assistant)
     change(corpus, "add")
+    after = before[0] | NEW
     for point in POINTS:
         with monkeypatch.context() as patch:
             patch.setattr(point, fail)
             with pytest.raises(StorageError, match="space|disk") as raised:
                 assistant.refresh()
         assert raised.value.hint
-        assert contents(assistant) == before, point
+        assert is_between(contents(assistant)[0], before[0], after), point
         assert assistant.ask(QUESTION, refresh=False).answered
-    assert assistant.refresh().added == 1
+    assistant.refresh()
+    assert contents(assistant)[0] == after
 
 
 @pytest.fixture(name="small_disk")
@@ -89,13 +91,13 @@ def test_a_disk_that_fills_up_at_any_point_leaves_the_old_index(
 ) -> None:
     """What is left free grows from nothing until it is enough."""
     monkeypatch.setattr("qa.store.transaction.UNMERGED", 0)
-    monkeypatch.setattr("qa.store.transaction.UNMERGED_SHARE", 10**9)
     disk = small_disk(2048)
     index = disk / "index"
     with Assistant(corpus, index, cache=str(cache)) as assistant:
         assistant.refresh()
         before = contents(assistant)
         change(corpus, "add")
+        after = before[0] | NEW
         full = 0
         for free in range(0, 800, 16):
             release(assistant)
@@ -108,11 +110,11 @@ def test_a_disk_that_fills_up_at_any_point_leaves_the_old_index(
                 assert "No space left" in str(error)  # noqa: PT017 - a loop
                 full += 1
             if free > 64:  # SQLite needs a little to read while another process may write
-                assert contents(assistant) == before
+                assert is_between(contents(assistant)[0], before[0], after)
                 assert assistant.ask(QUESTION, refresh=False).answered
             release(assistant)
             (disk / "filler").unlink()
-            assert contents(assistant) == before
+            assert is_between(contents(assistant)[0], before[0], after)
         assert full >= 5
         assert len(contents(assistant)[0]) == len(before[0]) + 1
 
@@ -151,5 +153,5 @@ def test_a_system_call_that_fails_is_reported_with_status_2(
     assert done.returncode == 2, done.stderr
     assert "Traceback" not in done.stderr
     assert "space left" in done.stderr or "disk" in done.stderr
-    assert contents(assistant) == before
+    assert is_between(contents(assistant)[0], before[0], before[0] | NEW)
     assert assistant.ask("Where do penguins live?").passages[0].citation.document == "new.txt"

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from filtering import passes
 from qa.answering.filter import allowed_passages, make_filter
 from qa.assistant import Assistant
 from qa.store.index import Index
@@ -16,6 +16,7 @@ from qa.words.terms import content_terms
 if TYPE_CHECKING:
     from pathlib import Path
 
+    import numpy as np
     import pytest
     from numpy.typing import NDArray
 
@@ -44,11 +45,12 @@ def assert_candidates_are_those_of_brute_force(
     snapshot: Snapshot, vector: NDArray[np.float32], within: str, k: int
 ) -> None:
     passages = dict(snapshot.vectors())
-    passing = make_filter(within, None, None, None).passing(snapshot.described(metadata=False))
-    allowed = allowed_passages(make_filter(within, None, None, None), snapshot)
+    chosen = make_filter(within, None, None, None)
+    among = allowed_passages(chosen, snapshot)
+    allowed = among.tolist()
     of = {one.id: one.document for one in snapshot.passages(list(passages))}
-    assert allowed == sorted(one for one in passages if of[one] in passing)
-    among = np.array(allowed, np.int64)
+    paths = {number: row.path for number, row in snapshot.documents(of.values()).items()}
+    assert allowed == sorted(one for one in passages if passes(chosen, paths[of[one]], "", {}))
     by_cosine = sorted(allowed, key=lambda one: -float(passages[one] @ vector))
     found = snapshot.dense_candidates(vector, k, among)
     assert set(found) <= set(allowed)
@@ -88,9 +90,9 @@ def test_filtered_candidates_are_those_of_brute_force_whatever_the_history(
                 assistant.refresh()
             store = Index(index, lock_timeout=1)
             with store.snapshot(to_search=True) as snapshot:
-                documents = snapshot.described(metadata=False)
-                assert "always.md" in {one.path for one in documents}
-                if make_filter(within, None, None, None).passing(documents):
+                documents = snapshot.described()
+                assert "always.md" in documents.paths
+                if make_filter(within, None, None, None).passing(documents).any():
                     assert_candidates_are_those_of_brute_force(snapshot, vector, within, k)
             store.close()
 

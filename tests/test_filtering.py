@@ -6,17 +6,18 @@ import os
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from qa.answering.filter import Filter, make_filter
+from filtering import described, passes, passing_of
+from qa.answering.filter import Filter
 from qa.errors import FilterError, QuestionError
 from qa.reading.dates import day
-from qa.store.rows import Described
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+    from random import Random
 
     from qa.assistant import Assistant
 
@@ -128,15 +129,60 @@ def test_what_is_asked_of_a_filtered_corpus_is_what_a_corpus_of_just_those_would
     assert answer.passages[0].citation.quote == best.citation.quote
 
 
-@given(st.lists(st.sampled_from(["a/x.md", "a/b/y.md", "c.txt"]), unique=True), st.booleans())
-def test_an_empty_filter_lets_everything_pass(paths: list[str], dated: bool) -> None:  # noqa: FBT001
-    of_day = "2024-01-01" if dated else ""
-    rows = [Described(n, path, of_day, {}) for n, path in enumerate(paths)]
-    assert Filter().passing(rows) == [row.id for row in rows]
+# --- laws -------------------------------------------------------------------------------
+
+PARTS = st.sampled_from(["a", "b", "ab", "x.md", "y.md", "c.txt", "A", ".", ""])
+PATHS = st.lists(PARTS, min_size=1, max_size=4).map("/".join)
+DAYS = st.sampled_from(["", "0999-12-31", "2019-12-31", "2020-01-01", "2020-02-29", "2024-06-01"])
+NAMES = st.sampled_from(["", "Alice", "alice", "ALICE ", "Bob", "B,b", "ß", "SS", " ", ";", "a*"])
+METADATA = st.dictionaries(
+    st.sampled_from(["author", "tags", "Author"]),
+    st.lists(NAMES, max_size=3).map("; ".join) | NAMES,
+)
+DOCUMENTS = st.lists(st.tuples(PATHS, DAYS, METADATA), max_size=12)
+PATTERNS = st.sampled_from(
+    ["a", "a/", "/a", "a/**", "**/b", "*.md", "!*.md", "!a/b", "*", "?", "b/*.md", "!b", "x.*"]
+)
+FILTERS = st.builds(
+    Filter,
+    within=st.lists(PATTERNS, max_size=3).map(tuple),
+    where=st.dictionaries(
+        st.sampled_from(["author", "AUTHOR", "tags", "none"]),
+        st.sampled_from(["alice", "A*", "b", "*", "?", "ss", "", "[ab]*", "b,b", "a[*]"]),
+        max_size=2,
+    ),
+    since=DAYS,
+    until=DAYS,
+)
+
+
+@settings(max_examples=400)
+@given(DOCUMENTS, st.lists(FILTERS, min_size=1, max_size=3), st.randoms())
+def test_a_document_passes_as_it_does_alone_whatever_stands_beside_it(
+    rows: list[tuple[str, str, dict[str, str]]], filters: list[Filter], chance: Random
+) -> None:
+    expected = [[passes(one, *row) for row in rows] for one in filters]
+    order = chance.sample(range(len(rows)), len(rows))
+    for at in (range(len(rows)), order):
+        paths, days, metadata = zip(*(rows[n] for n in at), strict=True) if rows else ((), (), ())
+        documents = described(paths, days, metadata)
+        for one, each in [*zip(filters, expected, strict=True)] * 2:
+            assert one.passing(documents).tolist() == [each[n] for n in at]
+
+
+def test_an_empty_filter_lets_everything_pass() -> None:
     assert not Filter()
-    assert make_filter("a/**", None, None, None).passing(rows) == [
-        n for n, path in enumerate(paths) if path.startswith("a/")
-    ]
+    assert passing_of(Filter(), ["a/x.md", "c.txt"]) == ["a/x.md", "c.txt"]
+    assert passing_of(Filter(), []) == []
+
+
+@given(st.lists(st.sampled_from("abcdefghij"), unique=True, max_size=9), st.data())
+def test_what_was_made_is_kept_for_the_last_few_and_made_again_else(
+    keys: list[str], data: st.DataObject
+) -> None:
+    documents = described(["a.md"], metadata=[{key: f"value of {key}" for key in "abcdefghij"}])
+    for key in data.draw(st.lists(st.sampled_from([*keys, "z"]), max_size=60)):
+        assert list(documents.values(key).numbers) == [f"value of {key}"] * (key != "z")
 
 
 @pytest.mark.parametrize(

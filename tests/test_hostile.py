@@ -30,7 +30,7 @@ from qa.ranking.calibration import DEFAULT, read_calibration
 from qa.reading.detect.decoding import decode, decode_as
 from qa.reading.text.markdown import read_markdown
 from qa.settings import Settings, load_settings, override
-from qa.store.accelerators import vectors_notes
+from qa.store.accelerators import segments_of
 from qa.types import Block
 from releasing import release
 
@@ -226,8 +226,8 @@ def test_an_index_does_not_decide_what_is_fetched(assistant: Assistant, tmp_path
         "UPDATE document SET encoding = 'zlib'",
         "UPDATE document SET path = '../secret.txt' WHERE path = 'moon.md'",
         "UPDATE file SET path = '../secret.txt' WHERE path = 'moon.md'",
-        "UPDATE passage SET vector = x'00'",
-        "UPDATE passage SET sentences = x'000102'",
+        "UPDATE embedding SET vector = x'00'",
+        "UPDATE embedding SET sentences = x'000102'",
         "UPDATE passage SET spans = x'00'",
         "UPDATE passage SET headings = 'x'",
         "UPDATE passage SET document = 99",
@@ -294,7 +294,7 @@ def test_nesting_without_end_is_refused(tmp_path: Path, text: str) -> None:
     with pytest.raises(SettingsError):
         load_settings(folder=tmp_path, environment={})
     assert read_calibration(text) == DEFAULT
-    assert vectors_notes(text) is None
+    assert segments_of(text) == []
 
 
 def test_a_heading_with_nothing_below_can_be_found(cache: Path) -> None:

@@ -14,11 +14,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pathspec import GitIgnoreSpec
 
+from filtering import described, passing_of
 from qa.answering.filter import Filter, make_filter
 from qa.corpus import FolderCorpus
 from qa.corpus.ignoring import parse, verdict
 from qa.errors import QuestionError
-from qa.store.rows import Described
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -120,9 +120,7 @@ _DIFFERS = re.compile(r"^!|\[[!^]|\[:|\[b-a\]|\*\*/$")
 def test_patterns_fit_what_another_implementation_says(pattern: str, path: str) -> None:
     told = GitIgnoreSpec.from_lines([pattern]).match_file(path)
     pattern = pattern.removesuffix("\r")
-    assert (
-        make_filter(pattern, None, None, None).passing([Described(1, path, "", {})]) == [1] * told
-    )
+    assert passing_of(make_filter(pattern, None, None, None), [path]) == [path] * told
 
 
 @pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
@@ -191,16 +189,15 @@ def test_no_pattern_hangs(tmp_path: Path, pattern: str) -> None:
     (tmp_path / ".gitignore").write_text(pattern)
     assert not FolderCorpus(tmp_path, max_file_size=9).scan().unreadable
     paths = ["a/" * 1000 + "a" * 200, "/".join(names * 10)]
-    deep = [Described(number, path, "", {}) for number, path in enumerate(paths)]
     if parse(pattern) is not None:
-        make_filter(pattern, None, None, None).passing(deep)
+        passing_of(make_filter(pattern, None, None, None), paths)
 
 
 @HANG
 def test_no_wanted_value_hangs() -> None:
-    row = Described(1, "a.md", "", {"author": "a" * 2000})
+    documents = described(["a.md"], metadata=[{"author": "a" * 2000}])
     for wanted in ("*a" * 500 + "*b", "?*" * 1000 + "b", "*" * 5000 + "b", "[" * 5000):
-        assert not Filter(where={"author": wanted}).passing([row])
+        assert not Filter(where={"author": wanted}).passing(documents).any()
 
 
 # --- `--in` -----------------------------------------------------------------------------
@@ -228,9 +225,7 @@ def test_what_is_not_a_pattern_is_refused_after_in(pattern: str) -> None:
 )
 def test_in_takes_what_lies_in_a_folder_that_fits(patterns: list[str], inside: str) -> None:
     paths = ["reports/a.md", "reports/old/b.md", "x/reports/c.pdf", "d.txt"]
-    rows = [Described(number, path, "", {}) for number, path in enumerate(paths)]
-    passing = make_filter(patterns, None, None, None).passing(rows)
-    assert [paths[number] for number in passing] == inside.split()
+    assert passing_of(make_filter(patterns, None, None, None), paths) == inside.split()
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="names that Windows refuses")

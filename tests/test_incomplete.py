@@ -36,7 +36,7 @@ def test_an_interrupted_first_index_denies_nothing(corpus: Path, tmp_path: Path,
     asked = ("ask", MOON, "--no-refresh", "--corpus", corpus, "--index", tmp_path / "index")
     status, out, _ = run(*asked)
     assert status == 2
-    assert out.startswith("Can't tell yet: 0 of 3 documents are indexed; `qa index` adds the rest.")
+    assert out.startswith("Can't tell yet: 0 of 3 documents are indexed; `qa index` does the rest.")
     assert "Probably not" not in out
     status, out, _ = run(*asked, "--format", "json")
     answer = json.loads(out)
@@ -52,7 +52,7 @@ def test_while_another_process_makes_the_first_index_an_answer_says_so(
     with Index(tmp_path / "index", lock_timeout=1).transaction():
         answer = assistant.ask(MOON, refresh=False)
     assert answer.complete is False
-    assert "another process is indexing the rest" in answer.reason
+    assert "the rest is being indexed" in answer.reason
 
 
 def test_what_came_after_the_last_refresh_is_not_denied(assistant: Assistant, corpus: Path) -> None:
@@ -104,7 +104,7 @@ def test_an_answer_from_part_of_a_corpus_is_given_with_a_note(
         denied = waiting.ask(HARBOUR)
     assert found.answered
     assert found.complete is False
-    note = "3 of 4 documents are indexed; another process is indexing the rest."
+    note = "3 of 4 documents are indexed; the rest is being indexed."
     assert note in found.notes
     assert denied.reason == f"Can't tell yet: {note}"
 

@@ -33,7 +33,7 @@ FILTERS: list[dict[str, Any]] = [
 ]
 
 # Every table, and a row of it or all, by what refers to them: files by documents and problems,
-# documents by passages and texts, passages by vectors and the lexical index, terms by passages.
+# documents by passages and texts, passages by embeddings and the lexical index, terms by passages.
 DELETIONS = [
     "DELETE FROM extract",
     "DELETE FROM extract WHERE document = (SELECT max(document) FROM extract)",
@@ -54,6 +54,12 @@ DELETIONS = [
     "DELETE FROM meta WHERE key = 'documents'",
     "DELETE FROM meta WHERE key = 'vectors'",
     "DELETE FROM dead",
+    "DELETE FROM embedding",
+    "DELETE FROM embedding WHERE passage = (SELECT min(passage) FROM embedding)",
+    "DELETE FROM embedding WHERE passage = (SELECT max(passage) FROM embedding)",
+    "INSERT INTO pending SELECT min(id) FROM passage",
+    "UPDATE embedding SET number = number + 1000",
+    "UPDATE embedding SET passage = passage + 1000",
     # Rows that damage moved: a key or a value of another row, or none.
     "UPDATE problem SET reason = X'00'",
     "UPDATE problem SET path = 'elsewhere.pdf'",

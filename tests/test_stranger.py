@@ -24,11 +24,11 @@ from qa.corpus import FolderCorpus
 from qa.errors import ForeignIndexError, ModelError
 from qa.indexing.passages import split
 from qa.reading.files import read_text
-from qa.store.durable_files import Sealed
+from qa.store.durable_files import Segment
 from qa.store.faiss_header import check_header
 from qa.store.hardening import check_files
 from qa.store.rows import DocumentRow
-from qa.store.vectors import VectorIndex, VectorsDamagedError, build
+from qa.store.vectors import VectorsDamagedError, VectorSegment, build
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -90,6 +90,10 @@ def passages(**columns: str) -> str:
     return "UPDATE passage SET " + ", ".join(f"{name} = {one}" for name, one in columns.items())
 
 
+def embeddings(**columns: str) -> str:
+    return passages(**columns).replace("passage", "embedding", 1)
+
+
 def endless(character: str) -> str:
     return f"printf('%.100000c', '{character}')"
 
@@ -106,13 +110,16 @@ ROWS = {
     "a count of thirty digits": meta("passages", f"'{'9' * 30}'"),
     "a negative count": meta("passages", "'-5'") + ";" + meta("total_terms", "'-5'"),
     "no terms": meta("total_terms", "'0'") + ";" + meta("total_tokens", "'0'"),
+    "passages that wait for nothing": "INSERT INTO pending VALUES (1), (99)",
+    "numbers at their end": meta("next_number", f"'{2**63 - 1}'"),
+    "numbers beyond numbers": "UPDATE embedding SET number = 'x' || number",
     "ids at their end": meta("next_id", f"'{2**63 - 1}'"),
     "a calibration without end": meta("calibration", endless("[")),
     "a calibration of infinities": meta("calibration", "'{\"bias\": 1e999}'"),
     "a corpus with a NUL": meta("corpus", "'a' || char(0) || 'b'"),
     "vectors' notes without end": meta("vectors", endless("[")),
     "a lexical index elsewhere": meta("lexical", "'/etc'"),
-    "a blob of 100 MB": passages(vector="zeroblob(100000000)"),
+    "a blob of 100 MB": embeddings(vector="zeroblob(100000000)"),
     "text that is no UTF-8": moon(path="CAST(x'ff41' AS TEXT)"),
     "a path that is a number": moon(path="5"),
     "a path that is a blob": moon(path="x'00ff'"),
@@ -130,14 +137,14 @@ ROWS = {
     "no sentences": passages(spans="x''"),
     "a sentence less": passages(spans="substr(spans, 1, 16)"),
     "text that is a blob": passages(text="CAST(text AS BLOB)", context="3"),
-    "vectors that are text": passages(vector="'x'", sentences="'y'"),
-    "vectors of nothing": passages(vector="x''", sentences="x''"),
+    "vectors that are text": embeddings(vector="'x'", sentences="'y'"),
+    "vectors of nothing": embeddings(vector="x''", sentences="x''"),
     "lengths below nothing": passages(length="-1000000000000"),
     "lengths that are text": passages(length="'long'"),
     "lengths beyond numbers": passages(length="1e300"),
     "counts that are text": "UPDATE term SET passages = 'x'; UPDATE token SET passages = x'00'",
     "counts beyond numbers": "UPDATE term SET passages = 1e300; UPDATE token SET passages = -1e300",
-    "ids that never lived": f"INSERT INTO dead VALUES (1), ({2**63 - 1})",
+    "ids that never lived": f"INSERT INTO dead VALUES (1, 1), ({2**63 - 1}, 9)",
     "a problem of no type": "INSERT INTO problem VALUES (x'ff', 1.5, x'00')",
 }
 
@@ -239,12 +246,12 @@ def test_vectors_and_scales_that_are_no_numbers_are_refused(
     for column in ("vector", "sentences"):
         folder = forged(made, tmp_path / column, "SELECT 1")
         with sqlite3.connect(folder / "catalog.sqlite") as db:
-            rows = db.execute(f"SELECT id, {column} FROM passage").fetchall()
+            rows = db.execute(f"SELECT passage, {column} FROM embedding").fetchall()
         db.close()
         for one, blob in rows:
             nan = struct.pack("<e", float("nan")) * 2 + blob[4:]
             nan = nan if column == "vector" else struct.pack("<f", float("inf")) + blob[4:]
-            forge(folder, f"UPDATE passage SET {column} = x'{nan.hex()}' WHERE id = {one}")
+            forge(folder, f"UPDATE embedding SET {column} = x'{nan.hex()}' WHERE passage = {one}")
         folders.append(folder)
     assert [one.get("error") for one in asked(made, cache, folders)] == ["CatalogDamagedError"] * 2
 
@@ -272,26 +279,26 @@ def header(rows: int, dimension: int, kind: bytes = b"IxSQ") -> bytes:
 def test_a_file_of_vectors_with_another_header_is_not_opened(
     tmp_path: Path, change: Callable[[bytes], bytes]
 ) -> None:
-    rows = [(n, np.full(8, n / 3, np.float32)) for n in (1, 2, 3)]
-    sealed = build(tmp_path, "vectors-1", lambda: iter(rows), 3)
+    rows = [(n, n, np.full(8, n / 3, np.float32)) for n in (1, 2, 3)]
+    segment = build(tmp_path, "vectors-1", lambda: iter(rows), 3, 3)
     file = tmp_path / "vectors-1.faiss"
     check_header(file, rows=3)
-    assert VectorIndex(tmp_path, "vectors-1", sealed, ()).search(rows[0][1], 3)
+    assert VectorSegment(tmp_path, segment).search(rows[0][2], 3)
     file.write_bytes(change(file.read_bytes()))
     with pytest.raises(ValueError, match="vectors-1"):
         check_header(file, rows=3)
 
 
 def test_numbers_of_rows_and_ids_that_are_no_rows_are_refused(tmp_path: Path) -> None:
-    rows = [(n, np.full(8, n / 3, np.float32)) for n in (1, 2, 3)]
-    build(tmp_path, "vectors-1", lambda: iter(rows), 3)
+    rows = [(n, n, np.full(8, n / 3, np.float32)) for n in (1, 2, 3)]
+    build(tmp_path, "vectors-1", lambda: iter(rows), 3, 3)
     for wrong in (-1, 2**63, "3", 1.5, None):
         with pytest.raises(ValueError, match="not a count"):
-            Sealed(rows=wrong, last_id=3, size=1, checksum=1)  # type: ignore[arg-type]
+            Segment(stem="vectors-1", rows=wrong, last=3, size=1, checksum=1)  # type: ignore[arg-type]
     for ids in (np.zeros((3, 2), np.int64), np.array(["a", "b", "c"]), np.zeros(3, np.complex64)):
         np.save(tmp_path / "vectors-1.ids.npy", ids)
         with pytest.raises(VectorsDamagedError):
-            VectorIndex(tmp_path, "vectors-1", Sealed(3, 3, 0, 0), ())
+            VectorSegment(tmp_path, Segment(3, 3, "vectors-1", 3, 3))
 
 
 LINKS = """catalog.sqlite catalog.sqlite-wal catalog.sqlite-journal writer.lock lexical-2

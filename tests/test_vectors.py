@@ -9,13 +9,15 @@ import numpy as np
 import pytest
 
 from qa.store import vectors
-from qa.store.vectors import Sealed, VectorIndex, VectorsDamagedError
+from qa.store.vectors import VectorsDamagedError, VectorSegment
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from numpy.typing import NDArray
+
+    from qa.store.durable_files import Segment
 
 COUNT, DIMENSION, K = 6000, 32, 10
 ASKED = 100
@@ -41,6 +43,17 @@ def _ids() -> NDArray[np.int64]:
     return np.arange(COUNT, dtype=np.int64) * MORE_IN_A_CHUNK + 3
 
 
+def numbered(
+    ids: NDArray[np.int64], rows: NDArray[np.float32]
+) -> Iterator[tuple[int, int, NDArray[np.float32]]]:
+    """Give what is embedded as the catalog does, with numbers that are not those of the rows."""
+    return zip(range(2, 2 * len(ids) + 2, 2), ids.tolist(), rows, strict=True)
+
+
+def ids_of(found: list[tuple[float, int]]) -> list[int]:
+    return [one for _, one in found]
+
+
 @pytest.fixture(scope="module", name="questions")
 def _questions(rows: NDArray[np.float32]) -> NDArray[np.float32]:
     chance = np.random.default_rng(2)
@@ -52,21 +65,22 @@ def _questions(rows: NDArray[np.float32]) -> NDArray[np.float32]:
 @pytest.fixture(scope="module", name="built")
 def _built(
     rows: NDArray[np.float32], ids: NDArray[np.int64], tmp_path_factory: pytest.TempPathFactory
-) -> tuple[Path, Sealed]:
+) -> tuple[Path, Segment]:
     """Give the folder of an inverted file over all rows, and what it is known by."""
     folder = tmp_path_factory.mktemp("vectors")
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(vectors, "IVF_FROM", COUNT)
-        pairs = list(zip(ids.tolist(), rows, strict=True))
-        sealed = vectors.build(folder, "vectors-1", lambda: iter(pairs), COUNT)
+        sealed = vectors.build(folder, "vectors-1", lambda: numbered(ids, rows), COUNT, COUNT)
     assert isinstance(faiss.read_index(str(folder / "vectors-1.faiss")), faiss.IndexIVF)
     return folder, sealed
 
 
 @pytest.fixture(name="opened")
-def _opened(built: tuple[Path, Sealed]) -> Callable[..., VectorIndex]:
-    def opened(dead: tuple[int, ...] = ()) -> VectorIndex:
-        return VectorIndex(built[0], "vectors-1", built[1], dead)
+def _opened(built: tuple[Path, Segment]) -> Callable[..., VectorSegment]:
+    def opened(dead: tuple[int, ...] = ()) -> VectorSegment:
+        segment = VectorSegment(*built)
+        segment.set_dead(np.array(dead, np.int64))
+        return segment
 
     return opened
 
@@ -83,69 +97,70 @@ def recall(found: list[list[int]], wanted: list[list[int]]) -> float:
 
 
 def test_an_inverted_file_finds_nearly_all_that_exact_search_finds(
-    opened: Callable[..., VectorIndex],
+    opened: Callable[..., VectorSegment],
     rows: NDArray[np.float32],
     ids: NDArray[np.int64],
     questions: NDArray[np.float32],
 ) -> None:
     index = opened()
     assert len(index) == COUNT
-    found = [index.search(question, K) for question in questions]
+    found = [ids_of(index.search(question, K)) for question in questions]
     assert all(len(set(one)) == K for one in found)
     assert recall(found, [exactly(question, rows, ids) for question in questions]) >= 0.95
 
 
 def test_what_an_inverted_file_finds_comes_nearest_first(
-    opened: Callable[..., VectorIndex], rows: NDArray[np.float32], questions: NDArray[np.float32]
+    opened: Callable[..., VectorSegment], rows: NDArray[np.float32], questions: NDArray[np.float32]
 ) -> None:
     index = opened()
     for question in questions:
-        found = [(one - 3) // MORE_IN_A_CHUNK for one in index.search(question, K)]
+        found = [(one - 3) // MORE_IN_A_CHUNK for one in ids_of(index.search(question, K))]
         cosines = rows[found] @ question
         assert (np.diff(cosines) <= 1e-3).all()  # rows are kept in 16 bits
 
 
 @pytest.mark.parametrize("share", [2, 50, 1500])
 def test_a_filter_searches_every_list_of_an_inverted_file(
-    opened: Callable[..., VectorIndex],
+    opened: Callable[..., VectorSegment],
     rows: NDArray[np.float32],
     ids: NDArray[np.int64],
     questions: NDArray[np.float32],
     share: int,
 ) -> None:
     index, allowed = opened(), np.arange(0, COUNT, share)
-    found = [index.search(question, K, ids[allowed]) for question in questions]
+    found = [ids_of(index.search(question, K, ids[allowed])) for question in questions]
     assert all(len(one) == min(K, len(allowed)) and set(one) <= set(ids[allowed]) for one in found)
     wanted = [exactly(question, rows[allowed], ids[allowed]) for question in questions]
     assert recall(found, wanted) >= 0.99  # all but what 16 bits tell apart
 
 
 def test_a_filter_that_no_row_passes_finds_nothing_in_an_inverted_file(
-    opened: Callable[..., VectorIndex], questions: NDArray[np.float32]
+    opened: Callable[..., VectorSegment], questions: NDArray[np.float32]
 ) -> None:
     assert opened().search(questions[0], K, np.array([], np.int64)) == []
     assert opened().search(questions[0], K, np.array([1, 2], np.int64)) == []
 
 
 def test_dead_rows_of_an_inverted_file_are_never_found(
-    opened: Callable[..., VectorIndex],
+    opened: Callable[..., VectorSegment],
     rows: NDArray[np.float32],
     ids: NDArray[np.int64],
     questions: NDArray[np.float32],
 ) -> None:
     first = opened()
-    dead = sorted({one for question in questions for one in first.search(question, K)})
-    index = opened(tuple(dead))
+    dead = sorted({one for question in questions for one in ids_of(first.search(question, K))})
+    numbers = {one: number for number, one, _ in numbered(ids, rows)}
+    index = opened((1, 3, *(numbers[one] for one in dead), 10 * COUNT))
     live = ~np.isin(ids, dead)
     assert len(index) == live.sum() == COUNT - len(dead)
-    found = [index.search(question, K) for question in questions]
+    found = [ids_of(index.search(question, K)) for question in questions]
     assert not {one for each in found for one in each} & set(dead)
     wanted = [exactly(question, rows[live], ids[live]) for question in questions]
     assert recall(found, wanted) >= 0.95
 
 
 def test_an_inverted_file_with_one_changed_byte_is_not_opened(
-    built: tuple[Path, Sealed], tmp_path: Path
+    built: tuple[Path, Segment], tmp_path: Path
 ) -> None:
     for name in ("vectors-1.faiss", "vectors-1.ids.npy"):
         (tmp_path / name).write_bytes((built[0] / name).read_bytes())
@@ -154,14 +169,13 @@ def test_an_inverted_file_with_one_changed_byte_is_not_opened(
     raw[len(raw) // 2] ^= 1
     file.write_bytes(raw)
     with pytest.raises(VectorsDamagedError):
-        VectorIndex(tmp_path, "vectors-1", built[1], ())
+        VectorSegment(tmp_path, built[1])
 
 
 def test_fewer_rows_than_the_bound_are_searched_exactly(
     rows: NDArray[np.float32], ids: NDArray[np.int64], tmp_path: Path
 ) -> None:
-    pairs = list(zip(ids.tolist(), rows, strict=True))
-    vectors.build(tmp_path, "vectors-1", lambda: iter(pairs), COUNT)
+    vectors.build(tmp_path, "vectors-1", lambda: numbered(ids, rows), COUNT, COUNT)
     index = faiss.read_index(str(tmp_path / "vectors-1.faiss"))
     assert isinstance(index, faiss.IndexScalarQuantizer)
     assert index.ntotal < vectors.IVF_FROM

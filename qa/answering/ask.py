@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain, islice
@@ -20,6 +19,9 @@ from qa.types import Answer, CitedPassage, Evidence, Explanation, Span
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from contextlib import AbstractContextManager
+
+    import numpy as np
+    from numpy.typing import NDArray
 
     from qa.answering.request import Request
     from qa.answering.search import Ranked
@@ -107,8 +109,8 @@ def find(
         CorpusError, IndexUnusableError, ModelError: the corpus, the index or its model can't be
             used.
     """
+    refreshed, refusal = refresh() if request.refresh else (None, "")
     with in_use():
-        refreshed, refusal = refresh() if request.refresh else (None, "")
         encoder = models.loaded or _load(index, models)
     encoded = encoder.encode_question(request.beginning)  # with those of other threads
     with in_use(), index.snapshot(to_search=True) as snapshot:
@@ -121,7 +123,14 @@ def find(
             from qa.answering.filter import allowed_passages
 
             allowed = allowed_passages(request.chosen, snapshot)
-        hits = search(snapshot, request.question, encoded, allowed=allowed, explain=request.explain)
+        hits = search(
+            snapshot,
+            request.question,
+            encoded,
+            encoder.encode_now,
+            allowed=allowed,
+            explain=request.explain,
+        )
         ranked = hits.ranked
         if (reranker := models.reranker()) is not None:
             ranked = rerank(snapshot, request.question, ranked, reranker)
@@ -149,7 +158,7 @@ def find(
             dropped=dropped,
             probability=calibration.probability(passages[0].scores, searched) if passages else 0.0,
             searched=searched,
-            all_filtered=allowed is not None and not allowed,
+            all_filtered=allowed is not None and not len(allowed),
             unknown=hits.unknown,
             has_content=hits.has_content,
             model=encoder.spec.name,
@@ -183,7 +192,7 @@ def cite(
     ranked: Sequence[Ranked],
     *,
     headings: Headings,
-    allowed: Sequence[int] | None = None,
+    allowed: NDArray[np.int64] | None = None,
     explain: Callable[[str], tuple[tuple[str, float], ...]] | None = None,
 ) -> list[CitedPassage | None]:
     """Cite each passage from its file as it is now; None where the file is another by now.
@@ -243,19 +252,11 @@ def _cited(row: PassageRow, source: Source, headings: Headings) -> Citation:
     return source.cite(Span(row.start, row.end), above, row.places)
 
 
-def _copies(snapshot: Snapshot, one: int, allowed: Sequence[int] | None) -> list[int]:
+def _copies(snapshot: Snapshot, one: int, allowed: NDArray[np.int64] | None) -> list[int]:
     """The first places of a passage's text, as many as are cited, by path and line."""
-    found = snapshot.copies(one)
-    if allowed is not None and len(found) > 1:
-        found = [copy for copy in found if _holds(allowed, copy)]
-    found = found[: 1 + _ALSO]
+    found = snapshot.copies(one, allowed)[: 1 + _ALSO]
     # It is not there where copies are very many, or where SQLite's index of them is damaged.
-    return found if one in found else [*found[:_ALSO], one]
-
-
-def _holds(ascending: Sequence[int], one: int) -> bool:
-    at = bisect_left(ascending, one)
-    return at < len(ascending) and ascending[at] == one
+    return found if one in found else [one, *found[:_ALSO]]
 
 
 def conclude(found: Found, request: Request, *, corpus: str, lacking: str | None) -> Answer:

@@ -8,21 +8,26 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
-from fnmatch import fnmatchcase
+from fnmatch import translate
+from functools import partial
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from qa.errors import FilterError
 from qa.reading.dates import day
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterator, Sequence
 
-    from qa.store.rows import Described
+    from numpy.typing import NDArray
+
+    from qa.corpus.ignoring import Pattern
+    from qa.store.membership import Described, Values
     from qa.store.snapshot import Snapshot
 
 __all__ = ["Filter", "allowed_passages", "make_filter"]
 
-_PARTS = re.compile(r"[,;]")
 _NAMED = 8  # suffixes, keys or values that a message names
 
 
@@ -47,37 +52,33 @@ class Filter:
     def __bool__(self) -> bool:
         return bool(self.within or self.where or self.since or self.until)
 
-    def passing(self, documents: Iterable[Described]) -> list[int]:
-        """The ids of those documents that pass."""
-        lies_within = _matcher(self.within)
-        return [
-            one.id
-            for one in documents
-            if (not self.since or one.day >= self.since)
-            and (not self.until or "" < one.day <= self.until)
-            and lies_within(one.path)
-            and self._fits(one.metadata)
-        ]
+    def passing(self, documents: Described) -> NDArray[np.bool_]:
+        """Whether each document passes, bool `[n]`; not to be changed."""
+        key = (self.within, tuple(self.where.items()), self.since, self.until)
+        return documents.kept(key, partial(self._passing, documents))
 
-    def _fits(self, metadata: Mapping[str, str]) -> bool:
+    def _passing(self, documents: Described) -> NDArray[np.bool_]:
+        passing = np.ones(len(documents), np.bool_)
+        if self.since:
+            passing &= documents.days >= self.since.encode()
+        if self.until:
+            passing &= (documents.days <= self.until.encode()) & (documents.days != b"")
+        if self.within:
+            passing &= _lie_within(_parsed(self.within), documents)
         for key, wanted in self.where.items():
-            value = metadata.get(key.lower(), "").casefold()
-            values = [value, *(part.strip() for part in _PARTS.split(value))]
-            if not any(part and fnmatchcase(part, wanted.casefold()) for part in values):
-                return False
-        return True
+            passing &= _have(documents.values(key.lower()), wanted.casefold(), len(documents))
+        return passing
 
 
-def allowed_passages(chosen: Filter, snapshot: Snapshot) -> list[int]:
+def allowed_passages(chosen: Filter, snapshot: Snapshot) -> NDArray[np.int64]:
     """The ids, ascending, of the passages of the documents that pass a filter.
 
     Raises:
         FilterError: documents are indexed, and none passes.
     """
-    by_metadata = bool(chosen.where or chosen.since or chosen.until)
-    documents = snapshot.described(metadata=by_metadata)
+    documents = snapshot.described()
     passing = chosen.passing(documents)
-    if documents and not passing:
+    if len(documents) and not passing.any():
         message, hint = next(_unmatched(chosen, documents), _NOT_TOGETHER)
         raise FilterError(message, hint=hint)
     return snapshot.passages_of(passing)
@@ -96,41 +97,40 @@ def make_filter(
     """
     days = {name: _day(name, one) for name, one in (("since", since), ("until", until))}
     found = Filter(_patterns(within), _conditions(where), **days)
-    _matcher(found.within)
+    _parsed(found.within)
     return found
 
 
 _NOT_TOGETHER = "No indexed document passes all filters at once", "Ask with fewer of them."
 
 
-def _unmatched(chosen: Filter, documents: Sequence[Described]) -> Iterator[tuple[str, str]]:
+def _unmatched(chosen: Filter, documents: Described) -> Iterator[tuple[str, str]]:
     """Say of each part of a filter that no document passes it, and what there is instead."""
     for pattern in chosen.within:
-        if not pattern.startswith("!") and not Filter(within=(pattern,)).passing(documents):
-            suffixes = Counter(_suffix(document.path) for document in documents)
+        if not pattern.startswith("!") and not Filter(within=(pattern,)).passing(documents).any():
+            suffixes = Counter(map(_suffix, documents.paths))
             shown = f"Names end in {_counted(suffixes)}."
             yield f"No indexed document matches the pattern {pattern!r}", shown
     for key, wanted in chosen.where.items():
         values = Counter(
-            document.metadata[key.lower()]
-            for document in documents
-            if key.lower() in document.metadata
+            str(about[key.lower()]) for about in documents.metadata() if key.lower() in about
         )
         if not values:
-            keys = Counter(known for document in documents for known in document.metadata)
+            keys = Counter(known for about in documents.metadata() for known in about)
             near = difflib.get_close_matches(key.lower(), keys, 1)
             meant = f"Did you mean {near[0]!r}? " if near else ""
             shown = f"The keys are {_counted(keys)}." if keys else "They have no metadata."
             yield f"No indexed document has metadata {key!r}", meant + shown
-        elif not Filter(where={key: wanted}).passing(documents):
+        elif not Filter(where={key: wanted}).passing(documents).any():
             yield f"No indexed document has {key}={wanted}", f"Values: {_counted(values)}."
-    days = sorted(document.day for document in documents if document.day) or ["none", "none"]
     for text, part in (
         (f"{chosen.since} or later", Filter(since=chosen.since)),
         (f"{chosen.until} or earlier", Filter(until=chosen.until)),
     ):
-        if part and not part.passing(documents):
-            yield f"No indexed document is of {text}", f"Their dates: {days[0]} to {days[-1]}."
+        if part and not part.passing(documents).any():
+            days = sorted({day.decode() for day in documents.days.tolist()} - {""})
+            ends = f"{days[0]} to {days[-1]}" if days else "none"
+            yield f"No indexed document is of {text}", f"Their dates: {ends}."
 
 
 def _suffix(path: str) -> str:
@@ -176,11 +176,13 @@ def _conditions(where: Mapping[str, str] | None) -> dict[str, str]:
     return conditions
 
 
-def _matcher(patterns: tuple[str, ...]) -> Callable[[str], bool]:
-    """Make the test of `within`; what fits a path goes before what fits a folder above it."""
-    if not patterns:
-        return lambda _: True
-    from qa.corpus.ignoring import Pattern, parse, verdict
+def _parsed(patterns: Iterable[str]) -> list[Pattern]:
+    """Read the patterns of `within`.
+
+    Raises:
+        FilterError: one is not a pattern.
+    """
+    from qa.corpus.ignoring import parse
 
     parsed: list[Pattern] = []
     for line in patterns:
@@ -190,13 +192,36 @@ def _matcher(patterns: tuple[str, ...]) -> Callable[[str], bool]:
                 f"{line!r} is not a path pattern", hint='Write it like "reports/**" or "*.pdf".'
             )
         parsed.append(pattern)
+    return parsed
 
-    def lies_within(path: str) -> bool:
-        path = path.removeprefix("./").removeprefix("/")  # as ids of pairs may begin
-        chosen = verdict(parsed, path, is_folder=False)
-        while chosen is None and "/" in path:
-            path = path.rpartition("/")[0]
-            chosen = verdict(parsed, path, is_folder=True)
-        return bool(chosen)
 
-    return lies_within
+def _lie_within(patterns: Sequence[Pattern], documents: Described) -> NDArray[np.bool_]:
+    """Test `within`; what fits a path goes before what fits a folder, a nearer one first."""
+    folders = documents.folders
+    inside = np.full(len(folders.paths) + 1, _OPEN, np.int8)
+    inside[-1] = False  # what is in no folder
+    for fits, chooses, _, by_name in patterns:  # the last that fits decides
+        tried = folders.names if by_name else folders.paths
+        inside[:-1][_fitting(fits, tried)] = chooses
+    while len(open_ := np.flatnonzero(inside == _OPEN)):
+        inside[open_] = inside[folders.above[open_]]
+    found = inside[folders.of]
+    for fits, chooses, folders_only, by_name in patterns:
+        if not folders_only:
+            found[_fitting(fits, documents.names if by_name else documents.paths)] = chooses
+    return found.astype(np.bool_)
+
+
+_OPEN = -1
+
+
+def _fitting(fits: Callable[[str], object], texts: Collection[str]) -> NDArray[np.bool_]:
+    return np.fromiter(map(fits, texts), np.bool_, len(texts))
+
+
+def _have(values: Values, wanted: str, count: int) -> NDArray[np.bool_]:
+    """Which of so many documents have a value that fits."""
+    fits = re.compile(translate(wanted)).match
+    found = np.zeros(count, np.bool_)
+    found[values.document[_fitting(fits, values.numbers)[values.number]]] = True
+    return found

@@ -17,11 +17,11 @@ from qa.types import Scores
 from qa.words.terms import analyse, content_terms, term_ids
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
-    from qa.encoding.encoder import EncodedQuestion
+    from qa.encoding.encoder import EncodedPassage, EncodedQuestion, PassageInput
     from qa.encoding.reranker import Reranker
     from qa.ranking.candidates import Candidates
     from qa.ranking.scoring import Scored, Statistics
@@ -37,6 +37,8 @@ SMALL, EXPONENT = 10_000, 0.55
 TEXTS, DOCUMENTS = 25, 3
 GROWTH, MOST = 4, 16
 _FEW = 4 * CANDIDATES  # allowed passages that are scored without asking the retrievers
+# Candidates that are embedded for a question because that has not been done yet: some .1 s.
+EMBEDDED_NOW = 8
 RERANKED = 20  # candidates that a cross-encoder reads
 
 
@@ -67,8 +69,9 @@ def search(
     snapshot: Snapshot,
     question: str,
     encoded: EncodedQuestion,
+    embed: Callable[[Sequence[PassageInput]], Sequence[EncodedPassage]],
     *,
-    allowed: Sequence[int] | None = None,
+    allowed: NDArray[np.int64] | None = None,
     explain: bool = False,
 ) -> Hits:
     """Find and order the candidates for a question; ties go by path, then place.
@@ -77,12 +80,13 @@ def search(
         snapshot: the index at one moment.
         question: as it was asked.
         encoded: its vector and tokens.
+        embed: gives the vectors of passages that the index has no embedding of yet.
         allowed: the passages that may answer, ascending; all where it is None.
         explain: whether to say what each of its terms adds.
     """
     terms = content_terms(question)
     query = Query(encoded.vector, term_ids(terms), encoded.tokens)
-    candidates = _proposed(snapshot, query.vector, terms, allowed)
+    candidates = _proposed(snapshot, query.vector, terms, allowed, embed)
     statistics = snapshot.statistics(query.unique_terms, query.unique_tokens)
     with snapshot.reporting_damage():
         scored = score(query, candidates, statistics) if len(candidates) else None
@@ -111,7 +115,8 @@ def _proposed(
     snapshot: Snapshot,
     vector: NDArray[np.float32],
     terms: Sequence[str],
-    allowed: Sequence[int] | None,
+    allowed: NDArray[np.int64] | None,
+    embed: Callable[[Sequence[PassageInput]], Sequence[EncodedPassage]],
 ) -> Candidates:
     """What may be the best; where few passages are allowed, all of them.
 
@@ -119,18 +124,23 @@ def _proposed(
     documents were chosen by a filter, few may be what is wanted.)
     """
     if allowed is not None and len(allowed) <= _FEW:
-        return snapshot.candidates(allowed, len(vector))
-    among = None if allowed is None else np.array(allowed, np.int64)
+        first = (
+            snapshot.lexical_candidates(terms, _FEW, allowed) if snapshot.count_pending() else ()
+        )
+        ids, embedded = _embedded_now(snapshot, [*first, *allowed.tolist()], embed)
+        return snapshot.candidates(ids, len(vector), embedded)
     passages = snapshot.count_passages() if allowed is None else len(allowed)
     k = proposals(passages)
     most = min(k * MOST, passages)
     while True:
-        ids = [
-            *snapshot.dense_candidates(vector, k, among),
-            *snapshot.lexical_candidates(terms, k, among),
+        proposed = [
+            *snapshot.dense_candidates(vector, k, allowed),
+            *snapshot.lexical_candidates(terms, k, allowed),
         ]
-        found = snapshot.candidates(ids, len(vector))
-        if k >= most or (len(found) >= TEXTS and (among is not None or _is_mixed(found, snapshot))):
+        ids, embedded = _embedded_now(snapshot, proposed, embed)
+        found = snapshot.candidates(ids, len(vector), embedded)
+        is_varied = len(found) >= TEXTS and (allowed is not None or _is_mixed(found, snapshot))
+        if is_varied or embedded or k >= most:  # of what is pending, no more will be embedded now
             return found
         k *= GROWTH
 
@@ -144,6 +154,23 @@ def _is_mixed(found: Candidates, snapshot: Snapshot) -> bool:
     """Whether candidates are of enough documents, or of all that there are."""
     documents = len(set(found.documents))
     return documents >= DOCUMENTS or documents == snapshot.count_documents()
+
+
+def _embedded_now(
+    snapshot: Snapshot,
+    ids: Sequence[int],
+    embed: Callable[[Sequence[PassageInput]], Sequence[EncodedPassage]],
+) -> tuple[Sequence[int], Mapping[int, EncodedPassage]]:
+    """Embed the first of those that are pending, and leave out the others."""
+    pending = snapshot.pending_among(ids)
+    if not pending:
+        return ids, {}
+    rows = snapshot.passages(
+        list(islice((one for one in dict.fromkeys(ids) if one in pending), EMBEDDED_NOW))
+    )
+    vectors = embed([row.to_embed() for row in rows])
+    embedded = {row.id: one for row, one in zip(rows, vectors, strict=True)}
+    return [one for one in ids if one not in pending or one in embedded], embedded
 
 
 def _ranked(

@@ -81,14 +81,10 @@ class PassageInput:
 
 @dataclass(frozen=True, slots=True)
 class EncodedPassage:
-    """Unit vectors, float32: the passage's `[d]`, its sentences' `[m, d]`; and its tokens.
-
-    `tokens` are ids, uint32 `[t]`, special tokens left out.
-    """
+    """Unit vectors, float32: the passage's `[d]`, and its sentences' `[m, d]`."""
 
     vector: NDArray[np.float32]
     sentences: NDArray[np.float32]
-    tokens: NDArray[np.uint32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +167,7 @@ class Encoder(Generic[R_co]):
         return EncodedQuestion(mean(embeddings), np.array(tokens, np.int64), len(question))
 
     def encode_passages(self, inputs: Iterable[PassageInput]) -> Iterator[EncodedPassage]:
-        """The vectors and tokens of each input, in order.
+        """The vectors of each input, in order.
 
         Raises:
             ValueError: an input is over the limit; splitting should not have made it.
@@ -180,9 +176,18 @@ class Encoder(Generic[R_co]):
         for one in inputs:
             window.append(one)
             if len(window) == _WINDOW:
-                yield from self._encode(window)
+                yield from self._encode(window, self._passages)
                 window = []
-        yield from self._encode(window)
+        yield from self._encode(window, self._passages)
+
+    def encode_now(self, inputs: Sequence[PassageInput]) -> list[EncodedPassage]:
+        """The same of a few, by what is open already to run questions."""
+        return list(self._encode(inputs, self.runtime))
+
+    def tokens_of(self, inputs: Sequence[PassageInput]) -> list[NDArray[np.uint32]]:
+        """The ids of each input's tokens, uint32 `[t]`, special tokens left out."""
+        texts = [self.spec.passage_prompt + one.text for one in inputs]
+        return [_tokens(encoding) for encoding in self.tokens.encode_many(texts)]
 
     def contributions(
         self, text: str, vector: NDArray[np.float32], most: int = 8
@@ -210,20 +215,21 @@ class Encoder(Generic[R_co]):
                 found[(prompt + text)[slice(*words[at])].lower()] += share
         return tuple(found.most_common(most))
 
-    def _encode(self, window: list[PassageInput]) -> Iterator[EncodedPassage]:
+    def _encode(
+        self, window: Sequence[PassageInput], runtime: PassageRuntime
+    ) -> Iterator[EncodedPassage]:
         prompt = self.spec.passage_prompt
         encodings = self.tokens.encode_many([prompt + passage.text for passage in window])
         for one, encoding in zip(window, encodings, strict=True):
             if len(encoding.ids) > self.spec.limit:
                 msg = f"{len(encoding.ids)} tokens where {self.spec.limit} fit: {one.text[:60]!r}"
                 raise ValueError(msg)
-        embedded = self._passages.forward(encoding.ids for encoding in encodings)
+        embedded = runtime.forward(encoding.ids for encoding in encodings)
         for one, encoding, embeddings in zip(window, encodings, embedded, strict=True):
             offsets = [(begin - len(prompt), end - len(prompt)) for begin, end in encoding.offsets]
             yield EncodedPassage(
                 mean(embeddings),
                 sentence_means(embeddings, offsets, one.sentences),
-                _tokens(encoding),
             )
 
 

@@ -1,7 +1,13 @@
-"""What a plan says, done: files are read, cut into passages, embedded and written in one stream."""
+"""What a plan says, done, in commits that each leave a whole index.
+
+First the text of all documents is taken up, so that they are found by their words; then what has no
+embedding yet is embedded. The files that changed last come first. What was committed is kept
+whatever happens afterwards, and the next refresh goes on from there.
+"""
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
 from itertools import islice, tee
 from typing import TYPE_CHECKING, Protocol
@@ -9,7 +15,6 @@ from typing import TYPE_CHECKING, Protocol
 from qa.encoding.encoder import PassageInput
 from qa.errors import UnreadableDocumentError
 from qa.indexing.passages import split
-from qa.indexing.plan import Outcomes
 from qa.reading.places import places_of
 from qa.store.rows import NewPassage
 from qa.types import Document, Span
@@ -18,15 +23,50 @@ from qa.words.terms import passage_terms
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
+    import numpy as np
+    from numpy.typing import NDArray
+
     from qa.corpus import Corpus
-    from qa.encoding.encoder import EncodedPassage, Encoder, Runtime
-    from qa.indexing.plan import Plan
+    from qa.encoding.encoder import Encoder, Runtime
+    from qa.indexing.plan import Outcomes, Plan
     from qa.store.transaction import Transaction
     from qa.types import Passage, Place
 
-__all__ = ["Progress", "apply"]
+__all__ = ["Commits", "Progress", "embed_pending", "take_up"]
 
-_BATCH = 512  # pieces embedded between two writes: bounds memory, keeps all cores busy
+_BATCH = 512  # pieces in memory at once
+# What a commit keeps at most, so that little is lost when a refresh is stopped; the first one comes
+# sooner, so that there is something to ask.
+COMMIT_PASSAGES, COMMIT_SECONDS, FIRST_SECONDS = 2000, 15.0, 1.0
+# New text that is committed before it is embedded; what is less is embedded in a moment.
+_WORDS_FIRST = 128
+
+
+class Commits:
+    """Commits a transaction whenever enough was done since the last commit."""
+
+    def __init__(
+        self, transaction: Transaction, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self.transaction = transaction
+        self._clock = clock
+        self._passages = 0
+        self._due = clock() + FIRST_SECONDS
+
+    def count(self, passages: int) -> None:
+        """Take in that so many passages were done."""
+        self._passages += passages
+
+    def commit_if_due(self, most: int | None = None) -> None:
+        """Commit where `most` passages were done, or much time has passed.
+
+        What was done must be whole.
+        """
+        most = COMMIT_PASSAGES if most is None else most
+        if self._passages >= most or self._clock() >= self._due:
+            self.transaction.commit()
+            self._passages = 0
+            self._due = self._clock() + COMMIT_SECONDS
 
 
 class Progress(Protocol):
@@ -36,53 +76,90 @@ class Progress(Protocol):
         """Take the number of documents done, of all to do, and the one just done."""
 
 
-def apply(
+def take_up(
     plan: Plan,
     corpus: Corpus,
-    transaction: Transaction,
+    commits: Commits,
     encoder: Callable[[], Encoder[Runtime]],
+    outcomes: Outcomes,
     *,
     now_ns: int,
     progress: Progress,
-) -> Outcomes:
-    """Carry out a plan; what can't be read is noted and left out.
+) -> None:
+    """Bring files and the text in them in line; what can't be read is noted and left out.
 
     Memory is bounded by the largest file's text, and not by its passages.
 
     Args:
         plan: made of the index as it is.
         corpus: where the documents are read from.
-        transaction: begun.
-        encoder: loads it; called only if something must be split or embedded.
+        commits: of a transaction that has begun.
+        encoder: loads it; called only if something must be split.
+        outcomes: what comes of it is added to these.
         now_ns: when the plan's scan began.
         progress: is told of each document done.
     """
-    outcomes = Outcomes()
-    todo = [*plan.added, *plan.changed]
+    transaction = commits.transaction
+    stamps = plan.scan.stamps
+    todo = sorted([*plan.added, *plan.changed], key=lambda path: (-stamps[path].mtime_ns, path))
     done = 0
     if todo:
         progress(0, len(todo), "")
     pieces = _pieces(corpus, todo, encoder)
     while batch := list(islice(pieces, _BATCH)):
         cuts = [piece for piece in batch if isinstance(piece, _Cut)]
-        encoded = _encoded(cuts, transaction, encoder, outcomes)
+        tokens = iter(encoder().tokens_of([cut.input for cut in cuts]) if cuts else ())
         for piece in batch:
             match piece:
                 case _FileBegins(path, sha256):
-                    transaction.open_file(path, sha256, plan.scan.stamps[path], now_ns)
+                    transaction.open_file(path, sha256, stamps[path], now_ns)
                 case Document():
                     transaction.put_document(piece)
                 case _Cut():
-                    transaction.put_passage(_row(piece, encoded[piece.digest]))
+                    transaction.put_passage(_row(piece, next(tokens)))
+                    outcomes.passages += 1
+                    commits.count(1)
                 case _FileEnds(path, problems, warnings):
                     transaction.close_file({**problems, **warnings})
                     outcomes.mark_read(path, problems, warnings)
                     done += 1
+                    commits.commit_if_due()
                     progress(done, len(todo), path)
-    for path in plan.removed:
+    for path in plan.removed:  # only now: a file that was renamed took its embeddings from there
         transaction.drop_file(path)
     transaction.restamp(plan.restamped, now_ns)
-    return outcomes
+    commits.commit_if_due(_WORDS_FIRST)
+
+
+def embed_pending(
+    commits: Commits, encoder: Callable[[], Encoder[Runtime]], outcomes: Outcomes
+) -> None:
+    """Embed the passages that have no embedding yet, each text once.
+
+    Args:
+        commits: of a transaction in which no document is half done.
+        encoder: loads it; called only if something must be embedded.
+        outcomes: what comes of it is added to these.
+    """
+    transaction = commits.transaction
+    waiting = iter(transaction.pending())
+    while rows := transaction.passages(islice(waiting, _BATCH)):
+        inputs: dict[bytes, PassageInput] = {}
+        same: dict[bytes, list[int]] = {}
+        for row in rows:
+            to_embed = row.to_embed()
+            digest = to_embed.digest()
+            if not transaction.put_known(row, digest):
+                inputs[digest] = to_embed
+                same.setdefault(digest, []).append(row.id)
+        encoded = encoder().encode_passages(inputs.values()) if inputs else ()
+        for digest, one in zip(inputs, encoded, strict=True):
+            for passage in same[digest]:
+                transaction.put_embedding(passage, one)
+            outcomes.encoded += 1
+            commits.count(len(same[digest]))
+            commits.commit_if_due()
+    transaction.commit()
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,31 +223,7 @@ def _inside(passage: Passage) -> tuple[Span, ...]:
     return tuple(Span(start - begin, end - begin) for start, end in passage.sentences)
 
 
-def _encoded(
-    cuts: Iterable[_Cut],
-    transaction: Transaction,
-    encoder: Callable[[], Encoder[Runtime]],
-    outcomes: Outcomes,
-) -> dict[bytes, EncodedPassage]:
-    """The vectors of each digest: those that are indexed, and the others embedded, once each."""
-    known: dict[bytes, EncodedPassage] = {}
-    inputs: dict[bytes, PassageInput] = {}
-    for cut in cuts:
-        outcomes.passages += 1
-        if cut.digest in known or cut.digest in inputs:
-            continue
-        found = transaction.encoded(cut.digest, cut.passage.context, cut.text)
-        if found is not None:
-            known[cut.digest] = found
-        else:
-            inputs[cut.digest] = cut.input
-    if inputs:
-        outcomes.encoded += len(inputs)
-        known.update(zip(inputs, encoder().encode_passages(inputs.values()), strict=True))
-    return known
-
-
-def _row(cut: _Cut, encoded: EncodedPassage) -> NewPassage:
+def _row(cut: _Cut, tokens: NDArray[np.uint32]) -> NewPassage:
     passage = cut.passage
     return NewPassage(
         start=passage.start,
@@ -181,6 +234,6 @@ def _row(cut: _Cut, encoded: EncodedPassage) -> NewPassage:
         text=cut.text,
         spans=passage.sentences,
         digest=cut.digest,
-        encoded=encoded,
         terms=passage_terms(passage.context, cut.text, _inside(passage)),
+        tokens=tokens,
     )

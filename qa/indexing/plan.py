@@ -201,20 +201,24 @@ def notes_on(problems: Iterable[Problem]) -> list[str]:
     ]
 
 
-def coverage(plan: Plan, *, is_written: bool) -> str:
+def coverage(plan: Plan, *, passages: int, pending: int, is_written: bool) -> str:
     """Say how much of the corpus is indexed; "" where all of it is.
 
     Args:
         plan: what is left to do.
-        is_written: whether another process is at it.
+        passages: how many are indexed.
+        pending: how many of these have no embedding yet.
+        is_written: whether somebody is at it.
     """
     behind = len(plan.added) + len(plan.changed)
-    if not behind:
+    if not behind and not pending:
         return ""
     total = len(plan.scan.stamps)
     state = "are indexed as they are now" if plan.changed else "are indexed"
-    rest = "another process is indexing the rest" if is_written else "`qa index` adds the rest"
-    return f"{total - behind:,} of {total:,} documents {state}; {rest}"
+    said = f"{total - behind:,} of {total:,} documents {state}"
+    if pending:
+        said += f", {pending:,} of {passages:,} passages by their words alone"
+    return f"{said}; {'the rest is being indexed' if is_written else '`qa index` does the rest'}"
 
 
 def check_not_empty(plan: Plan, location: str) -> None:

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import time
-from contextlib import closing, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
-from qa.errors import IndexMissingError
-from qa.indexing.plan import checked_plan, report
+from qa.errors import ForeignIndexError, IndexMissingError
+from qa.indexing.plan import Outcomes, checked_plan, report
 from qa.store.identity import Identity, seen_from
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from qa.corpus import Corpus
     from qa.encoding.loader import ModelLoader
     from qa.indexing.apply import Progress
     from qa.store.index import Index
+    from qa.store.snapshot import Snapshot
     from qa.types import Refresh
 
 __all__ = ["refresh"]
@@ -24,21 +27,27 @@ __all__ = ["refresh"]
 def refresh(
     *,
     index: Index,
+    writer: Index,
     corpus: Corpus,
     models: ModelLoader,
     progress: Progress,
     rebuild: bool = False,
     thorough: bool = False,
+    unless: Callable[[], bool] = lambda: False,
 ) -> Refresh:
     """Bring an index in line with its corpus; what is in line already is only looked at.
 
+    What is done is committed bit by bit, and kept where this is stopped.
+
     Args:
-        index: whose folder need not exist yet.
+        index: whose folder need not exist yet; it is read only for a moment.
+        writer: the same index, in use as long as there is something to write.
         corpus: where the documents are read from.
         models: finds the model that embeds them.
         progress: is told of each document done.
         rebuild: forget the index, whatever its state or model, and embed everything again.
-        thorough: follow every reference in the index as well.
+        thorough: follow every reference in the index as well, and merge what searches gain by.
+        unless: whether not to wait for another process any longer; asked once a second.
 
     Raises:
         CorpusError: there is no corpus, or nothing in it can be read (the index stays).
@@ -46,36 +55,48 @@ def refresh(
             by another model.
     """
     now_ns = time.time_ns()
-    plan, changes = None, 0
+    known, changes = None, 0
     if not rebuild:
-        with suppress(IndexMissingError), index.snapshot() as snapshot:
-            changes = snapshot.changes
-            plan = checked_plan(corpus, snapshot.known_files(), now_ns)
+        with suppress(IndexMissingError), _current(index) as snapshot:
+            changes, known = snapshot.changes, snapshot.known_files()
             if thorough:
                 snapshot.check_references()
-            in_line = plan.is_empty and snapshot.is_sound()
+            is_sound = not snapshot.count_pending() and snapshot.is_sound()
             is_tidy = snapshot.is_tidy()
-        if plan is not None and in_line:
-            if plan.restamped or not is_tidy:
-                index.tidy(plan.restamped, now_ns)
-            return report(plan)
-    plan = plan or checked_plan(corpus, None, now_ns)
-    from qa.indexing.apply import apply
+    plan = checked_plan(corpus, known, now_ns)
+    if known is not None and plan.is_empty and is_sound:
+        if plan.restamped or not is_tidy:
+            writer.tidy(plan.restamped, now_ns)
+        return report(plan)
+    from qa.indexing.apply import Commits, embed_pending, take_up
 
-    with closing(corpus), index.transaction(rebuild=rebuild) as transaction:
+    outcomes = Outcomes()
+    with closing(corpus), writer.transaction(rebuild=rebuild, unless=unless) as transaction:
         if not rebuild and transaction.changes != changes:  # by another writer
             plan = checked_plan(corpus, transaction.known_files(), now_ns)
-            if plan.is_empty:
+            if plan.is_empty and not transaction.count_pending():
                 return report(plan)
         files = models.locate("" if rebuild else transaction.identity.model)
         seen = seen_from(index.folder, corpus.location)
+        encoder = partial(models.encoder, files)
         transaction.begin(Identity(files.fingerprint, files.name, seen), rebuild=rebuild)
-        outcomes = apply(
-            plan,
-            corpus,
-            transaction,
-            partial(models.encoder, files),
-            now_ns=now_ns,
-            progress=progress,
-        )
+        commits = Commits(transaction)
+        take_up(plan, corpus, commits, encoder, outcomes, now_ns=now_ns, progress=progress)
+        embed_pending(commits, encoder, outcomes)
+        if thorough:
+            transaction.compact()
     return report(plan, outcomes)
+
+
+@contextmanager
+def _current(index: Index) -> Iterator[Snapshot]:
+    """A snapshot of an index, which is taken over first where an earlier version made it."""
+    with ExitStack() as opened:
+        try:
+            snapshot = opened.enter_context(index.snapshot())
+        except ForeignIndexError as error:
+            if not error.outdated:
+                raise
+            index.take_over()
+            snapshot = opened.enter_context(index.snapshot())
+        yield snapshot

@@ -11,62 +11,76 @@ import os
 import re
 import shutil
 from contextlib import suppress
-from dataclasses import asdict
-from typing import TYPE_CHECKING, TypeVar
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
 
-from qa.store.durable_files import Seal, Sealed, seal
+from qa.store.durable_files import Seal, Segment, seal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
     from qa.store.catalog import Catalog
     from qa.store.lexical import LexicalIndex
-    from qa.store.vectors import VectorIndex
+    from qa.store.vectors import VectorSegment
 
 __all__ = [
     "DERIVED",
     "Accelerators",
+    "Dense",
     "lexical_folder",
+    "lexical_note",
     "lexical_texts",
-    "notes_on",
+    "segments_note",
+    "segments_of",
     "sweep",
     "unnamed",
-    "vectors_notes",
 ]
 
 # What a writer may leave behind: nothing else in the folder is ever removed.
 DERIVED = re.compile(r"(?:new-)?vectors-\d+\.(?:faiss|ids\.npy)|lexical-\d+")
-_STEM = re.compile(r"(?:vectors|lexical)-\d+")
-_S = TypeVar("_S", bound=Seal)
+_FOLDER = re.compile(r"lexical-\d+")
+_STEM = re.compile(r"vectors-\d+")
 
 
-def notes_on(stem: str, sealed: Seal) -> str:
-    """What the catalog keeps of files that were sealed."""
-    return json.dumps({"stem": stem, **asdict(sealed)})
+def lexical_note(folder: Path, sealed: Seal) -> str:
+    """What the catalog keeps of a folder of the lexical index."""
+    return json.dumps({"stem": folder.name, **asdict(sealed)})
 
 
-def vectors_notes(noted: str) -> tuple[str, Sealed] | None:
-    """The stem and the seal of the vectors' files, from what the catalog keeps of them."""
-    return _read_notes(noted, Sealed)
+def segments_note(segments: Iterable[Segment]) -> str:
+    """What the catalog keeps of segments of vectors, oldest first."""
+    return json.dumps([asdict(one) for one in segments])
 
 
-def _read_notes(noted: str, kind: type[_S]) -> tuple[str, _S] | None:
+def segments_of(noted: str) -> list[Segment]:
+    """The segments, oldest first, from what the catalog keeps of them."""
+    try:
+        found = [Segment(**one) for one in json.loads(noted or "[]")]
+        sound = all(_STEM.fullmatch(one.stem) for one in found)
+        bounds = [one.last for one in found]
+    except (ValueError, TypeError, AttributeError, RecursionError):
+        return []
+    # What no writer of ours noted is as if there were none: they are made again.
+    return found if sound and bounds == sorted(set(bounds)) else []
+
+
+def _lexical_noted(noted: str) -> tuple[str, Seal] | None:
     try:
         notes = json.loads(noted or "{}")
-        stem = notes.pop("stem", "")
-        if _STEM.fullmatch(stem):
-            return stem, kind(**notes)
+        name = notes.pop("stem", "")
+        if _FOLDER.fullmatch(name):
+            return name, Seal(**notes)
     except (ValueError, TypeError, AttributeError, RecursionError):
         pass
-    return None  # as if there were none: they are made again
+    return None
 
 
 def lexical_folder(folder: Path, noted: str) -> Path | None:
     """The folder that the catalog names; None where it is not the one that was sealed."""
     from qa.store.lexical import LexicalDamagedError, files_of
 
-    if (notes := _read_notes(noted, Seal)) is None:
+    if (notes := _lexical_noted(noted)) is None:
         return None
     try:
         whole = seal(files_of(folder / notes[0])) == notes[1]
@@ -80,31 +94,67 @@ def lexical_texts(catalog: Catalog, *, first: int = 0) -> Iterator[tuple[int, st
     return ((one, f"{context}\n{text}") for one, context, text in catalog.passages.texts(first))
 
 
+@dataclass(frozen=True, slots=True)
+class Dense:
+    """What there is to search vectors with: segments, and what is not in them.
+
+    `gaps` are ranges `(after, up to)` of numbers that are scanned from the catalog: the last is
+    of those that were added since; others are of segments that can't be used.
+    """
+
+    segments: tuple[VectorSegment, ...]
+    gaps: tuple[tuple[int, int | None], ...]
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all segments can be used."""
+        return len(self.gaps) == 1
+
+
 class Accelerators:
     """The accelerators of one folder, opened when they are needed and as long as they last."""
 
     def __init__(self, folder: Path, notify: Callable[[str], None]) -> None:
         self.folder = folder
         self._notify = notify
-        self._vectors: tuple[str, VectorIndex | None] = ("", None)
+        self._opened: dict[Segment, VectorSegment] = {}
+        self._vectors: tuple[str, Dense | None] = ("", None)
         self._lexical: tuple[str, LexicalIndex | None] = ("", None)
         self._lexical_in_memory: tuple[str, LexicalIndex | None] = ("", None)
 
-    def vectors(self, catalog: Catalog) -> tuple[VectorIndex | None, int]:
-        """The opened vectors and the last id in them; (None, 0) where they can't be used."""
-        from qa.store.vectors import VectorIndex, VectorsDamagedError
-
+    def vectors(self, catalog: Catalog) -> Dense:
+        """What to search vectors with."""
         noted = catalog.meta("vectors")
-        notes = vectors_notes(noted)
         key = f"{noted} {catalog.number('changes')}"
-        if self._vectors[0] != key or self._vectors[1] is None:
-            index = None
-            if notes:
-                with suppress(VectorsDamagedError):
-                    index = VectorIndex(self.folder, *notes, catalog.passages.deleted_ids())
-            self._vectors = (key, index)
-        opened = self._vectors[1]
-        return opened, notes[1].last_id if opened is not None and notes else 0
+        known = self._vectors[1]
+        if self._vectors[0] != key or known is None or not known.is_whole:
+            known = self._open_vectors(catalog, segments_of(noted))
+            self._vectors = (key, known)
+        return known
+
+    def _open_vectors(self, catalog: Catalog, segments: list[Segment]) -> Dense:
+        """Open the segments that are not open yet, and close those that are gone."""
+        if not segments:
+            self._opened = {}
+            return Dense((), ((0, None),))
+        import numpy as np
+
+        from qa.store.vectors import VectorsDamagedError, VectorSegment
+
+        before, self._opened = self._opened, {}
+        gaps: list[tuple[int, int | None]] = []
+        after = 0
+        for one in segments:
+            try:
+                self._opened[one] = before.get(one) or VectorSegment(self.folder, one)
+            except VectorsDamagedError:
+                gaps.append((after, one.last))
+            after = one.last
+        gaps.append((after, None))
+        dead = np.array(catalog.embeddings.dead(), np.int64)
+        for opened in self._opened.values():
+            opened.set_dead(dead)
+        return Dense(tuple(self._opened.values()), tuple(gaps))
 
     def lexical(self, catalog: Catalog) -> LexicalIndex | None:
         """The opened lexical index; None where it can't be used."""
@@ -146,11 +196,10 @@ def sweep(folder: Path, catalog: Catalog) -> None:
 
 def unnamed(folder: Path, catalog: Catalog) -> list[Path]:
     """What writers made in the folder and the catalog does not name."""
-    vectors, lexical = (
-        notes[0] if (notes := _read_notes(catalog.meta(key), kind)) else ""
-        for key, kind in (("vectors", Sealed), ("lexical", Seal))
-    )
-    named = {f"{vectors}.faiss", f"{vectors}.ids.npy", lexical}
+    lexical = _lexical_noted(catalog.meta("lexical"))
+    named = {lexical[0]} if lexical else set()
+    for one in segments_of(catalog.meta("vectors")):
+        named |= {f"{one.stem}.faiss", f"{one.stem}.ids.npy"}
     return [
         folder / name
         for name in os.listdir(folder)  # noqa: PTH208 - names are enough

@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING
 from qa.store.checks import meta_check
 from qa.store.database import CATALOG, connect_to_read, connect_to_write
 from qa.store.documents import DocumentTables
+from qa.store.embeddings import EmbeddingTables
 from qa.store.failures import reporting_damage
 from qa.store.identity import Identity
+from qa.store.membership import Membership
 from qa.store.passages import PassageTables
 from qa.store.rows import FilesKnown
 
@@ -25,26 +27,30 @@ if TYPE_CHECKING:
 
 __all__ = ["Catalog"]
 
-# Ids set aside for one refresh: more than it can use, few enough for 2^31 refreshes.
-ID_BLOCK = 2**32
-
 
 class Catalog:
-    """One connection to the catalog of an index; its tables are `documents` and `passages`."""
+    """One connection to the catalog of an index.
+
+    Its tables are in `documents`, `passages` and `embeddings`.
+    """
 
     def __init__(
         self,
         folder: Path,
         connection: sqlite3.Connection,
-        seen: Sequence[tuple[int, int, int, int]] = (),
+        seen: Sequence[tuple[int, ...]] = (),
+        *,
+        is_frozen: bool = False,
     ) -> None:
         self.folder = folder
         self.documents = DocumentTables(folder, connection)
         self.passages = PassageTables(folder, connection)
+        self.embeddings = EmbeddingTables(folder, connection)
+        self.membership = Membership(folder, connection)
         self._db = connection
         self._meta: dict[str, str] = {}
         self._seen = seen
-        self._checked = -1  # the change whose passages were
+        self._is_frozen = is_frozen
 
     @classmethod
     def create(cls, folder: Path) -> Catalog:
@@ -55,7 +61,8 @@ class Catalog:
     def open(cls, folder: Path) -> Catalog:
         """Open for reading; see `connect_to_read`."""
         seen = _look(folder)
-        return cls(folder, connect_to_read(folder), seen)
+        connection, is_frozen = connect_to_read(folder)
+        return cls(folder, connection, seen, is_frozen=is_frozen)
 
     @classmethod
     @contextmanager
@@ -84,11 +91,12 @@ class Catalog:
         self._db.close()
 
     def is_current(self) -> bool:
-        """Whether the file is as it was when it was opened for reading.
+        """Whether what is open is the catalog as it is now.
 
         Where the folder can't be written, SQLite itself may not notice that it was changed.
         """
-        return self._seen == _look(self.folder)
+        now = _look(self.folder)
+        return now == self._seen if self._is_frozen else now[:1] == self._seen[:1]
 
     def reporting_damage(self) -> AbstractContextManager[None]:
         """A context in which what no writer of ours can have written is CatalogDamagedError."""
@@ -112,6 +120,14 @@ class Catalog:
         values = (_CHECK, meta_check(self._meta.items()))
         self._db.execute("REPLACE INTO meta VALUES (?, ?)", values)
         self._db.execute("COMMIT")
+
+    def checkpoint(self) -> None:
+        """Move what was committed from SQLite's log to its file, and empty the log.
+
+        Where somebody reads just now, that is left to the next writer.
+        """
+        self.rollback()
+        self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def rollback(self) -> None:
         """End the transaction, if one is open, and undo what it did."""
@@ -141,14 +157,8 @@ class Catalog:
         self._meta |= {key: str(value) for key, value in values.items()}
         self._db.executemany("REPLACE INTO meta VALUES (?, ?)", values.items())
 
-    def take_ids(self) -> range:
-        """Ids for the passages of one refresh; none of them was ever used."""
-        first = self.number("next_id") or 1
-        self.set_meta(next_id=first + ID_BLOCK)
-        return range(first, first + ID_BLOCK)
-
     def note_counts(self) -> None:
-        """Note how many files, documents and problems there are, for `check_counts`."""
+        """Note how many rows there are of what nothing else need refer to, for `check_counts`."""
         self.set_meta(**{key: self._count(table) for key, table in _NOTED.items()})
 
     def check_counts(self) -> None:
@@ -159,7 +169,7 @@ class Catalog:
         """
         with self.reporting_damage():
             for key, table in _TABLES.items():
-                # Catalogs of earlier versions have no such notes.
+                # One that was never written has no such notes.
                 if key in self._meta and self._count(table) != self.number(key):
                     raise ValueError(f"it lacks {key} that were indexed")
 
@@ -168,30 +178,17 @@ class Catalog:
         self.check_counts()
         return FilesKnown(self.documents.files(), self.documents.problems())
 
-    def check_passages(self) -> None:
-        """Refuse a catalog with passages that would be missed where one asks by documents.
-
-        It is looked at once for each change.
-
-        Raises:
-            CatalogDamagedError: there are some.
-        """
-        changes = self.number("changes")
-        if self._checked == changes:
-            return
-        self.check_counts()
-        query = "SELECT id FROM passage WHERE document NOT IN (SELECT id FROM document) LIMIT 1"
-        with self.reporting_damage():
-            if (row := self._db.execute(query).fetchone()) is not None:
-                raise ValueError(f"it lacks the document of passage {row[0]}")
-        self._checked = changes
+    def check_references(self) -> None:
+        """Follow every reference between the rows (CatalogDamagedError)."""
+        self.documents.check_references()
+        self.embeddings.check_references()
 
     def _count(self, table: str) -> int:
         return int(self._db.execute(f"SELECT count(*) FROM {table}").fetchone()[0])
 
     def clear(self) -> None:
         """Delete all documents and passages, whatever state their rows are in."""
-        for table in ("passage", "extract", "document", "problem", "file", *_COUNTED, "dead"):
+        for table in _ALL:
             self._db.execute(f"DELETE FROM {table}")
         self.set_meta(passages=0, total_terms=0, total_tokens=0, vectors="", lexical="")
 
@@ -205,6 +202,7 @@ class Catalog:
     def check_rows(self) -> list[str]:
         """Compare every row with its sums, and the counts with the rows; gives what is wrong."""
         self.documents.check_rows()
+        self.embeddings.check_rows()
         wrong = self.passages.check_rows()
         if self._count("passage") != self.number("passages"):
             wrong.append("The catalog is damaged: it lacks passages that were indexed")
@@ -213,17 +211,22 @@ class Catalog:
 
 _CHECK = "check"
 _MAX_NUMBER = 2**62  # what any number in the notes may reach: ids of passages have 63 bits
-_COUNTED = ("term", "token")
-_NOTED = {"files": "file", "documents": "document", "problems": "problem"}
+_ALL = (
+    *("embedding", "pending", "dead", "passage", "term", "token"),
+    *("extract", "document", "problem", "file"),
+)
+_NOTED = {"files": "file", "documents": "document", "problems": "problem", "pending": "pending"}
 _TABLES = _NOTED | {"passages": "passage"}  # whose number the writer keeps
 
 
-def _look(folder: Path) -> list[tuple[int, int, int, int]]:
-    """What shows that the catalog or its log was replaced or written."""
-    found = []
+def _look(folder: Path) -> list[tuple[int, ...]]:
+    """What shows that the catalog was replaced; then, that it or its log was written."""
+    found: list[tuple[int, ...]] = []
     for name in (CATALOG, f"{CATALOG}-wal"):
         with suppress(OSError):
             one = (folder / name).stat()
+            if name == CATALOG:
+                found.append((one.st_dev, one.st_ino))
             if one.st_size:  # SQLite makes an empty log itself, to read
                 found.append((one.st_dev, one.st_ino, one.st_size, one.st_mtime_ns))
     return found

@@ -12,7 +12,15 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["MODULUS", "check", "checked_count", "coded_count", "meta_check", "require"]
+__all__ = [
+    "MODULUS",
+    "check",
+    "checked_count",
+    "coded_count",
+    "meta_check",
+    "require",
+    "text_check",
+]
 
 # A count is kept as count * MODULUS + id % MODULUS (an AN code: Brown, Error detecting and
 # correcting binary codes for arithmetic operations, 1960): sums stay valid, and as no power of
@@ -24,6 +32,11 @@ def check(*values: bytes | str | int) -> int:
     """The CRC-32 of values that stand in one row, in this order."""
     parts = (one if isinstance(one, bytes) else str(one).encode("utf-8") for one in values)
     return zlib.crc32(b"\0".join(parts))
+
+
+def text_check(*values: str) -> int:
+    """What `check` gives of texts alone, in a third of the time."""
+    return zlib.crc32("\0".join(values).encode("utf-8"))
 
 
 def meta_check(values: Iterable[tuple[str, str]]) -> str:

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 __all__ = ["CATALOG", "check_format", "connect_to_read", "connect_to_write", "has_tables"]
 
 APPLICATION = 0x7161_6361  # "qaca", in the header of the file
-FORMAT = 3
+FORMAT = 4
+FORMER = 3  # `qa.store.migration` takes it over
 CATALOG = "catalog.sqlite"
 
 
@@ -41,17 +42,24 @@ def connect_to_write(folder: Path) -> sqlite3.Connection:
             db.execute("PRAGMA journal_mode = WAL")
             marks = f"PRAGMA application_id={APPLICATION};PRAGMA user_version={FORMAT};"
             db.executescript(f"BEGIN;{marks}{SCHEMA}COMMIT;")
-        check_format(folder, db)
-        check_schema(folder, db)
         db.execute("PRAGMA synchronous = FULL")
+        try:
+            check_format(folder, db)
+        except ForeignIndexError as error:
+            if not error.outdated:
+                raise
+            from qa.store.migration import take_over
+
+            take_over(folder, db)
+        check_schema(folder, db)
     except BaseException:
         db.close()
         raise
     return db
 
 
-def connect_to_read(folder: Path) -> sqlite3.Connection:
-    """Open for reading.
+def connect_to_read(folder: Path) -> tuple[sqlite3.Connection, bool]:
+    """Open for reading; gives also whether the file is taken to stay as it is.
 
     Raises:
         IndexMissingError: there is no catalog.
@@ -66,7 +74,7 @@ def connect_to_read(folder: Path) -> sqlite3.Connection:
         raise _missing(folder)
     uri = path.resolve().as_uri()
     try:
-        return _reading(folder, f"{uri}?mode=ro")
+        return _reading(folder, f"{uri}?mode=ro"), False
     except sqlite3.OperationalError as error:
         # In a folder that can't be written SQLite can't share the file with a writer; where
         # no writer left a log behind, the file is whole by itself.
@@ -79,7 +87,7 @@ def connect_to_read(folder: Path) -> sqlite3.Connection:
                 f"{log} holds changes that can't be read without the right to write in {folder}",
                 hint="Have somebody with that right run `qa status` once, or get the right.",
             ) from error
-        return _reading(folder, f"{uri}?mode=ro&immutable=1")
+        return _reading(folder, f"{uri}?mode=ro&immutable=1"), True
 
 
 def _reading(folder: Path, uri: str) -> sqlite3.Connection:
@@ -121,6 +129,13 @@ def check_format(folder: Path, db: sqlite3.Connection) -> None:
         raise ForeignIndexError(
             f"{folder / CATALOG} was made by another program",
             hint="Name another folder with --index.",
+        )
+    if version == FORMER:
+        raise ForeignIndexError(
+            f"The index {folder} is of an earlier version",
+            hint="Run `qa index`: it takes the index over, and embeds nothing again.",
+            ours=True,
+            outdated=True,
         )
     if version != FORMAT:
         raise ForeignIndexError(

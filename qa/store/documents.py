@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 from qa.corpus import Stamp
 from qa.store.checks import check, require
 from qa.store.failures import reporting_damage
-from qa.store.rows import Described, DocumentRow, FileRow, ProblemRow
+from qa.store.rows import DocumentRow, FileRow, ProblemRow
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
     from qa.types import Document
@@ -148,22 +148,6 @@ class DocumentTables:
                 if (row := self._db.execute(query + " LIMIT 1").fetchone()) is not None:
                     raise ValueError(broken.format(row[0]))
             self.problems()
-
-    def described(self, *, metadata: bool) -> Iterator[Described]:
-        """What each document is filtered by; its metadata only where asked for."""
-        from qa.reading.dates import day
-
-        rows = self._db.execute(
-            "SELECT document.id, file, document.path, format, encoding, metadata,"
-            " document.cited_sum, day, date(mtime_ns / 1000000000, 'unixepoch')"
-            " FROM document LEFT JOIN file ON file.id = file"
-        )
-        for one, *cited, cited_sum, of_day, changed in rows:
-            require(one, cited_sum, check(*cited))
-            about = json.loads(cited[-1]) if metadata else {}
-            if metadata and of_day != day(str(about.get("date", ""))):
-                raise ValueError(f"document {one} is of another day")
-            yield Described(one, cited[1], of_day or changed or "", about)
 
 
 # SQLite keeps any type in any column: the casts make good what a stranger's catalog may break.

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-__all__ = ["Seal", "Sealed", "make_folder", "seal", "sync", "sync_folder"]
+__all__ = ["Seal", "Segment", "make_folder", "seal", "sync", "sync_folder"]
 
 _CHECKED = 32 * 1024 * 1024  # of files that are larger together, only both ends are read
 _END = 64 * 1024
@@ -34,14 +34,18 @@ class Seal:
 
 
 @dataclass(frozen=True, slots=True)
-class Sealed(Seal):
-    """The seal of the files of vectors, with the number of their rows and the last id in them."""
+class Segment(Seal):
+    """Files of vectors: what they are called, their seal, and what they hold.
 
+    `rows` embeddings, of those that are numbered over the last of the segment before up to `last`.
+    """
+
+    stem: str
     rows: int
-    last_id: int
+    last: int
 
     def __post_init__(self) -> None:
-        for number in (self.rows, self.last_id, self.size, self.checksum):
+        for number in (self.rows, self.last, self.size, self.checksum):
             if not (isinstance(number, int) and 0 <= number < 2**63):
                 raise ValueError(f"{number!r} is not a count")
 

@@ -62,7 +62,7 @@ def _of_system(folder: Path, error: OSError) -> Exception:
         return _read_only(folder)
     return StorageError(
         f"I/O error on {folder}: {error}",
-        hint="Check the disk; the index is as it was before.",
+        hint="Check the disk; what was indexed is kept.",
     )
 
 
@@ -80,7 +80,7 @@ def _of_sqlite(folder: Path, error: sqlite3.DatabaseError) -> Exception:
     if code == sqlite3.SQLITE_IOERR:
         return StorageError(
             f"I/O error on {folder}: {error}",
-            hint="Check the disk and its free space; the index is as it was before.",
+            hint="Check the disk and its free space; what was indexed is kept.",
         )
     return CatalogDamagedError(
         f"The catalog of the index {folder} is damaged ({error})", hint=REBUILD
@@ -90,8 +90,8 @@ def _of_sqlite(folder: Path, error: sqlite3.DatabaseError) -> Exception:
 def _full(folder: Path) -> StorageError:
     return StorageError(
         f"No space left for the index {folder}",
-        hint="Free some space, or put the index on another disk with --index; the index is as "
-        "it was before.",
+        hint="Free some space, or put the index on another disk with --index; what was indexed "
+        "is kept.",
     )
 
 

@@ -10,6 +10,7 @@ import os
 import re
 import sqlite3
 import sys
+from functools import cache
 from typing import TYPE_CHECKING
 
 from qa.errors import CatalogDamagedError, ForeignIndexError
@@ -86,17 +87,19 @@ def harden(db: sqlite3.Connection) -> None:
             db.setconfig(switch, on)
 
 
-def check_schema(folder: Path, db: sqlite3.Connection) -> None:
-    """Refuse a database with other tables than ours, or with views or triggers.
+def check_schema(folder: Path, db: sqlite3.Connection, schema: str = SCHEMA) -> None:
+    """Refuse a database with other tables than those of a schema, or with views or triggers.
 
     Raises:
         CatalogDamagedError: it has some.
     """
     rows = db.execute("SELECT sql FROM sqlite_master WHERE sql NOT NULL")
-    if {" ".join(str(row[0]).split()) for row in rows} != _WANTED:
+    if {" ".join(str(row[0]).split()) for row in rows} != _statements(schema):
         raise CatalogDamagedError(
             f"The catalog of the index {folder} has unexpected tables", hint=REBUILD
         )
 
 
-_WANTED = {" ".join(one.split()) for one in SCHEMA.split(";") if one.strip()}
+@cache
+def _statements(schema: str) -> set[str]:
+    return {" ".join(one.split()) for one in schema.split(";") if one.strip()}

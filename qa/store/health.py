@@ -20,8 +20,8 @@ __all__ = ["check_integrity", "is_healthy"]
 
 _DAMAGE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR}
 _NUMBERS = (
-    *("passages", "total_terms", "total_tokens", "changes", "next_id"),
-    *("files", "documents", "problems"),
+    *("passages", "total_terms", "total_tokens", "changes", "segments", "next_id", "next_number"),
+    *("files", "documents", "problems", "pending"),
 )
 
 
@@ -91,14 +91,15 @@ def check_integrity(folder: Path) -> list[str]:
 
 
 def _wrong_files(folder: Path, catalog: Catalog) -> list[str]:
-    from qa.store.accelerators import lexical_folder, vectors_notes
+    from qa.store.accelerators import lexical_folder, segments_of
     from qa.store.vectors import is_whole
 
     if not catalog.number("passages"):
         return []
     wrong = []
-    notes = vectors_notes(catalog.meta("vectors"))
-    if notes is None or not is_whole(folder, *notes):
+    noted = catalog.meta("vectors")
+    segments = segments_of(noted)
+    if (noted and not segments) or not all(is_whole(folder, one) for one in segments):
         wrong.append("The files of vectors are not those that were written")
     if lexical_folder(folder, catalog.meta("lexical")) is None:
         wrong.append("The lexical index is not the one that was written")

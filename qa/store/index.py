@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from contextlib import closing, contextmanager, suppress
 from typing import TYPE_CHECKING
 
@@ -61,6 +62,7 @@ class Index:
         self._catalog: Catalog | None = None
         self._accelerators = Accelerators(folder, notify)
         self._checked_corpus = ""
+        self._told_of_waiting = False
         self._in_use = threading.RLock()
 
     def close(self) -> None:
@@ -100,16 +102,24 @@ class Index:
                     if snapshot.changes == changes:
                         break  # they are damaged; the catalog answers alone
                 yield snapshot
-            finally:
-                self._catalog.rollback()
+            except BaseException:
+                # What failed may hold on to a query, and with it to this moment.
+                self.close()
+                raise
+            self._catalog.rollback()
 
     @contextmanager
-    def transaction(self, *, rebuild: bool = False) -> Iterator[Transaction]:
-        """Change the index: all of what is done inside, or nothing where it raises.
+    def transaction(
+        self, *, rebuild: bool = False, unless: Callable[[], bool] = lambda: False
+    ) -> Iterator[Transaction]:
+        """Change the index: what is done inside, or since its last commit, is kept or undone.
+
+        It is undone where something raises.
 
         Args:
             rebuild: replace an index that can't be read, or is of another corpus (never one of
                 another program).
+            unless: whether not to wait for another process any longer; asked once a second.
 
         Raises:
             IndexLockedError: another process writes and did not finish in time.
@@ -118,7 +128,7 @@ class Index:
         """
         from qa.store.transaction import Transaction
 
-        with self._in_use, storage_failures(self.folder), self._lock():
+        with self._in_use, storage_failures(self.folder), self._lock(unless=unless):
             self.close()
             with self._catalog_to_write(rebuild=rebuild) as catalog:
                 if not rebuild:
@@ -126,6 +136,18 @@ class Index:
                 transaction = Transaction(self.folder, catalog)
                 yield transaction
                 transaction.commit()
+                catalog.checkpoint()
+
+    def take_over(self) -> None:
+        """Turn an index of an earlier version into one of this; nothing is embedded again.
+
+        Raises:
+            IndexLockedError, ReadOnlyIndexError, StorageError: see `transaction`.
+            CatalogDamagedError: it can't be.
+        """
+        self._notify(f"Taking over the index {self.folder} from an earlier version …")
+        with self.transaction() as transaction:  # whoever opens it to write takes it over
+            transaction.compact()
 
     def tidy(self, stamps: Mapping[str, Stamp], seen_ns: int) -> None:
         """Note that files are the same, and remove what a writer that died has left.
@@ -145,9 +167,15 @@ class Index:
                 catalog.documents.restamp(stamps, seen_ns)
                 catalog.commit()
                 sweep(self.folder, catalog)
+                catalog.checkpoint()
+
+    def _tell_of_waiting(self) -> None:
+        if not self._told_of_waiting:
+            self._notify(f"Another process is writing {self.folder}; waiting …")
+        self._told_of_waiting = True
 
     def is_written(self) -> bool:
-        """Whether another process writes the index at this moment."""
+        """Whether somebody writes the index at this moment."""
         from filelock import FileLock, Timeout
 
         try:
@@ -176,22 +204,29 @@ class Index:
             self._checked_corpus = known.corpus
 
     @contextmanager
-    def _lock(self, timeout: float | None = None) -> Iterator[None]:
+    def _lock(
+        self, timeout: float | None = None, unless: Callable[[], bool] = lambda: False
+    ) -> Iterator[None]:
         from filelock import FileLock, Timeout
 
+        patience = self._lock_timeout if timeout is None else timeout
+        until = time.monotonic() + patience
         try:
             make_folder(self.folder)
             check_files(self.folder)
             lock = FileLock(self.folder / LOCK)
-            try:
-                lock.acquire(timeout=0)
-            except Timeout:
-                if timeout != 0:
-                    self._notify(f"Another process is writing {self.folder}; waiting …")
-                lock.acquire(timeout=self._lock_timeout if timeout is None else timeout)
+            while not lock.is_locked:
+                try:
+                    lock.acquire(timeout=0)
+                except Timeout:
+                    if time.monotonic() >= until or unless():
+                        raise
+                    self._tell_of_waiting()
+                    with suppress(Timeout):
+                        lock.acquire(timeout=max(0, min(1, until - time.monotonic())))
         except Timeout as error:
             raise IndexLockedError(
-                f"Another process has been writing {self.folder} for over {self._lock_timeout:g} s",
+                f"Another process has been writing {self.folder} for over {patience:g} s",
                 hint="Try again when it is done, or wait longer with --lock-timeout.",
             ) from error
         except (NotADirectoryError, FileExistsError) as error:

@@ -16,6 +16,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import tantivy
 
 from qa.store.durable_files import sync, sync_folder
@@ -24,6 +25,8 @@ from qa.words.terms import analyser
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    from numpy.typing import NDArray
+
 __all__ = ["LexicalDamagedError", "LexicalIndex", "build", "files_of", "grow", "open_index"]
 
 _ANALYSER = "qa"
@@ -31,6 +34,13 @@ _ID, _TEXT = "id", "text"
 _HEAP = 64 * 1024 * 1024  # bytes that the writer may use before it spills
 _META = "meta.json"  # names the segments
 _PARTS = ("fast", "fieldnorm", "idx", "pos", "store", "term")  # the files of a segment
+
+
+# So many times the passages that hold enough of the allowed, if these stand evenly, are asked for;
+# where that does not do, more and more.
+_SPARE = 2
+_WIDER = 8
+_DEARER = 3  # passages that are found in the time that it takes to look one up by its id
 
 
 class LexicalDamagedError(Exception):
@@ -65,8 +75,12 @@ class LexicalIndex:
         """Count the passages."""
         return int(self._searcher.num_docs)
 
-    def search(self, terms: Sequence[str], k: int) -> list[int]:
+    def search(
+        self, terms: Sequence[str], k: int, allowed: NDArray[np.int64] | None = None
+    ) -> list[int]:
         """The ids of at most `k` passages that hold any of the terms, best BM25 first.
+
+        Where `allowed` is not None, its ids (ascending) alone are searched.
 
         Raises:
             LexicalDamagedError: the files can't be read.
@@ -75,13 +89,30 @@ class LexicalIndex:
             (tantivy.Occur.Should, tantivy.Query.term_query(_schema(), _TEXT, term, "freq"))
             for term in dict.fromkeys(terms)
         ]
-        if not wanted or k < 1:
+        if not wanted or k < 1 or (allowed is not None and not len(allowed)):
             return []
+        query = tantivy.Query.boolean_query(wanted)
         with _failures():
-            found = self._searcher.search(tantivy.Query.boolean_query(wanted), k, count=False)
-            addresses = [address for _, address in found.hits]
-            ids = self._searcher.fast_field_values(_ID, addresses)
-            return [int(one) for one in ids if one is not None]
+            if allowed is None:
+                return self._best(query, k)
+            wider = max(k, _SPARE * k * len(self) // len(allowed))
+            while wider < _DEARER * len(allowed):
+                # One over 2^63, which no writer of ours wrote, becomes negative: none is allowed.
+                found = np.array(self._best(query, wider), np.uint64).astype(np.int64)
+                near = allowed[np.searchsorted(allowed[:-1], found)]  # or the last, if none is
+                passing: list[int] = found[near == found][:k].tolist()
+                if len(passing) == k or len(found) < wider:
+                    return passing
+                wider *= _WIDER
+            among = tantivy.Query.term_set_query(_schema(), _ID, allowed.tolist())
+            query = query.and_must_match(tantivy.Query.const_score_query(among, 0))
+            return self._best(query, k)
+
+    def _best(self, query: tantivy.Query, k: int) -> list[int]:
+        """The ids of the `k` best for a query."""
+        found = self._searcher.search(query, k, count=False)
+        ids = self._searcher.fast_field_values(_ID, [address for _, address in found.hits])
+        return [int(one) for one in ids if one is not None]
 
     def write(self, *, add: Iterable[tuple[int, str]], delete: Iterable[int] = ()) -> None:
         """Delete passages by id, add `(id, text)`, and commit.

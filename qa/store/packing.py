@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from qa.encoding.encoder import EncodedPassage
 from qa.ranking.candidates import Candidates, Ragged
 from qa.types import Span
 
@@ -15,14 +14,15 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from qa.encoding.encoder import EncodedPassage
     from qa.words.terms import PassageTerms
 
 __all__ = [
     "pack_encoded",
     "pack_spans",
     "pack_terms",
+    "pack_tokens",
     "unpack_candidates",
-    "unpack_encoded",
     "unpack_ids",
     "unpack_spans",
     "unpack_vector",
@@ -32,8 +32,8 @@ _TERM, _TOKEN = "<i8", "<u4"
 _LARGEST = 1.01  # of a number in a vector of unit length, or of a scale
 
 
-def pack_encoded(encoded: EncodedPassage) -> tuple[bytes, bytes, bytes]:
-    """Pack vector, sentence vectors and tokens.
+def pack_encoded(encoded: EncodedPassage) -> tuple[bytes, bytes]:
+    """Pack the vector and the sentence vectors.
 
     The vector becomes float16, the precision that the FAISS file has too; a sentence's becomes
     int8 with a float32 scale of its own, off by at most 1/254 of its maximum.
@@ -44,19 +44,12 @@ def pack_encoded(encoded: EncodedPassage) -> tuple[bytes, bytes, bytes]:
     sentences = np.empty(len(vectors), _sentence(vectors.shape[1]))
     sentences["scale"] = scales
     sentences["codes"] = np.rint(vectors / scales[:, None])
-    return (
-        encoded.vector.astype("<f2").tobytes(),
-        sentences.tobytes(),
-        encoded.tokens.astype(_TOKEN).tobytes(),
-    )
+    return encoded.vector.astype("<f2").tobytes(), sentences.tobytes()
 
 
-def unpack_encoded(vector: bytes, sentences: bytes, tokens: bytes) -> EncodedPassage:
-    """Undo `pack_encoded`."""
-    dense = unpack_vector(vector)
-    packed = np.frombuffer(sentences, _sentence(len(dense)))
-    vectors = np.asarray(packed["codes"] * packed["scale"][:, None], np.float32)
-    return EncodedPassage(dense, vectors, np.frombuffer(tokens, _TOKEN))
+def pack_tokens(tokens: NDArray[np.uint32]) -> bytes:
+    """Pack the ids of tokens."""
+    return tokens.astype(_TOKEN).tobytes()
 
 
 def unpack_vector(blob: bytes) -> NDArray[np.float32]:

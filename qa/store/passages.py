@@ -14,11 +14,8 @@ from qa.types import Place, PlaceKind
 if TYPE_CHECKING:
     import sqlite3
     from collections import Counter
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
-
-    import numpy as np
-    from numpy.typing import NDArray
 
     from qa.encoding.encoder import EncodedPassage
     from qa.ranking.candidates import Candidates
@@ -37,21 +34,18 @@ class PassageTables:
         self._db = connection
 
     def put(self, one: int, document: int, new: NewPassage) -> None:
-        """Insert a passage under an id."""
-        from qa.store.packing import pack_encoded, pack_spans, pack_terms
+        """Insert a passage under an id; it has no embedding yet, and is not pending either."""
+        from qa.store.packing import pack_spans, pack_terms, pack_tokens
 
-        vector, sentences, tokens = pack_encoded(new.encoded)
-        scored = (sentences, new.terms.length, *pack_terms(new.terms), tokens)
+        scored = (new.terms.length, *pack_terms(new.terms), pack_tokens(new.tokens))
         places = json.dumps(new.places) if new.places else ""
         headings, spans = json.dumps(new.heading_path), pack_spans(new.spans)
         cited = (new.end, headings, places, new.context, new.text, spans)
         self._db.execute(
-            "INSERT INTO passage VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO passage VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
-                *(one, document, new.start, vector),
-                check(one, vector),
+                *(one, document, new.start, *scored),
                 check(one, document, new.start, *scored),
-                *scored,
                 *cited,
                 new.digest,
                 check(one, document, new.start, *cited),
@@ -72,14 +66,24 @@ class PassageTables:
         rows = self._db.execute("SELECT id FROM passage ORDER BY random() LIMIT ?", (count,))
         return [row[0] for row in rows]
 
-    def candidates(self, ids: Iterable[int], dimension: int) -> Candidates:
-        """Passages by path and place; of those with the same embedded text, the first alone."""
+    def candidates(
+        self, ids: Iterable[int], dimension: int, embedded: Mapping[int, EncodedPassage]
+    ) -> Candidates:
+        """Passages by path and place; of those with the same embedded text, the first alone.
+
+        Args:
+            ids: of the passages.
+            dimension: of the vectors.
+            embedded: what encoding gave for those that are pending.
+        """
         from qa.store.packing import unpack_candidates
 
         query = (
             "SELECT path, start, passage.id, vector, sentences, length, terms, counts, tokens,"
-            " document, vector_sum, scored_sum, digest FROM passage JOIN document"
-            " ON document.id = document WHERE passage.id IN (SELECT value FROM json_each(?))"
+            " document, vector_sum, sentences_sum, scored_sum, digest"
+            " FROM passage JOIN document ON document.id = document"
+            " LEFT JOIN embedding ON embedding.passage = passage.id"
+            " WHERE passage.id IN (SELECT value FROM json_each(?))"
         )
         wanted = list(set(ids))
         rows = self._db.execute(query, (json.dumps(wanted),)).fetchall()
@@ -88,22 +92,10 @@ class PassageTables:
                 raise ValueError("it lacks passages that were indexed")
             rows.sort(key=itemgetter(0, 1))
             once: dict[tuple[bytes, bytes], tuple[Any, ...]] = {}
-            for row in rows:  # digests alone may be damaged; tokens have a check
-                once.setdefault((row[-1], row[8]), row)
-            for (
-                _,
-                start,
-                one,
-                vector,
-                *scored,
-                document,
-                vector_sum,
-                scored_sum,
-                _,
-            ) in once.values():
-                require(one, vector_sum, check(one, vector))
-                require(one, scored_sum, check(one, document, start, *scored))
-            return unpack_candidates([row[:9] for row in once.values()], dimension)
+            for *row, digest in rows:  # a digest has no check, tokens have one
+                once.setdefault((digest, row[8]), tuple(row))
+            found = [_candidate(row, embedded) for row in once.values()]
+            return unpack_candidates(found, dimension)
 
     def copies(self, one: int) -> list[int]:
         """The ids of passages with the digest of one, itself among them, by path and place.
@@ -119,36 +111,12 @@ class PassageTables:
         )
         return [row[0] for row in self._db.execute(query, (one, COPIES))]
 
-    def encoded(self, digest: bytes, context: str, text: str) -> EncodedPassage | None:
-        """What encoding a passage of that digest gave, if there is one.
-
-        A digest is found by an index of SQLite's, which may be damaged and lead to another row:
-        only one of the same context and text will do.
-        """
-        from qa.store.packing import unpack_encoded
-
-        query = _SCORED + " WHERE digest = ? AND context = ? AND text = ? LIMIT 1"
-        row = self._db.execute(query, (digest, context, text)).fetchone()
-        with reporting_damage(self._folder):
-            return unpack_encoded(*_checked_scored(row)) if row else None
-
     def texts(self, first: int = 0) -> Iterator[tuple[int, str, str]]:
         """`(id, context, text)` of the passages from id `first` on."""
         for row in self._db.execute(_PASSAGE + " WHERE id >= ? ORDER BY id", (first,)):
             with reporting_damage(self._folder):
                 passage = _passage(row[0], row)
             yield passage.id, passage.context, passage.text
-
-    def vectors(self, *, after: int = 0) -> Iterator[tuple[int, NDArray[np.float32]]]:
-        """`(id, vector [d])` of the passages with an id over `after`, by id."""
-        from qa.store.packing import unpack_vector
-
-        query = "SELECT id, vector, vector_sum FROM passage WHERE id > ? ORDER BY id"
-        for one, packed, vector_sum in self._db.execute(query, (after,)):
-            with reporting_damage(self._folder):
-                require(one, vector_sum, check(one, packed))
-                vector = unpack_vector(packed)
-            yield one, vector
 
     def count_after(self, last: int) -> int:
         """Count the passages with an id over `last`."""
@@ -164,22 +132,13 @@ class PassageTables:
         return [row[0] for row in rows]
 
     def drop(self, ids: Iterable[int]) -> Iterator[tuple[int, int, bytes, bytes]]:
-        """Delete passages, mark them dead, and give `(id, length, terms, tokens)` of each."""
+        """Delete passages, and give `(id, length, terms, tokens)` of each."""
         for one in ids:
             row = self._db.execute(_SCORED + " WHERE id = ?", (one,)).fetchone()
             with reporting_damage(self._folder):
-                _checked_scored(row)
+                _check_scored(row)
             self._db.execute("DELETE FROM passage WHERE id = ?", (one,))
-            self._db.execute("INSERT INTO dead VALUES (?)", (one,))
-            yield one, row[5], row[6], row[8]
-
-    def deleted_ids(self) -> list[int]:
-        """The ids that the vectors' file may still hold though they are gone."""
-        return [row[0] for row in self._db.execute("SELECT id FROM dead ORDER BY id")]
-
-    def forget_deleted_ids(self) -> None:
-        """Note that the vectors' file was rebuilt without them."""
-        self._db.execute("DELETE FROM dead")
+            yield one, row[3], row[4], row[6]
 
     # --- terms and tokens ---------------------------------------------------------------
 
@@ -219,8 +178,8 @@ class PassageTables:
         wrong: list[str] = []
         with reporting_damage(self._folder):
             for row in self._db.execute(_SCORED):
-                _checked_scored(row)
-                terms, _, tokens = unpack_ids(row[6], row[8])
+                _check_scored(row)
+                terms, _, tokens = unpack_ids(row[4], row[6])
                 counted["term"].update(terms)
                 counted["token"].update(tokens)
             for _ in self.texts():
@@ -236,10 +195,7 @@ _PASSAGE = (
     "SELECT id, document, start, end, headings, places, context, text, spans, cited_sum"
     " FROM passage"
 )
-_SCORED = (
-    "SELECT id, document, start, vector, sentences, length, terms, counts, tokens, vector_sum,"
-    " scored_sum FROM passage"
-)
+_SCORED = "SELECT id, document, start, length, terms, counts, tokens, scored_sum FROM passage"
 
 
 def _passage(one: int, row: tuple[Any, ...] | None) -> PassageRow:
@@ -265,8 +221,23 @@ def _passage(one: int, row: tuple[Any, ...] | None) -> PassageRow:
     return PassageRow(id_, document, start, end, path, found, context, text, inside)
 
 
-def _checked_scored(row: tuple[Any, ...]) -> tuple[bytes, bytes, bytes]:
-    one, document, start, vector, *scored, vector_sum, scored_sum = row
-    require(one, vector_sum, check(one, vector))
-    require(one, scored_sum, check(one, document, start, *scored))
-    return vector, scored[0], scored[-1]
+def _check_scored(row: tuple[Any, ...]) -> None:
+    one, *scored, scored_sum = row
+    require(one, scored_sum, check(one, *scored))
+
+
+def _candidate(
+    row: tuple[Any, ...], embedded: Mapping[int, EncodedPassage]
+) -> tuple[str, int, int, bytes, bytes, int, bytes, bytes, bytes]:
+    """What `unpack_candidates` takes of a row, compared with its sums."""
+    from qa.store.packing import pack_encoded
+
+    path, start, one, vector, sentences, *scored, document, vector_sum, sentences_sum, sum_ = row
+    require(one, sum_, check(one, document, start, *scored))
+    if one in embedded:
+        vector, sentences = pack_encoded(embedded[one])
+    else:
+        require(one, vector_sum, check(one, vector))
+        require(one, sentences_sum, check(one, sentences))
+    length, terms, counts, tokens = scored
+    return path, start, one, vector, sentences, length, terms, counts, tokens

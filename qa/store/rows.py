@@ -5,16 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
+from qa.types import Span
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    import numpy as np
+    from numpy.typing import NDArray
+
     from qa.corpus import Stamp
-    from qa.encoding.encoder import EncodedPassage
-    from qa.types import Place, Span
+    from qa.encoding.encoder import PassageInput
+    from qa.types import Place
     from qa.words.terms import PassageTerms
 
 __all__ = [
-    "Described",
     "DocumentRow",
     "FileRow",
     "FilesKnown",
@@ -32,18 +36,6 @@ class FileRow(NamedTuple):
     sha256: str
     stamp: Stamp
     seen_ns: int
-
-
-class Described(NamedTuple):
-    """What a document is filtered by.
-
-    `day` is that of its own date, else of its file's last change, YYYY-MM-DD or "".
-    """
-
-    id: int
-    path: str
-    day: str
-    metadata: Mapping[str, str]
 
 
 class DocumentRow(NamedTuple):
@@ -94,12 +86,20 @@ class PassageRow:
     text: str
     spans: tuple[Span, ...]
 
+    def to_embed(self) -> PassageInput:
+        """What is embedded of it."""
+        from qa.encoding.encoder import PassageInput
+
+        spans = (Span(start - self.start, end - self.start) for start, end in self.spans)
+        return PassageInput.of(self.context, self.text, spans)
+
 
 @dataclass(frozen=True, slots=True)
 class NewPassage:
-    """A passage with all that it is found by, before the writer numbers it.
+    """A passage with the words that it is found by, before the writer numbers it.
 
-    `digest` names what decides its vectors; the rest is as in `PassageRow`.
+    `tokens` are those that will be embedded, uint32 `[t]`, special tokens left out; `digest` names
+    what decides the passage's vectors. The rest is as in `PassageRow`.
     """
 
     start: int
@@ -110,5 +110,5 @@ class NewPassage:
     text: str
     spans: tuple[Span, ...]
     digest: bytes
-    encoded: EncodedPassage
     terms: PassageTerms
+    tokens: NDArray[np.uint32]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-__all__ = ["SCHEMA"]
+__all__ = ["DOCUMENTS", "EMBEDDINGS", "PASSAGES", "PASSAGE_INDEXES", "SCHEMA", "WORDS"]
 
-# In `passage`, what candidates are scored by stands first: the rest is then not even read.
+# In `passage`, what candidates are scored by stands first: the rest is then not even read. What
+# encoding gave is in `embedding`, numbered in the order in which it came; a passage without one is
+# in `pending`. `dead` are embeddings that are gone, and that the files of vectors still hold.
 # Each `..._sum` is a check of other columns (see `qa.store.checks`); so is a part of each number
 # of passages in `term` and `token`, and the entry `check` in `meta`.
-SCHEMA = """
+DOCUMENTS = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE file (
     id       INTEGER PRIMARY KEY,
@@ -42,18 +44,17 @@ CREATE TABLE problem (
     reason TEXT NOT NULL
 ) WITHOUT ROWID;
 CREATE INDEX problem_file ON problem (file);
+"""
+PASSAGES = """
 CREATE TABLE passage (
     id        INTEGER PRIMARY KEY,
     document  INTEGER NOT NULL REFERENCES document (id),
     start     INTEGER NOT NULL,
-    vector    BLOB NOT NULL,
-    vector_sum INTEGER NOT NULL,
-    scored_sum INTEGER NOT NULL,
-    sentences BLOB NOT NULL,
     length    INTEGER NOT NULL,
     terms     BLOB NOT NULL,
     counts    BLOB NOT NULL,
     tokens    BLOB NOT NULL,
+    scored_sum INTEGER NOT NULL,
     end       INTEGER NOT NULL,
     headings  TEXT NOT NULL,
     places    TEXT NOT NULL,
@@ -63,9 +64,25 @@ CREATE TABLE passage (
     digest    BLOB NOT NULL,
     cited_sum INTEGER NOT NULL
 );
+"""
+PASSAGE_INDEXES = """
 CREATE INDEX passage_document ON passage (document);
 CREATE INDEX passage_digest ON passage (digest);
+"""
+EMBEDDINGS = """
+CREATE TABLE embedding (
+    passage  INTEGER PRIMARY KEY REFERENCES passage (id),
+    number   INTEGER NOT NULL UNIQUE,
+    vector   BLOB NOT NULL,
+    vector_sum INTEGER NOT NULL,
+    sentences BLOB NOT NULL,
+    sentences_sum INTEGER NOT NULL
+);
+CREATE TABLE pending (passage INTEGER PRIMARY KEY REFERENCES passage (id));
+CREATE TABLE dead (number INTEGER PRIMARY KEY, passage INTEGER NOT NULL);
+"""
+WORDS = """
 CREATE TABLE term (id INTEGER PRIMARY KEY, passages INTEGER NOT NULL);
 CREATE TABLE token (id INTEGER PRIMARY KEY, passages INTEGER NOT NULL);
-CREATE TABLE dead (id INTEGER PRIMARY KEY);
 """
+SCHEMA = DOCUMENTS + PASSAGES + PASSAGE_INDEXES + EMBEDDINGS + WORDS

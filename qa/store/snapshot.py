@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import heapq
+from bisect import bisect_left
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from qa.store.accelerators import unnamed
@@ -14,12 +17,14 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from qa.encoding.encoder import EncodedPassage
     from qa.ranking.candidates import Candidates
     from qa.ranking.scoring import Statistics
     from qa.store.accelerators import Accelerators
     from qa.store.catalog import Catalog
     from qa.store.identity import Identity
-    from qa.store.rows import Described, DocumentRow, FilesKnown, PassageRow, ProblemRow
+    from qa.store.membership import Described
+    from qa.store.rows import DocumentRow, FilesKnown, PassageRow, ProblemRow
 
 __all__ = ["Snapshot"]
 
@@ -58,6 +63,10 @@ class Snapshot:
         """How many passages are indexed."""
         return self._catalog.number("passages")
 
+    def count_pending(self) -> int:
+        """How many of them have no embedding yet: they are found by their words alone."""
+        return self._catalog.number("pending")
+
     def count_documents(self) -> int:
         """How many documents could be read."""
         return self._catalog.documents.count()
@@ -70,7 +79,7 @@ class Snapshot:
     def is_sound(self) -> bool:
         """Whether both accelerators can be used as they are."""
         return self.is_empty or (
-            self._accelerators.vectors(self._catalog)[0] is not None
+            self._accelerators.vectors(self._catalog).is_whole
             and self._accelerators.lexical(self._catalog) is not None
         )
 
@@ -79,8 +88,8 @@ class Snapshot:
         return not unnamed(self.folder, self._catalog)
 
     def check_references(self) -> None:
-        """Follow every reference between files, documents and texts (CatalogDamagedError)."""
-        self._catalog.documents.check_references()
+        """Follow every reference between rows (CatalogDamagedError)."""
+        self._catalog.check_references()
 
     def reporting_damage(self) -> AbstractContextManager[None]:
         """A context in which numbers that don't fit together are CatalogDamagedError."""
@@ -104,11 +113,11 @@ class Snapshot:
         """The text of a document of a converted format."""
         return self._catalog.documents.extract(document)
 
-    def described(self, *, metadata: bool) -> list[Described]:
-        """What all documents can be filtered by; their metadata only where asked for."""
-        self._catalog.check_passages()
-        with self._catalog.reporting_damage():
-            return list(self._catalog.documents.described(metadata=metadata))
+    def described(self) -> Described:
+        """What all documents can be filtered by; read once, and kept while it holds."""
+        if not self._catalog.membership.is_kept():
+            self._catalog.check_counts()
+        return self._catalog.membership.described()
 
     # --- passages -----------------------------------------------------------------------
 
@@ -116,13 +125,17 @@ class Snapshot:
         """Passages by id, in the order of `ids`, each once."""
         return self._catalog.passages.by_id(ids)
 
-    def copies(self, one: int) -> list[int]:
-        """The ids of passages with the same embedded text, `one` among them, by path and place."""
-        return self._catalog.passages.copies(one)
+    def copies(self, one: int, allowed: NDArray[np.int64] | None = None) -> list[int]:
+        """The ids of passages with the same embedded text, `one` among them, by path and place.
 
-    def passages_of(self, documents: Iterable[int]) -> list[int]:
-        """The ids, ascending, of the passages of some documents."""
-        return self._catalog.passages.of_documents(documents)
+        Where `allowed` is not None, those that are not among its ids (ascending) are left out.
+        """
+        found = self._catalog.passages.copies(one)
+        return [each for each in found if allowed is None or _is_among(each, allowed)]
+
+    def passages_of(self, passing: NDArray[np.bool_]) -> NDArray[np.int64]:
+        """The ids, ascending, of the passages of the documents chosen among those described."""
+        return self._catalog.membership.passages_of(passing)
 
     def some_passages(self, count: int) -> list[PassageRow]:
         """So many passages, taken at random."""
@@ -133,14 +146,29 @@ class Snapshot:
         return self._catalog.passages.texts()
 
     def vectors(self) -> Iterator[tuple[int, NDArray[np.float32]]]:
-        """`(id, vector [d])` of all passages, by id."""
-        return self._catalog.passages.vectors()
+        """`(id, vector [d])` of all passages that have one, in the order in which they came."""
+        return ((one, vector) for _, one, vector in self._catalog.embeddings.vectors())
+
+    def pending_among(self, passages: Iterable[int]) -> set[int]:
+        """Those of some passages that have no embedding yet."""
+        return self._catalog.embeddings.pending_among(passages) if self.count_pending() else set()
 
     # --- search -------------------------------------------------------------------------
 
-    def candidates(self, ids: Iterable[int], dimension: int) -> Candidates:
-        """What passages are scored by, by path and place; an embedded text once."""
-        return self._catalog.passages.candidates(ids, dimension)
+    def candidates(
+        self,
+        ids: Iterable[int],
+        dimension: int,
+        embedded: Mapping[int, EncodedPassage] = MappingProxyType({}),
+    ) -> Candidates:
+        """What passages are scored by, by path and place; an embedded text once.
+
+        Args:
+            ids: of the passages.
+            dimension: of the vectors.
+            embedded: what encoding gave just now for those that have no embedding yet.
+        """
+        return self._catalog.passages.candidates(ids, dimension, embedded)
 
     def statistics(self, terms: Iterable[int], tokens: Iterable[int]) -> Statistics:
         """What the whole index says of a question's terms and tokens, in their order."""
@@ -161,52 +189,47 @@ class Snapshot:
     def dense_candidates(
         self, vector: NDArray[np.float32], k: int, allowed: NDArray[np.int64] | None = None
     ) -> list[int]:
-        """The ids of passages near to `vector [d]`: `k` of those merged, `k` of the new.
+        """The ids of the `k` passages nearest to `vector [d]`, nearest first.
 
-        Where `allowed` is not None, its ids (ascending) alone are searched.
+        Those that have no embedding yet are not among them. Where `allowed` is not None, its ids
+        (ascending) alone are searched.
         """
-        opened, last = self._accelerators.vectors(self._catalog)
-        found = opened.search(vector, k, allowed) if opened is not None else []
-        among = None if allowed is None else set(allowed[allowed > last].tolist())
-        unmerged = 0
-        fresh: list[tuple[float, int]] = []
-        for one, other in self._catalog.passages.vectors(after=last):
-            unmerged += 1
-            if among is None or one in among:
-                fresh.append((-float(other @ vector), one))
+        dense = self._accelerators.vectors(self._catalog)
+        found: list[tuple[float, int]] = []
+        seen = 0
+        for segment in dense.segments:
+            found += segment.search(vector, k, allowed)
+            seen += len(segment)
+        for after, upto in dense.gaps:
+            for _, one, other in self._catalog.embeddings.vectors(after=after, upto=upto):
+                seen += 1
+                if allowed is None or _is_among(one, allowed):
+                    found.append((float(other @ vector), one))
         with self.reporting_damage():
-            merged = 0 if opened is None else len(opened)
-            if merged + unmerged != self.count_passages():
+            if seen + self.count_pending() != self.count_passages():
                 raise ValueError("it lacks passages that were indexed")
-        return found + [one for _, one in sorted(fresh)[:k]]
+        return [one for _, one in heapq.nsmallest(k, ((-near, one) for near, one in found))]
 
     def lexical_candidates(
         self, terms: Sequence[str], k: int, allowed: NDArray[np.int64] | None = None
     ) -> list[int]:
         """The ids of `k` passages that hold any of the terms, best BM25 first.
 
-        Where `allowed` is not None, those that are not among its ids are passed over.
+        Where `allowed` is not None, its ids (ascending) alone are searched.
         """
-        if self.is_empty:
-            return []
-        if allowed is None:
-            return self._lexical_search(terms, k)
-        among = set(allowed.tolist())
-        wider = k
-        while True:
-            found = self._lexical_search(terms, wider)
-            passing = [one for one in found if one in among][:k]
-            if len(passing) == k or len(found) < wider:
-                return passing
-            wider *= 8
-
-    def _lexical_search(self, terms: Sequence[str], k: int) -> list[int]:
         from qa.store.lexical import LexicalDamagedError
 
+        if self.is_empty:
+            return []
         index = self._accelerators.lexical(self._catalog)
         try:
             if index is not None:
-                return index.search(terms, k)
+                return index.search(terms, k, allowed)
         except LexicalDamagedError:
             pass
-        return self._accelerators.lexical_in_memory(self._catalog).search(terms, k)
+        return self._accelerators.lexical_in_memory(self._catalog).search(terms, k, allowed)
+
+
+def _is_among(one: int, allowed: NDArray[np.int64]) -> bool:
+    at = bisect_left(allowed, one)
+    return at < len(allowed) and int(allowed[at]) == one

@@ -1,31 +1,32 @@
-"""The dense accelerator: a FAISS file of passage vectors, and the ids of its rows.
+"""The dense accelerator: segments, each a FAISS file of vectors and the numbers of its rows.
 
 The only module that imports faiss. A file is written beside, synced and renamed, never edited;
-passages added since are scanned from the catalog by whoever searches.
+embeddings added since are scanned from the catalog by whoever searches.
 """
 
 from __future__ import annotations
 
 import os
+from array import array
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from qa.store.durable_files import Sealed, seal, sync
+from qa.store.durable_files import Segment, seal, sync
 from qa.store.faiss_header import check_header
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from numpy.typing import NDArray
 
-__all__ = ["Sealed", "VectorIndex", "VectorsDamagedError", "build", "is_whole"]
+__all__ = ["VectorSegment", "VectorsDamagedError", "build", "is_whole"]
 
-# From here on an inverted file is faster than scanning all (docs/decisions.md).
-IVF_FROM = 200_000
-_LISTS = 4096
+# From here on an inverted file is worth its training (docs/decisions.md).
+IVF_FROM = 131_072
+_LISTS = 512
 _PROBE_SHARE = 8  # one list of this many is searched
 _CHUNK = 20_000  # vectors in memory at once while building
 
@@ -37,34 +38,36 @@ class VectorsDamagedError(Exception):
 def build(
     folder: Path,
     stem: str,
-    vectors: Callable[[], Iterator[tuple[int, NDArray[np.float32]]]],
+    vectors: Callable[[], Iterator[tuple[int, int, NDArray[np.float32]]]],
     count: int,
-) -> Sealed:
-    """Write `<stem>.faiss` and `<stem>.ids.npy` from `(id, vector [d])` in order of id.
+    last: int,
+) -> Segment:
+    """Write `<stem>.faiss` and `<stem>.ids.npy` from `(number, passage, vector [d])` by number.
 
     Args:
         folder: where to.
         stem: the files' name, not in use yet.
         vectors: gives them all, twice if need be (an inverted file is trained first).
         count: how many there are, at least one.
+        last: the number up to which no other can come any more.
     """
     import faiss
 
-    dimension = len(next(vectors())[1])
+    dimension = len(next(vectors())[2])
 
     if count >= IVF_FROM:
         index = faiss.index_factory(dimension, f"IVF{_LISTS},SQfp16", faiss.METRIC_INNER_PRODUCT)
         step = max(1, count // (_LISTS * 40))
-        sample = [vector for n, (_, vector) in enumerate(vectors()) if n % step == 0]
+        sample = [vector for n, (*_, vector) in enumerate(vectors()) if n % step == 0]
         index.train(np.stack(sample))
     else:
         kind = faiss.ScalarQuantizer.QT_fp16
         index = faiss.IndexScalarQuantizer(dimension, kind, faiss.METRIC_INNER_PRODUCT)
         index.is_trained = True
-    ids: list[int] = []
+    rows = array("q")  # the number of each row, and its passage
     chunk: list[NDArray[np.float32]] = []
-    for one, vector in vectors():
-        ids.append(one)
+    for number, passage, vector in vectors():
+        rows.extend((number, passage))
         chunk.append(vector)
         if len(chunk) == _CHUNK:
             index.add(np.stack(chunk))
@@ -72,7 +75,9 @@ def build(
     if chunk:
         index.add(np.stack(chunk))
     writes: dict[str, Callable[[Path], None]] = {
-        f"{stem}.ids.npy": lambda path: np.save(path, np.array(ids, np.int64)),
+        f"{stem}.ids.npy": lambda path: np.save(
+            path, np.ascontiguousarray(np.frombuffer(rows, np.int64).reshape(-1, 2).T)
+        ),
         f"{stem}.faiss": lambda path: faiss.write_index(index, str(path)),
     }
     for name, write in writes.items():
@@ -85,22 +90,22 @@ def build(
         sync(beside)
         beside.replace(folder / name)
     known = seal(_files(folder, stem))
-    return Sealed(known.size, known.checksum, len(ids), ids[-1] if ids else 0)
+    return Segment(known.size, known.checksum, stem, len(rows) // 2, last)
 
 
-def is_whole(folder: Path, stem: str, sealed: Sealed) -> bool:
+def is_whole(folder: Path, segment: Segment) -> bool:
     """Whether the files are those that were sealed."""
     try:
-        known = seal(_files(folder, stem))
+        known = seal(_files(folder, segment.stem))
     except OSError:
         return False
-    return (known.size, known.checksum) == (sealed.size, sealed.checksum)
+    return (known.size, known.checksum) == (segment.size, segment.checksum)
 
 
-class VectorIndex:
-    """Opened files, and which of their rows are deleted."""
+class VectorSegment:
+    """Opened files, and which of their rows are dead."""
 
-    def __init__(self, folder: Path, stem: str, sealed: Sealed, deleted_ids: Sequence[int]) -> None:
+    def __init__(self, folder: Path, segment: Segment) -> None:
         """Open by mapping into memory: no more is read than a search touches.
 
         Raises:
@@ -108,30 +113,45 @@ class VectorIndex:
         """
         import faiss
 
-        path = folder / f"{stem}.faiss"
+        path = folder / f"{segment.stem}.faiss"
         try:
-            if not is_whole(folder, stem, sealed):
+            if not is_whole(folder, segment):
                 raise VectorsDamagedError(f"{path} is not the file that was written")
-            self._ids = np.load(folder / f"{stem}.ids.npy", mmap_mode="r", allow_pickle=False)
-            if self._ids.dtype != np.int64 or self._ids.ndim != 1:
+            rows = np.load(folder / f"{segment.stem}.ids.npy", mmap_mode="r", allow_pickle=False)
+            if rows.dtype != np.int64 or rows.shape != (2, segment.rows):
                 raise VectorsDamagedError(f"{path} has invalid ids")
-            check_header(path, rows=len(self._ids))
+            check_header(path, rows=segment.rows)
             self._index = faiss.read_index(str(path), faiss.IO_FLAG_MMAP_IFC)
         except (OSError, ValueError, RuntimeError) as error:
             raise VectorsDamagedError(str(error)) from error
-        # The selector only points to the bitmap: both must live as long as this.
-        live = ~np.isin(self._ids, deleted_ids) if len(deleted_ids) else None
-        self._live = len(self._ids) if live is None else int(live.sum())
+        self._numbers, self._passages = rows
+        # From the lowest id on, below the end: those of other segments need not be looked for.
+        self._bounds = (rows[1].min(), rows[1].max() + 1) if segment.rows else (0, 0)
+        self._live: NDArray[np.bool_] | None = None
+        self.set_dead(np.empty(0, np.int64))
+
+    def set_dead(self, numbers: NDArray[np.int64]) -> None:
+        """Say which numbers, ascending, are gone; those of other segments may be among them."""
+        live = None
+        if len(numbers) and len(self._numbers):
+            first, end = np.searchsorted(numbers, (self._numbers[0], self._numbers[-1] + 1))
+            rows = np.searchsorted(self._numbers, numbers[first:end])
+            rows = rows[self._numbers[rows] == numbers[first:end]]
+            if len(rows):
+                live = np.ones(len(self._numbers), np.bool_)
+                live[rows] = False
+        self._live = live
+        self._count = len(self._numbers) if live is None else int(live.sum())
         self._selector, self._bitmap = _selection(live)
 
     def __len__(self) -> int:
-        """Count the rows that are not deleted."""
-        return self._live
+        """Count the rows that are not dead."""
+        return self._count
 
     def search(
         self, vector: NDArray[np.float32], k: int, allowed: NDArray[np.int64] | None = None
-    ) -> list[int]:
-        """The ids of the `k` passages nearest to `vector [d]`, nearest first.
+    ) -> list[tuple[float, int]]:
+        """The `k` passages nearest to `vector [d]` as `(inner product, id)`, nearest first.
 
         Args:
             vector: float32 `[d]`, unit length.
@@ -140,13 +160,15 @@ class VectorIndex:
         """
         import faiss
 
-        k = min(k, len(self._ids))
+        k = min(k, len(self._passages))
         if k < 1 or len(vector) != self._index.d:
             return []
         # The selector only points to the bitmap: both must live until the search is done.
         selector, _bitmap = self._selector, self._bitmap
         if allowed is not None:
-            selector, _bitmap = _selection(np.isin(self._ids, allowed, assume_unique=True))
+            first, end = np.searchsorted(allowed, self._bounds)
+            chosen = np.isin(self._passages, allowed[first:end], assume_unique=True)
+            selector, _bitmap = _selection(chosen if self._live is None else chosen & self._live)
         options: dict[str, Any] = {"sel": selector} if selector is not None else {}
         kind: Any = faiss.SearchParameters
         if isinstance(self._index, faiss.IndexIVF):
@@ -156,8 +178,9 @@ class VectorIndex:
             options["nprobe"] = max(1, self._index.nlist // share)
         parameters = kind(**options) if options else None
         with _one_thread():
-            _, rows = self._index.search(vector[None, :], k, params=parameters)
-        return [int(self._ids[row]) for row in rows[0] if 0 <= row < len(self._ids)]
+            products, rows = self._index.search(vector[None, :], k, params=parameters)
+        found = zip(products[0].tolist(), rows[0].tolist(), strict=True)
+        return [(one, int(self._passages[n])) for one, n in found if 0 <= n < len(self._passages)]
 
 
 def _selection(rows: NDArray[np.bool_] | None) -> tuple[object | None, NDArray[np.uint8]]:

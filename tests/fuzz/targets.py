@@ -41,8 +41,8 @@ from qa.reading.sandbox.budget import Budget
 from qa.reading.sandbox.protocol import pack, unpack
 from qa.reading.sandbox.worker import reader_of
 from qa.settings import load_settings
-from qa.store.accelerators import vectors_notes
-from qa.store.rows import Described
+from qa.store.accelerators import segments_of
+from qa.store.membership import Described
 from qa.types import Document, Span
 from qa.words.terms import content_terms, passage_terms, term_ids
 
@@ -301,14 +301,15 @@ def ignore_patterns(raw: bytes) -> None:
 def within(raw: bytes) -> None:
     """Patterns as after `--in`, and after a NUL a path."""
     lines, _, path = (one.decode("utf-8", "surrogateescape") for one in raw.partition(b"\0"))
-    rows = [Described(1, path, "", {}), Described(2, f"{path}/below", "", {})]
+    paths = [path, f"{path}/below"]
+    documents = Described(paths, days=lambda: ["", ""], metadata=lambda: [{}, {}])
     try:
-        passing = make_filter(lines.split("\n"), None, None, None).passing(rows)
+        passing = make_filter(lines.split("\n"), None, None, None).passing(documents)
     except QuestionError as error:
         visible(f"{error} {error.hint}").encode()
         return
-    if "!" not in lines and 1 in passing:
-        require(2 in passing, "what lies in a folder that fits passes with it")
+    if "!" not in lines and passing[0]:
+        require(bool(passing[1]), "what lies in a folder that fits passes with it")
 
 
 def questions(raw: bytes) -> None:
@@ -332,9 +333,8 @@ def notes_of_the_catalog(raw: bytes) -> None:
     text = raw.decode("utf-8", "replace")
     numbers = read_calibration(text)
     require(numbers.semantic >= 0 and numbers.lexical >= 0, "a calibration rises")
-    found = vectors_notes(text)
-    if found is not None:
-        require(re.fullmatch(r"vectors-\d+", found[0]), "a stem names a file of the index")
+    for one in segments_of(text):
+        require(re.fullmatch(r"vectors-\d+", one.stem), "a stem names a file of the index")
 
 
 TARGETS: dict[str, Callable[[bytes], None]] = {
