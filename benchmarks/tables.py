@@ -1,4 +1,4 @@
-"""Write the tables of README.md and of docs/ from the JSON beside this file.
+"""Write the tables of README.md and of docs/, and the plots, from the JSON beside this file.
 
 Usage: python benchmarks/tables.py. The tables stand between `<!-- NAME -->` and `<!-- end -->`.
 """
@@ -10,6 +10,8 @@ import re
 from functools import partial
 from pathlib import Path
 from typing import Any
+
+from scale_figures import charts, files, scale, ten_million
 
 HERE = Path(__file__).parent
 
@@ -181,7 +183,7 @@ def _between(marks: re.Match[str], table: str) -> str:
 
 
 def pages() -> dict[Path, str]:
-    """Give the pages as they must read, their tables made of what was measured."""
+    """Give the pages as they must read, their tables made of what was measured; and the plots."""
     found = _measured("speed")
     tables = {"speed": speed(found), "rest": rest(found)}
     tables["account"] = account(_measured("cold_account"))
@@ -190,7 +192,13 @@ def pages() -> dict[Path, str]:
     tables["calibration"] = calibration(_measured("calibration"))
     read = _measured("extraction")
     tables |= {"extraction": extraction(read), "expected": expected(read)}
-    made = {}
+    made: dict[Path, str] = {}
+    if (HERE / "scale.json").is_file():
+        at_scale = _measured("scale")
+        tables |= {"scale": scale(at_scale), "files": files(at_scale)}
+        tables["ten million"] = ten_million(at_scale)
+        plots = HERE.parent / "docs" / "plots"
+        made |= {plots / f"{name}.svg": drawn for name, drawn in charts(at_scale).items()}
     docs = [HERE.parent / "docs" / f"{name}.md" for name in ("performance", "quality", "formats")]
     for path in (HERE.parent / "README.md", *docs):
         text = path.read_text("utf-8")
@@ -207,8 +215,9 @@ def _measured(name: str) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Write all tables."""
+    """Write all tables and plots."""
     for path, text in pages().items():
+        path.parent.mkdir(exist_ok=True)
         path.write_text(text, "utf-8")
 
 

@@ -159,7 +159,8 @@ def _described(name: str, one: Any) -> Iterator[str]:  # noqa: ANN401 - a class 
         yield _code(f"def {name}{_signature(one)}")
     elif dataclasses.is_dataclass(one):
         fields = [
-            f"    {field.name}: {field.type}{_default(field)}" for field in dataclasses.fields(one)
+            f"    {field.name}: {_annotation(field)}{_default(field)}"
+            for field in dataclasses.fields(one)
         ]
         yield _code("\n".join([f"class {name}:", *fields]))
     elif hasattr(one, "__total__"):
@@ -195,6 +196,10 @@ def _methods(one: type) -> Iterator[tuple[str, Any]]:
 
 def _code(text: str) -> str:
     return f"```python\n{text}\n```"
+
+
+def _annotation(field: dataclasses.Field[Any]) -> str:
+    return str(field.type).replace("'", '"')  # as it is written; Python unparses it
 
 
 def _default(field: dataclasses.Field[Any]) -> str:

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
         UnreadableDocumentError,
     )
     from qa.evaluation.questions import Question
+    from qa.progress import Progress, Running
     from qa.ranking.calibration import Calibration
     from qa.settings import Settings, SettingsArguments
     from qa.types import (
@@ -84,12 +85,14 @@ __all__ = [
     "MissingExtraError",
     "ModelError",
     "Problem",
+    "Progress",
     "QaError",
     "Question",
     "QuestionError",
     "QuestionsError",
     "ReadOnlyIndexError",
     "Refresh",
+    "Running",
     "Scores",
     "Settings",
     "SettingsArguments",
@@ -108,6 +111,8 @@ _HOMES = {
     "Check": "qa.diagnosis",
     "Diagnosis": "qa.diagnosis",
     "diagnose": "qa.diagnosis",
+    "Progress": "qa.progress",
+    "Running": "qa.progress",
     "Question": "qa.evaluation.questions",
     "Calibration": "qa.ranking.calibration",
     "Settings": "qa.settings",

@@ -25,7 +25,7 @@ from qa.errors import (
     SettingsError,
     StorageError,
 )
-from qa.indexing.plan import checked_plan, coverage, take_stock
+from qa.indexing.plan import checked_plan, coverage, nothing_yet, take_stock
 from qa.indexing.refresh import refresh
 from qa.logs import answers, indexing, notifying, refreshes
 from qa.ranking.calibration import DEFAULT
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from qa.citations.verify import Verification
     from qa.corpus import Corpus
     from qa.evaluation.questions import Question
-    from qa.indexing.apply import Progress
+    from qa.progress import Progress
     from qa.ranking.calibration import Calibration
     from qa.settings import SettingsArguments
     from qa.types import Answer, Refresh, Status
@@ -68,7 +68,7 @@ class Assistant:
         documents: `(id, text)` pairs, or a mapping, to answer from instead of a corpus on disk.
         settings: everything else; `corpus`, `index` and the keyword arguments go before it.
         notify: is told, in a sentence, of what takes long or went wrong without harm.
-        progress: is told of each document indexed.
+        progress: is told how far a refresh is, at most ten times a second or so.
         **more: any field of `Settings`.
 
     Raises:
@@ -83,14 +83,14 @@ class Assistant:
         documents: PairCorpus | Mapping[str, str] | Iterable[tuple[str, str]] | None = None,
         settings: Settings | None = None,
         notify: Callable[[str], None] = lambda _: None,
-        progress: Progress | None = None,
+        progress: Callable[[Progress], None] | None = None,
         **more: Unpack[SettingsArguments],
     ) -> None:
         given = {"corpus": corpus, "index": index}
         given = {key: value for key, value in given.items() if value is not None}
         self.settings = override(Settings() if settings is None else settings, {**more, **given})
         self._notify = notifying(notify)
-        self._progress = indexing(progress or (lambda *_: None))
+        self._progress = indexing(progress or (lambda _: None))
         self._held = ExitStack()
         self._is_closed = False
         self._lock = threading.RLock()  # of what answers; held for a moment at a time
@@ -188,7 +188,8 @@ class Assistant:
             explain: whether to say what each passage's score is made of.
             refresh: whether to bring the index in line with the corpus first. Without it,
                 passages of files that have changed since are left out of the answer, and the
-                corpus is compared with the index only where there is no answer.
+                corpus is compared with the index only where there is no answer, or where passages
+                are found by their words alone so far.
             within: patterns as in .gitignore of which a document's path must fit one.
             where: what its metadata must be, as `{"author": "A. Adams"}`; `*` fits anything.
             since: the first day, as "2024-01-31", by its own date, else by its file's last change.
@@ -224,7 +225,7 @@ class Assistant:
             if found.is_settled:
                 break
         lacking = "" if found.refreshed else None
-        if lacking is None and (refresh or not found.is_answer(request.threshold)):
+        if lacking is None and (refresh or found.pending or not found.is_answer(request.threshold)):
             lacking = self._lacking()
         return conclude(found, request, corpus=self._corpus.location, lacking=lacking)
 
@@ -263,15 +264,22 @@ class Assistant:
         return fitted
 
     def status(self) -> Status:
-        """Tell what is indexed, and how far the corpus has moved on since.
+        """Tell what is indexed, how far the corpus has moved on since, and what refresh runs.
 
         Raises:
-            IndexMissingError: there is no index.
+            IndexMissingError: there is no index, and none is being made.
             CorpusNotFoundError: there is no corpus.
         """
         self._require_open()
-        with moment(self._folder, self._corpus) as snapshot:
-            return take_stock(self._corpus, snapshot, time.time_ns())
+        running = self._index.running()
+        try:
+            with moment(self._folder, self._corpus) as snapshot:
+                found = take_stock(self._corpus, snapshot, time.time_ns())
+        except IndexMissingError:
+            if running is None:
+                raise
+            found = nothing_yet(self._corpus, self._folder, time.time_ns())
+        return dataclasses.replace(found, running=running)
 
     def show(self, citation: str, *, context: int = 3) -> Excerpt:
         """The cited place with `context` lines before and after it, from the file.

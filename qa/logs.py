@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from qa.indexing.apply import Progress
+    from qa.progress import Progress
     from qa.types import Answer, Refresh
 
     P = ParamSpec("P")
@@ -137,32 +137,56 @@ def refreshes(refresh: Callable[P, Refresh]) -> Callable[P, Refresh]:
 
 
 class Pace:
-    """Says when to report how far something is: every ten seconds or 5 %, whichever is rarer."""
+    """Says when to report how far something is: every ten seconds or 5 %, whichever is rarer.
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    The first report comes after `first` seconds, however little is done by then.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic, *, first: float = 0) -> None:
         self._clock = clock
-        self._last, self._done = clock(), 0
+        self._first = first
+        self._doing: str | None = None
+        self._last, self._done, self._is_first = clock(), 0, True
 
-    def is_due(self, done: int, total: int) -> bool:
-        """Whether to report now; then this counts as reported."""
+    def is_due(self, done: int, total: int, doing: str) -> bool:
+        """Whether to report now; then this counts as reported. Other work starts afresh."""
         now = self._clock()
-        if now - self._last < PACE_SECONDS or (done - self._done) * _SHARE < total:
-            return False
-        self._last, self._done = now, done
-        return True
+        if doing != self._doing or done < self._done:
+            self._doing = doing
+            self._last, self._done, self._is_first = now, 0, True
+        passed = now - self._last
+        if self._is_first:
+            is_due = passed >= self._first
+        else:
+            is_due = passed >= PACE_SECONDS and (done - self._done) * _SHARE >= total
+        if is_due:
+            self._last, self._done, self._is_first = now, done, False
+        return is_due
 
 
-def indexing(progress: Progress, clock: Callable[[], float] = time.monotonic) -> Progress:
+def indexing(
+    progress: Callable[[Progress], None], clock: Callable[[], float] = time.monotonic
+) -> Callable[[Progress], None]:
     """Record now and then how far a refresh is, as well as telling it."""
     pace = Pace(clock)
 
-    def told(done: int, total: int, document: str) -> None:
-        nonlocal pace
-        if not done:
-            pace = Pace(clock)
-        elif pace.is_due(done, total):
-            record("indexing", done=done, total=total)
-        progress(done, total, document)
+    def told(one: Progress) -> None:
+        from qa.indexing.progress import amount
+
+        done, total = amount(one)
+        if pace.is_due(done, total, one.phase):
+            left = one.seconds_left
+            record(
+                "indexing",
+                phase=one.phase,
+                done=done,
+                total=total,
+                documents=one.documents,
+                documents_total=one.documents_total,
+                kept=one.kept,
+                seconds_left=None if left is None else round(left),
+            )
+        progress(one)
 
     return told
 

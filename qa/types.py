@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from qa.progress import Running
+
 __all__ = [
     "Answer",
     "Block",
@@ -323,7 +325,10 @@ class Refresh:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """What is indexed, and how far the corpus has moved on since."""
+    """What is indexed, and how far the corpus has moved on since.
+
+    `running` is the refresh that is under way at this moment, in whatever process.
+    """
 
     corpus: str
     index: str
@@ -334,6 +339,7 @@ class Status:
     stale: int
     left_out: Mapping[str, int]
     problems: tuple[Problem, ...]
+    running: Running | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON form described in docs/json.md."""

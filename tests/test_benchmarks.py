@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+from xml.etree import ElementTree as ET
 
+import numpy as np
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from conftest import ARTICLE, REPOSITORY
 from qa.assistant import Assistant
@@ -36,3 +40,92 @@ def test_the_account_of_a_cold_question_takes_every_step(tmp_path: Path, cache: 
     told = cold_account.steps([*paths, cold_account.QUESTION], tmp_path)
     assert {"start Python", "import FAISS", cold_account.SECOND} <= set(told)
     assert all(seconds >= 0 for seconds in told.values())
+
+
+def test_documents_of_recombined_sentences_are_the_same_in_a_corpus_of_any_size() -> None:
+    import recombined
+
+    source = recombined.sources(None)
+    few = list(recombined.of_passages(source, 100))
+    many = list(recombined.of_passages(source, 2000))
+    assert many[: len(few)] == few
+    assert len({one.path for one in many}) == len(many)
+    assert 7 < 2000 / len(many) < 11
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="waits as POSIX does")
+def test_every_figure_of_cost_against_size_is_measured_and_shown(
+    tmp_path: Path, cache: Path
+) -> None:
+    import recombined
+    import scale
+    import scale_figures
+
+    source = recombined.sources(None)
+    table = tmp_path / "table.npy"
+    np.save(table, np.random.default_rng(0).standard_normal((30522, 384), np.float32))
+    found: dict[str, Any] = {"machine": {}, "stand-in": {"cosine": 1.0, "nearest_10": 1.0}}
+    for kind, steps in (("sizes", scale.STEPS), ("files", scale.OF_FILES)):
+        place = scale.Place(tmp_path / kind, cache, source.questions[:3], table)
+        scale.make_corpus(place.corpus, source, kind, 60)
+        measured = place.measure(steps, is_real=kind == "sizes", runs=1)
+        found[kind] = {"60": {"vectors": "real", "commit": "", "date": "", **measured}}
+    for figure in scale_figures.OF_SIZES:
+        assert f"| {figure.name}, {figure.unit} | " in scale_figures.scale(found)
+    for figure in scale_figures.CHECK:
+        assert f"| {figure.name}, {figure.unit} | " in scale_figures.files(found)
+    assert (
+        found["sizes"]["60"]["build"]["documents"]
+        == found["sizes"]["60"]["build, model"]["documents"]
+    )
+    assert found["files"]["60"]["build"]["documents"] == 60
+    drawn = scale_figures.charts(found)
+    assert drawn.keys() == scale_figures.PLOTS.keys()
+
+
+@example([(1.0, 1.0, 1.0)] * 7)
+@given(st.lists(st.tuples(*[st.floats(1e-3, 1e7)] * 3), min_size=1, max_size=7))
+def test_a_plot_marks_every_point_and_keeps_within_its_edges(
+    lines: list[tuple[float, float, float]],
+) -> None:
+    import plots
+
+    drawn = plots.chart(
+        "Cost & size",
+        "passages",
+        [
+            plots.Line(f"<{n}>", [(10.0**x, y, x < 5) for x, y in enumerate(line, 4)])
+            for n, line in enumerate(lines)
+        ],
+    )
+    svg = ET.fromstring(drawn)  # noqa: S314 - our own
+    width, height = map(float, svg.attrib["viewBox"].split()[2:])
+    marks = [one for one in svg if one.tag.endswith("circle")]
+    assert len(marks) == 3 * len(lines)
+    assert sum(one.attrib["class"].startswith("full") for one in marks) == len(lines)
+    texts = [one for one in svg if one.tag.endswith("text")]
+    for one, x, y in [(m, "cx", "cy") for m in marks] + [(t, "x", "y") for t in texts]:
+        assert 0 <= float(one.attrib[x]) <= width
+        assert 0 <= float(one.attrib[y]) <= height
+    assert "prefers-color-scheme:dark" in drawn
+
+
+@given(st.floats(0, 1e3), st.floats(1e-4, 1e-1))
+def test_what_grows_in_a_straight_line_is_calculated_on_it(start: float, slope: float) -> None:
+    import scale_figures
+
+    def one(passages: int) -> dict[str, Any]:
+        return {
+            "build": {"passages": passages, "documents": passages // 10},
+            "merge": {"cpu_s": start + slope * passages},
+        }
+
+    sizes = {str(size): one(size) for size in (100_000, 1_000_000, 10_000)}
+    [row] = [
+        line
+        for line in scale_figures.ten_million({"sizes": sizes}).splitlines()
+        if line.startswith("| merge all vectors")
+    ]
+    cells = [float(cell.replace(",", "")) for cell in row.split("|")[2:5]]
+    expected = [start + slope * 1e6, slope * 1e6, start + slope * 1e7]
+    assert cells == pytest.approx(expected, rel=0.01)

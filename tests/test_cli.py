@@ -366,5 +366,5 @@ def test_on_a_terminal_the_evidence_is_highlighted_and_the_citation_is_a_link(
     text = shown.decode()
     assert f"{corpus.as_uri()}/moon.md" in text  # an OSC 8 link
     assert "\x1b[1;33m" in text  # bold yellow
-    assert "Indexing" in text  # progress, while the index was made
+    assert "Reading" in text  # progress, while the index was made
     assert "Neil Armstrong" in re.sub(r"\x1b\[[0-9;]*m", "", text)

@@ -10,6 +10,7 @@ import re
 import signal
 import subprocess
 import sys
+import time
 import unicodedata
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -20,19 +21,21 @@ from hypothesis import strategies as st
 
 from conftest import ARTICLE
 from qa import logs
+from qa.assistant import Assistant
 from qa.cli import render
 from qa.cli.layout import columns
 from qa.cli.output import Output, Segment, visible
 from qa.cli.visible import escaped
+from qa.progress import Progress
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
     from conftest import Run
-    from qa.assistant import Assistant
 
 QUESTION = "Who set foot on the Moon?"
+READING = b"Reading"
 posix = pytest.mark.skipif(sys.platform == "win32", reason="terminals and signals of POSIX")
 
 # PropList.txt: Bidi_Control. DerivedCoreProperties.txt: Default_Ignorable_Code_Point.
@@ -216,53 +219,96 @@ class Clock:
         return self.now
 
 
+def reading(done: int, total: int, document: str = "", left: float | None = None) -> Progress:
+    """Give progress with a thousand bytes a document."""
+    return Progress(
+        "reading", done, total, done * 1000, total * 1000, document=document, seconds_left=left
+    )
+
+
 def test_on_a_terminal_one_line_is_redrawn_and_then_gone(monkeypatch: pytest.MonkeyPatch) -> None:
-    screen, clock = on_screen(monkeypatch), Clock()
-    output = Output(clock=clock)
-    output.progress(0, 1571, "")
-    assert screen.line == "Indexing 0 of 1,571 documents (0 %)"
-    clock.now += 60
-    output.progress(157, 1571, "deep/notes\x1b[2J.md")
-    assert screen.line.startswith("Indexing 157 of 1,571 documents (9 %), 9:00 left  ")
-    clock.now += 0.01
-    output.progress(158, 1571, "too soon")
-    assert "too soon" not in screen.line
+    screen = on_screen(monkeypatch)
+    output = Output()
+    output.progress(reading(0, 1571))
+    assert screen.line == "Reading 0 of 1,571 documents (0.0 of 1.6 MB)"
+    monkeypatch.setenv("COLUMNS", "80")
+    output.progress(reading(157, 1571, "deep/notes\x1b[2J.md"))
+    assert screen.line.startswith("Reading 157 of 1,571 documents (0.2 of 1.6 MB)  deep/notes")
     output.note("By the way.")
     assert "\x1b" not in screen.getvalue()
-    clock.now += 1
-    output.progress(160, 1571, "日本語の長い名前のファイル" * 3)
-    assert screen.widest < 60
-    output.progress(1571, 1571, "last")
+    output.progress(reading(160, 1571, "日本語の長い名前のファイル" * 3))
+    output.progress(reading(160, 1571, left=244.0))
+    assert screen.line.rstrip().endswith(", about 4 min left")
+    assert screen.widest < 80
+    output.progress(reading(1571, 1571, left=0.0))
     assert not screen.line.strip()
+
+
+@pytest.mark.parametrize("room", [40, 50, 60, 79, 80, 120])
+def test_the_line_of_progress_stays_one_line_with_room_for_what_ctrl_c_echoes(
+    monkeypatch: pytest.MonkeyPatch, room: int
+) -> None:
+    screen = on_screen(monkeypatch)
+    monkeypatch.setenv("COLUMNS", str(room))
+    output = Output()
+    for done in (0, 9, 10, 999, 1000, 1570):
+        output.progress(reading(done, 1571, "a" * done, left=done * 60.0 + 1))
+        assert screen.line.startswith("Reading ")
+        assert screen.line.rstrip().endswith((" left", "a", "…"))
+    assert screen.widest + 2 < room
 
 
 def test_an_error_takes_the_line_of_progress_away(monkeypatch: pytest.MonkeyPatch) -> None:
     screen = on_screen(monkeypatch)
-    Output().progress(0, 5, "")
+    Output().progress(reading(0, 5))
     Output().error("It failed.", "")
     assert screen.getvalue().splitlines()[-1] == "qa: It failed."
     assert not screen.line
 
 
-def test_elsewhere_a_line_is_written_every_ten_seconds_or_five_percent(
+def test_elsewhere_a_line_is_written_after_a_second_and_then_every_ten_seconds_or_five_percent(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
     clock = Clock()
     output = Output(clock=clock)
     for done in range(1001):
-        output.progress(done, 1000, "name.md")
+        output.progress(reading(done, 1000))
         clock.now += 0.4  # 20 s for 5 %
     lines = capfd.readouterr().err.splitlines()
-    assert lines[0] == "Indexing: 50 of 1,000 documents (5 %)"
+    assert lines[0] == "Reading 3 of 1,000 documents (0.0 of 1.0 MB)"
+    assert lines[1] == "Reading 53 of 1,000 documents (0.1 of 1.0 MB)"
     assert len(lines) == 20
     for done in range(101):
-        output.progress(done, 100, "name.md")
+        output.progress(reading(done, 100))
         clock.now += 5.1
     assert len(capfd.readouterr().err.splitlines()) == 20
     for done in range(101):
-        output.progress(done, 100, "name.md")
-        clock.now += 0.09
+        output.progress(reading(done, 100))
+        clock.now += 0.009
     assert capfd.readouterr().err == ""
+    embedding = replace(reading(100, 100), phase="embedding", passages_total=5)
+    output.progress(embedding)
+    clock.now += 1.5
+    output.progress(replace(embedding, passages=3))
+    assert capfd.readouterr().err == "Embedding 3 of 5 passages\n"
+
+
+def test_other_long_work_is_shown_in_the_same_way(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    clock = Clock()
+    output = Output(clock=clock)
+    for done in range(1, 101):
+        output.far(done, 100, doing="Evaluating", things="questions")
+        clock.now += 0.5
+    lines = capfd.readouterr().err.splitlines()
+    assert lines[0] == "Evaluating 3 of 100 questions (3 %)"
+    assert lines[1] == "Evaluating 23 of 100 questions (23 %), about 35 s left"
+    screen = on_screen(monkeypatch)
+    output.far(1, 100, doing="Evaluating", things="questions")
+    assert screen.line.startswith("Evaluating 1 of 100 questions (1 %)")
+    output.far(100, 100, doing="Evaluating", things="questions")
+    assert not screen.line.strip()
 
 
 def test_quiet_says_nothing_of_progress(
@@ -272,30 +318,53 @@ def test_quiet_says_nothing_of_progress(
     output = Output(quiet=True, clock=clock)
     for screen in (None, on_screen(monkeypatch)):
         for done in range(3):
-            output.progress(done, 2, "name.md")
+            output.progress(reading(done, 2))
+            output.far(done, 2, doing="Evaluating", things="questions")
             clock.now += 60
         assert capfd.readouterr().err == (screen.getvalue() if screen else "") == ""
 
 
-def test_progress_is_recorded_at_the_same_pace(caplog: pytest.LogCaptureFixture) -> None:
-    clock, told = Clock(), []
-    progress = logs.indexing(lambda *one: told.append(one), clock)
+def test_progress_is_recorded_at_once_and_then_at_the_same_pace(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    clock = Clock()
+    told: list[Progress] = []
+    progress = logs.indexing(told.append, clock)
     with caplog.at_level(logging.INFO, logger="qa"):
         for done in range(101):
-            progress(done, 100, "secret.md")
+            progress(replace(reading(done, 100, "secret.md", left=done / 3), kept=done // 2))
             clock.now += 0.5
+        progress(replace(reading(100, 100), phase="embedding", passages=1, passages_total=7))
     lines = [one.getMessage() for one in caplog.records]
-    assert lines == [f"indexing done={done} total=100" for done in range(20, 101, 20)]
-    assert len(told) == 101
+    assert lines == [
+        *(
+            f'indexing phase="reading" done={done * 1000} total=100000 documents={done} '
+            f"documents_total=100 kept={done // 2} seconds_left={round(done / 3)}"
+            for done in range(0, 101, 20)
+        ),
+        (
+            'indexing phase="embedding" done=1 total=7 documents=100 documents_total=100 kept=0 '
+            "seconds_left=null"
+        ),
+    ]
+    assert len(told) == 102
 
 
 def test_a_program_hears_of_progress(
-    assistant: Assistant, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    corpus: Path, tmp_path: Path, cache: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(logs, "PACE_SECONDS", 0)
-    with caplog.at_level(logging.INFO, logger="qa"):
-        assistant.refresh()
-    assert "indexing done=3 total=3" in caplog.messages
+    told: list[Progress] = []
+    with (
+        Assistant(corpus, tmp_path / "index", cache=cache, progress=told.append) as one,
+        caplog.at_level(logging.INFO, logger="qa"),
+    ):
+        one.refresh()
+        done = len(told)
+        one.refresh()
+    assert (told[0].documents, told[0].documents_total) == (0, 3)
+    assert (told[-1].documents, told[-1].kept, told[-1].seconds_left) == (3, 3, 0)
+    assert len(told) == done
+    assert 'indexing phase="reading" done=0' in caplog.text
 
 
 # --- the end ----------------------------------------------------------------------------
@@ -328,6 +397,7 @@ def stopped(
         fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 
     command = [sys.executable, "-m", "qa", *arguments]
+    announced = folder / "index" / "refresh.json"
     shown, done = b"", False
     with subprocess.Popen(
         command, cwd=folder, stdin=follower, stdout=follower, stderr=follower,
@@ -342,6 +412,8 @@ def stopped(
                 break
             if not done and when in shown:
                 done = True
+                while when == READING and one.poll() is None and not announced.exists():
+                    time.sleep(0.01)  # until the lock is taken, and the transaction begun
                 for _ in range(1 + twice):
                     if by == signal.SIGINT:
                         os.write(leader, b"\x03")
@@ -360,14 +432,14 @@ def stopped(
 def test_a_command_that_is_stopped_says_what_is_kept_and_leaves_the_terminal_as_it_was(
     run: Run, large: Path, arguments: list[str], by: int, *, twice: bool
 ) -> None:
-    status, shown = stopped(arguments, b"Indexing", by=by, twice=twice, folder=large.parent)
+    status, shown = stopped(arguments, READING, by=by, twice=twice, folder=large.parent)
     assert status == 128 + by
     assert "Traceback" not in shown
     assert "\x1b[?25l" not in shown  # the cursor is never hidden
-    *_, last, hint = shown.splitlines()
-    assert last.endswith("documents. The index is as it was before.")
-    assert hint == "    Run the same command to start again."
-    assert json.loads(run("status", "--format", "json")[1])["documents"] == 0
+    said = "Stopped. Nothing was indexed yet; run the same command to start again."
+    assert shown.splitlines()[-1].endswith(said)
+    status_now = json.loads(run("status", "--format", "json")[1])
+    assert (status_now["documents"], status_now["running"]) == (0, None)
 
 
 @posix
@@ -378,7 +450,7 @@ def test_an_index_whose_refresh_was_stopped_answers_as_before(run: Run, large: P
     assert run("index")[0] == 0
     for path in later.iterdir():
         path.rename(large / path.name)
-    status, _ = stopped(["index"], b"Indexing", by=signal.SIGINT, folder=large.parent)
+    status, _ = stopped(["index"], READING, by=signal.SIGINT, folder=large.parent)
     assert status == 130
     assert json.loads(run("status", "--format", "json")[1])["documents"] == 1
     assert "Armstrong" in run("ask", QUESTION, "--no-refresh")[1]
@@ -417,7 +489,7 @@ def test_a_command_leaves_the_signals_of_its_program_alone(run: Run) -> None:
 def test_a_log_tells_that_a_command_was_stopped(large: Path, tmp_path: Path) -> None:
     log = tmp_path / "qa.log"
     arguments = ["--log-file", str(log), "index"]
-    stopped(arguments, b"Indexing", by=signal.SIGTERM, folder=tmp_path)
+    stopped(arguments, READING, by=signal.SIGTERM, folder=tmp_path)
     assert "stopped signal=15" in log.read_text()
 
 

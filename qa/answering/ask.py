@@ -50,6 +50,7 @@ class Found:
         dropped: how many more there are whose file is another by now.
         probability: that the documents answer.
         searched: how many passages might have answered.
+        pending: how many of all passages are found by their words alone so far.
         all_filtered: whether no passage was allowed to answer.
         unknown: the question's words that no passage has.
         has_content: whether it has a word that says what it is about.
@@ -64,6 +65,7 @@ class Found:
     dropped: int
     probability: float
     searched: int
+    pending: int
     all_filtered: bool
     unknown: tuple[str, ...]
     has_content: bool
@@ -158,6 +160,7 @@ def find(
             dropped=dropped,
             probability=calibration.probability(passages[0].scores, searched) if passages else 0.0,
             searched=searched,
+            pending=snapshot.count_pending(),
             all_filtered=allowed is not None and not len(allowed),
             unknown=hits.unknown,
             has_content=hits.has_content,

@@ -56,7 +56,8 @@ def _signals() -> Iterator[None]:
         nonlocal stopping
         if stopping:
             with suppress(OSError):
-                os.write(2, "\nqa: {}\n    {}\n".format(*_what_is_kept()).encode())
+                said = "\n    ".join(filter(None, _what_is_kept()))
+                os.write(2, f"\nqa: {said}\n".encode())
             os._exit(_SIGNALLED + number)
         stopping = True
         raise _Stopped(number)
@@ -75,21 +76,13 @@ def _signals() -> Iterator[None]:
 
 
 def _what_is_kept() -> tuple[str, str]:
-    """Say what a stopped command leaves behind, and what to do: a refresh is kept whole or not."""
     from qa.cli.output import Output
 
     if Output.indexing is None:
         return "Stopped.", ""
-    done, total = Output.indexing
-    if done < total:
-        return (
-            f"Stopped after {done:,} of {total:,} documents. The index is as it was before.",
-            "Run the same command to start again.",
-        )
-    return (
-        "Stopped. The index is whole: as it was before, or up to date.",
-        "Run the same command to make sure.",
-    )
+    from qa.cli.progress import stopped
+
+    return stopped(Output.indexing)
 
 
 @contextmanager

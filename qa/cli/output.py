@@ -16,11 +16,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from qa.logs import Pace
+    from qa.progress import Progress
 
 __all__ = ["Line", "Output", "Segment", "visible"]
 
 _WIDEST = 100  # columns; longer lines are hard to read
 _REDRAWN = 0.1  # seconds between two drawings of the progress
+_FIRST = 1  # seconds of work before the first line of it in a pipe
 _GUESSED = 3  # seconds of work before the rest is guessed from it
 _ECHO = 2  # columns of the ^C that a terminal puts behind the progress
 
@@ -42,8 +44,8 @@ class Output:
 
     # There is one terminal for all who write to it: the columns of the line of progress on it.
     _drawn: ClassVar[int] = 0
-    # How far indexing is, of how many documents; None where nothing was indexed.
-    indexing: ClassVar[tuple[int, int] | None] = None
+    # How far indexing is; None where nothing was indexed.
+    indexing: ClassVar[Progress | None] = None
 
     def __init__(self, *, quiet: bool = False, clock: Callable[[], float] = time.monotonic) -> None:
         self._quiet = quiet
@@ -103,46 +105,64 @@ class Output:
         for line in text.rstrip("\n").split("\n"):
             _write(sys.stderr, visible(line))
 
-    def progress(self, done: int, total: int, document: str) -> None:
-        """Show how far indexing is."""
-        Output.indexing = done, total
-        self.far(done, total, "Indexing", "documents", document)
-
-    def far(self, done: int, total: int, doing: str, things: str, name: str = "") -> None:
-        """Show how far something is: redrawn on a terminal, elsewhere a line now and then.
+    def progress(self, one: Progress) -> None:
+        """Show how far indexing is: redrawn on a terminal, elsewhere a line now and then.
 
         The cursor is neither moved up nor hidden, so however this ends, there is nothing to undo.
         """
-        if not done or doing != self._doing or self._pace is None:
-            from qa.logs import Pace
+        from qa.cli.progress import fitting, indexing
+        from qa.indexing.progress import amount
 
-            self._pace = Pace(self._clock)
+        Output.indexing = one
+        if self._quiet:
+            return
+        if not _is_terminal(sys.stderr):
+            if self._is_due(*amount(one), one.phase):
+                _write(sys.stderr, indexing(one))
+        elif one.seconds_left == 0:
+            self._erase()
+        else:
+            self._draw(fitting(one, self._columns))
+
+    def far(self, done: int, total: int, doing: str, things: str) -> None:
+        """Show how far something else is, in the same way."""
+        from qa.cli.progress import left
+
+        if doing != self._doing:
             self._doing = doing
             self._begun = self._redrawn = self._clock()
         if self._quiet:
             return
-        said = f"{done:,} of {total:,} {things} ({100 * done // max(total, 1)} %)"
+        said = f"{doing} {done:,} of {total:,} {things} ({100 * done // max(total, 1)} %)"
+        passed = self._clock() - self._begun
+        if done and passed >= _GUESSED:
+            said += left(passed / done * (total - done))
         if not _is_terminal(sys.stderr):
-            if self._pace.is_due(done, total):
-                _write(sys.stderr, f"{doing}: {said}")
+            if self._is_due(done, total, doing):
+                _write(sys.stderr, said)
         elif done >= total:
             self._erase()
         elif not self._drawn or self._clock() - self._redrawn >= _REDRAWN:
             self._redrawn = self._clock()
-            self._draw(f"{doing} {said}{self._left(done, total)}  {visible(name)}")
+            self._draw(said)
 
-    def _left(self, done: int, total: int) -> str:
-        passed = self._clock() - self._begun
-        if passed < _GUESSED or not done:
-            return ""
-        minutes, seconds = divmod(round(passed / done * (total - done)), 60)
-        return f", {minutes}:{seconds:02} left"
+    def _is_due(self, done: int, total: int, doing: str) -> bool:
+        if self._pace is None:
+            from qa.logs import Pace
+
+            self._pace = Pace(self._clock, first=_FIRST)
+        return self._pace.is_due(done, total, doing)
+
+    @property
+    def _columns(self) -> int:
+        """Columns of a line on the terminal that stays one, with what may be put behind it."""
+        width = shutil.get_terminal_size((80, 24)).columns
+        return max(width - _ECHO - 1, 1)
 
     def _draw(self, text: str) -> None:
         from qa.cli.layout import clip, columns
 
-        width = shutil.get_terminal_size((80, 24)).columns
-        shown = clip(text.rstrip(), max(width - _ECHO - 1, 1))
+        shown = clip(text, self._columns)
         rest = " " * (self._drawn - columns(shown))
         Output._drawn = columns(shown)
         _write(sys.stderr, f"\r{shown}{rest}", end="\r" + shown if rest else "")

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from qa.citations.verify import Checked, Verification
     from qa.diagnosis import Diagnosis
     from qa.encoding.loader import CachedModel
-    from qa.evaluation.evaluate import Report
     from qa.types import Answer, CitedPassage, Problem, Refresh, Status
 
     _Style = tuple[int, int, str]  # first character, the one after the last, style
@@ -28,8 +27,6 @@ if TYPE_CHECKING:
 __all__ = [
     "answer",
     "diagnosis",
-    "evaluation",
-    "evaluation_markdown",
     "excerpt",
     "markdown",
     "models",
@@ -288,19 +285,23 @@ def problems(one: Status, *, width: int) -> Iterator[Line]:
 
 def status(one: Status, *, width: int) -> Iterator[Line]:
     """Lay out what is indexed."""
-    differ = f"{counted(one.stale, 'document')} differ{'s' * (one.stale == 1)}"
+    from qa.cli.progress import running
+
+    differ = f"no: {counted(one.stale, 'document')} differ{'s' * (one.stale == 1)}"
     rows = {
         "corpus": one.corpus or "given as text",
         "index": one.index,
-        "model": one.model,
+        "model": one.model or "none yet",
         "documents": f"{one.documents:,}",
         "passages": f"{one.passages:,}",
         "size": f"{one.size_bytes / 1e6:,.1f} MB",
     }
     for name, value in rows.items():
         yield Segment(f"{name:10}", _QUIET), Segment(value)
-    fresh = f"no: {differ} (run `qa index`)" if one.stale else "yes"
+    fresh = differ + " (run `qa index`)" * (one.running is None) if one.stale else "yes"
     yield from _labelled(Segment("fresh    ", _QUIET), fresh, width, hanging=10)
+    for line in wrap(running(one.running), width, hanging=_INDENT) if one.running else ():
+        yield (Segment(line, _NUMBER),)
     yield from _left_out(one, width)
 
 
@@ -325,27 +326,6 @@ def models(found: Sequence[CachedModel], cache: Path) -> Iterator[Line]:
             Segment(f"{one.name}  ", "bold"),
             Segment(f"{one.fingerprint[:12]}  {one.size_bytes / 1e6:,.0f} MB  {one.folder}"),
         )
-
-
-def evaluation(found: Report) -> Iterator[Line]:
-    """Lay out measures with their 95 % intervals."""
-    for name, one in found.measures.items():
-        figure = f"{one.value:8.2f}" if name.endswith("ms") else f"{one.value:8.4f}"
-        interval = "" if one.low is None else f"  [{one.low:.4f}, {one.high:.4f}]"
-        yield (
-            Segment(f"{name:10}", _QUIET),
-            Segment(figure),
-            Segment(f"{interval:20}  {counted(one.questions, 'question')}", _QUIET),
-        )
-
-
-def evaluation_markdown(found: Report) -> str:
-    """Write the same as a Markdown table."""
-    rows = ["| measure | value | 95 % interval | questions |", "|---|---|---|---|"]
-    for name, one in found.measures.items():
-        interval = "" if one.low is None else f"{one.low:.4f} to {one.high:.4f}"
-        rows.append(f"| {name} | {one.value:.4f} | {interval} | {one.questions} |")
-    return "\n".join(rows)
 
 
 def verification(one: Verification, *, width: int) -> Iterator[Line]:

@@ -29,7 +29,7 @@ def command(
     ] = False,
     output_format: Annotated[Format, typer.Option("--format", help="Output format.")] = Format.TEXT,
 ) -> None:
-    """Show what is indexed, and how many documents have changed since."""
+    """Show what is indexed, how many documents have changed since, and what is being indexed."""
     output = Output()
     with open_assistant(output, corpus=corpus, index=index) as assistant:
         status = assistant.status()

@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 from itertools import islice, tee
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from qa.encoding.encoder import PassageInput
 from qa.errors import UnreadableDocumentError
@@ -29,10 +29,11 @@ if TYPE_CHECKING:
     from qa.corpus import Corpus
     from qa.encoding.encoder import Encoder, Runtime
     from qa.indexing.plan import Outcomes, Plan
+    from qa.indexing.progress import Meter
     from qa.store.transaction import Transaction
     from qa.types import Passage, Place
 
-__all__ = ["Commits", "Progress", "embed_pending", "take_up"]
+__all__ = ["Commits", "embed_pending", "take_up"]
 
 _BATCH = 512  # pieces in memory at once
 # What a commit keeps at most, so that little is lost when a refresh is stopped; the first one comes
@@ -46,9 +47,14 @@ class Commits:
     """Commits a transaction whenever enough was done since the last commit."""
 
     def __init__(
-        self, transaction: Transaction, clock: Callable[[], float] = time.monotonic
+        self,
+        transaction: Transaction,
+        meter: Meter,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        """Take a transaction that has begun, and a meter that is told of each commit."""
         self.transaction = transaction
+        self.meter = meter
         self._clock = clock
         self._passages = 0
         self._due = clock() + FIRST_SECONDS
@@ -65,15 +71,9 @@ class Commits:
         most = COMMIT_PASSAGES if most is None else most
         if self._passages >= most or self._clock() >= self._due:
             self.transaction.commit()
+            self.meter.committed()
             self._passages = 0
             self._due = self._clock() + COMMIT_SECONDS
-
-
-class Progress(Protocol):
-    """Is told how far a refresh is."""
-
-    def __call__(self, done: int, total: int, document: str) -> None:
-        """Take the number of documents done, of all to do, and the one just done."""
 
 
 def take_up(
@@ -84,7 +84,6 @@ def take_up(
     outcomes: Outcomes,
     *,
     now_ns: int,
-    progress: Progress,
 ) -> None:
     """Bring files and the text in them in line; what can't be read is noted and left out.
 
@@ -97,14 +96,11 @@ def take_up(
         encoder: loads it; called only if something must be split.
         outcomes: what comes of it is added to these.
         now_ns: when the plan's scan began.
-        progress: is told of each document done.
     """
     transaction = commits.transaction
     stamps = plan.scan.stamps
     todo = sorted([*plan.added, *plan.changed], key=lambda path: (-stamps[path].mtime_ns, path))
-    done = 0
-    if todo:
-        progress(0, len(todo), "")
+    pending = 0  # passages of the open file
     pieces = _pieces(corpus, todo, encoder)
     while batch := list(islice(pieces, _BATCH)):
         cuts = [piece for piece in batch if isinstance(piece, _Cut)]
@@ -116,15 +112,15 @@ def take_up(
                 case Document():
                     transaction.put_document(piece)
                 case _Cut():
-                    transaction.put_passage(_row(piece, next(tokens)))
+                    pending += not transaction.put_passage(_row(piece, next(tokens)))
                     outcomes.passages += 1
                     commits.count(1)
                 case _FileEnds(path, problems, warnings):
                     transaction.close_file({**problems, **warnings})
                     outcomes.mark_read(path, problems, warnings)
-                    done += 1
+                    commits.meter.read(path, bytes=stamps[path].size, passages=pending)
+                    pending = 0
                     commits.commit_if_due()
-                    progress(done, len(todo), path)
     for path in plan.removed:  # only now: a file that was renamed took its embeddings from there
         transaction.drop_file(path)
     transaction.restamp(plan.restamped, now_ns)
@@ -142,14 +138,18 @@ def embed_pending(
         outcomes: what comes of it is added to these.
     """
     transaction = commits.transaction
-    waiting = iter(transaction.pending())
+    pending = transaction.pending()
+    commits.meter.begin_embedding(len(pending))
+    waiting = iter(pending)
     while rows := transaction.passages(islice(waiting, _BATCH)):
         inputs: dict[bytes, PassageInput] = {}
         same: dict[bytes, list[int]] = {}
         for row in rows:
             to_embed = row.to_embed()
             digest = to_embed.digest()
-            if not transaction.put_known(row, digest):
+            if transaction.put_known(row, digest):
+                commits.meter.embedded()
+            else:
                 inputs[digest] = to_embed
                 same.setdefault(digest, []).append(row.id)
         encoded = encoder().encode_passages(inputs.values()) if inputs else ()
@@ -157,9 +157,11 @@ def embed_pending(
             for passage in same[digest]:
                 transaction.put_embedding(passage, one)
             outcomes.encoded += 1
+            commits.meter.embedded(len(same[digest]))
             commits.count(len(same[digest]))
             commits.commit_if_due()
     transaction.commit()
+    commits.meter.end()
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qa.counting import counted
@@ -13,7 +16,7 @@ from qa.reading.reasons import EXPECTED
 from qa.types import Problem, Refresh, Status
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from qa.corpus import Corpus, Scan, Stamp
     from qa.store.rows import FilesKnown, ProblemRow
@@ -28,6 +31,7 @@ __all__ = [
     "known_problems",
     "make_plan",
     "notes_on",
+    "nothing_yet",
     "report",
     "take_stock",
 ]
@@ -242,15 +246,37 @@ def check_not_empty(plan: Plan, location: str) -> None:
 def take_stock(corpus: Corpus, snapshot: Snapshot, now_ns: int) -> Status:
     """Tell what is indexed, and how far the corpus has moved on since."""
     seen = report(make_plan(corpus, snapshot.known_files(), now_ns))
-    files = (path for path in snapshot.folder.rglob("*") if path.is_file())
     return Status(
         corpus=corpus.location,
         index=str(snapshot.folder.resolve()),
         model=snapshot.identity.model,
         documents=snapshot.count_documents(),
         passages=snapshot.count_passages(),
-        size_bytes=sum(path.stat().st_size for path in files),
+        size_bytes=sum(_sizes(snapshot.folder)),
         stale=seen.added + seen.changed + seen.removed,
         left_out=seen.left_out,
         problems=seen.problems,
     )
+
+
+def nothing_yet(corpus: Corpus, folder: Path, now_ns: int) -> Status:
+    """Tell the same of an index that is being made, of which nothing can be read yet."""
+    seen = report(make_plan(corpus, None, now_ns))
+    return Status(
+        corpus=corpus.location,
+        index=str(folder.resolve()),
+        model="",
+        documents=0,
+        passages=0,
+        size_bytes=sum(_sizes(folder)),
+        stale=seen.added,
+        left_out=seen.left_out,
+        problems=seen.problems,
+    )
+
+
+def _sizes(folder: Path) -> Iterator[int]:
+    for inside, _, names in os.walk(folder):
+        for name in names:
+            with suppress(OSError):  # a writer may remove it meanwhile
+                yield Path(inside, name).stat().st_size

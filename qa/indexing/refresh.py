@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
     from qa.corpus import Corpus
     from qa.encoding.loader import ModelLoader
-    from qa.indexing.apply import Progress
+    from qa.indexing.plan import Plan
+    from qa.indexing.progress import Meter
+    from qa.progress import Progress
     from qa.store.index import Index
     from qa.store.snapshot import Snapshot
     from qa.types import Refresh
@@ -30,7 +32,7 @@ def refresh(
     writer: Index,
     corpus: Corpus,
     models: ModelLoader,
-    progress: Progress,
+    progress: Callable[[Progress], None],
     rebuild: bool = False,
     thorough: bool = False,
     unless: Callable[[], bool] = lambda: False,
@@ -44,7 +46,7 @@ def refresh(
         writer: the same index, in use as long as there is something to write.
         corpus: where the documents are read from.
         models: finds the model that embeds them.
-        progress: is told of each document done.
+        progress: is told how far this is.
         rebuild: forget the index, whatever its state or model, and embed everything again.
         thorough: follow every reference in the index as well, and merge what searches gain by.
         unless: whether not to wait for another process any longer; asked once a second.
@@ -68,24 +70,38 @@ def refresh(
         if plan.restamped or not is_tidy:
             writer.tidy(plan.restamped, now_ns)
         return report(plan)
+    from qa.indexing.progress import Meter
+
+    meter = Meter(progress)
+    if not writer.is_written():
+        _begin(meter, plan)  # before the imports that take a while
     from qa.indexing.apply import Commits, embed_pending, take_up
+    from qa.store.running import announcing
 
     outcomes = Outcomes()
     with closing(corpus), writer.transaction(rebuild=rebuild, unless=unless) as transaction:
+        meter.tell(announcing(writer.folder))
         if not rebuild and transaction.changes != changes:  # by another writer
             plan = checked_plan(corpus, transaction.known_files(), now_ns)
             if plan.is_empty and not transaction.count_pending():
+                meter.end()
                 return report(plan)
+        _begin(meter, plan)
         files = models.locate("" if rebuild else transaction.identity.model)
         seen = seen_from(index.folder, corpus.location)
         encoder = partial(models.encoder, files)
         transaction.begin(Identity(files.fingerprint, files.name, seen), rebuild=rebuild)
-        commits = Commits(transaction)
-        take_up(plan, corpus, commits, encoder, outcomes, now_ns=now_ns, progress=progress)
+        commits = Commits(transaction, meter)
+        take_up(plan, corpus, commits, encoder, outcomes, now_ns=now_ns)
         embed_pending(commits, encoder, outcomes)
         if thorough:
             transaction.compact()
     return report(plan, outcomes)
+
+
+def _begin(meter: Meter, plan: Plan) -> None:
+    todo = [*plan.added, *plan.changed]
+    meter.begin(documents=len(todo), bytes=sum(plan.scan.stamps[path].size for path in todo))
 
 
 @contextmanager

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from qa.store.vectors import VectorSegment
 
 __all__ = [
+    "ANNOUNCED",
     "DERIVED",
     "Accelerators",
     "Dense",
@@ -39,6 +40,8 @@ __all__ = [
 
 # What a writer may leave behind: nothing else in the folder is ever removed.
 DERIVED = re.compile(r"(?:new-)?vectors-\d+\.(?:faiss|ids\.npy)|lexical-\d+")
+# What a writer says of itself, and removes itself or for one that died: see `running.py`.
+ANNOUNCED = ("refresh.json", "new-refresh.json")
 _FOLDER = re.compile(r"lexical-\d+")
 _STEM = re.compile(r"vectors-\d+")
 
@@ -190,8 +193,9 @@ class Accelerators:
 def sweep(folder: Path, catalog: Catalog) -> None:
     """Remove files that the catalog does not name; one in use elsewhere goes next time."""
     for path in unnamed(folder, catalog) * 2:  # tantivy may have put a lock there meanwhile
-        with suppress(OSError):
-            shutil.rmtree(path) if path.is_dir() else path.unlink()
+        if path.name not in ANNOUNCED:  # a writer may be the one that sweeps
+            with suppress(OSError):
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
 def unnamed(folder: Path, catalog: Catalog) -> list[Path]:
@@ -203,5 +207,5 @@ def unnamed(folder: Path, catalog: Catalog) -> list[Path]:
     return [
         folder / name
         for name in os.listdir(folder)  # noqa: PTH208 - names are enough
-        if name not in named and DERIVED.fullmatch(name)
+        if name in ANNOUNCED or (name not in named and DERIVED.fullmatch(name))
     ]

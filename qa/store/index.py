@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from qa.corpus import Corpus, Stamp
+    from qa.progress import Running
     from qa.store.transaction import Transaction
 
 __all__ = ["LOCK", "Index", "moment"]
@@ -126,11 +127,12 @@ class Index:
             ReadOnlyIndexError: the folder can't be written.
             StorageError: the disk is full or refuses.
         """
+        from qa.store.running import clearing
         from qa.store.transaction import Transaction
 
         with self._in_use, storage_failures(self.folder), self._lock(unless=unless):
             self.close()
-            with self._catalog_to_write(rebuild=rebuild) as catalog:
+            with self._catalog_to_write(rebuild=rebuild) as catalog, clearing(self.folder):
                 if not rebuild:
                     self._check_corpus(catalog)
                 transaction = Transaction(self.folder, catalog)
@@ -156,6 +158,8 @@ class Index:
         """
         if not os.access(self.folder, os.W_OK):
             return
+        from qa.store.running import clearing
+
         with (
             suppress(IndexUnusableError),
             self._in_use,
@@ -163,7 +167,7 @@ class Index:
             self._lock(timeout=0),
         ):
             self.close()
-            with Catalog.writing(self.folder) as catalog:
+            with Catalog.writing(self.folder) as catalog, clearing(self.folder):
                 catalog.documents.restamp(stamps, seen_ns)
                 catalog.commit()
                 sweep(self.folder, catalog)
@@ -178,6 +182,8 @@ class Index:
         """Whether somebody writes the index at this moment."""
         from filelock import FileLock, Timeout
 
+        if not (self.folder / LOCK).exists():  # which looking must not make, nor the folder
+            return False
         try:
             with FileLock(self.folder / LOCK, timeout=0):
                 return False
@@ -185,6 +191,13 @@ class Index:
             return True
         except OSError:  # a folder that can't be written
             return False
+
+    def running(self) -> Running | None:
+        """The refresh that is under way at this moment, by what its process says of it."""
+        from qa.store.running import read_running
+
+        said = read_running(self.folder)
+        return said if said is not None and self.is_written() else None
 
     def _catalog_to_write(self, *, rebuild: bool) -> AbstractContextManager[Catalog]:
         _require_ours(self.folder)
@@ -246,6 +259,10 @@ def _require_ours(folder: Path) -> None:
     ours = {LOCK, "README.md", ".gitignore", f"{CATALOG}-wal", f"{CATALOG}-shm"}
     others = [p.name for p in folder.iterdir() if p.name not in ours]
     others = [name for name in others if not DERIVED.fullmatch(name)]
+    if others:
+        from qa.store.running import is_announcement
+
+        others = [name for name in others if not is_announcement(folder / name)]
     if others:
         raise ForeignIndexError(
             f"{folder} is not an index: it contains {min(others)!r}",

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     import sqlite3
     from pathlib import Path
 
-__all__ = ["SCHEMA_BEFORE", "take_over"]
+__all__ = ["BEFORE", "take_over"]
 
-_PASSAGES = """
+BEFORE = """
 CREATE TABLE passage (
     id        INTEGER PRIMARY KEY,
     document  INTEGER NOT NULL REFERENCES document (id),
@@ -41,9 +41,9 @@ CREATE TABLE passage (
     digest    BLOB NOT NULL,
     cited_sum INTEGER NOT NULL
 );
-"""
+"""  # the table that changed
 _DEAD = "CREATE TABLE dead (id INTEGER PRIMARY KEY);"
-SCHEMA_BEFORE = DOCUMENTS + _PASSAGES + PASSAGE_INDEXES + WORDS + _DEAD
+_SCHEMA = DOCUMENTS + BEFORE + PASSAGE_INDEXES + WORDS + _DEAD
 _BATCH = 1000  # rows moved before their old places are free for others
 
 
@@ -57,7 +57,7 @@ def take_over(folder: Path, db: sqlite3.Connection) -> None:
     Raises:
         CatalogDamagedError: its rows are not what was written.
     """
-    check_schema(folder, db, SCHEMA_BEFORE)
+    check_schema(folder, db, _SCHEMA)
     db.execute("BEGIN IMMEDIATE")
     try:
         for statement in (

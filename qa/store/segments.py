@@ -11,14 +11,22 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["FULL", "UNMERGED", "chunks", "first_to_merge", "first_to_merge_at_rest"]
+__all__ = [
+    "FULL",
+    "MANY",
+    "SMALL",
+    "UNMERGED",
+    "chunks",
+    "first_to_merge",
+    "first_to_merge_at_rest",
+]
 
 # Embeddings that a search scans from the catalog before they get a segment: as many as cost a
 # question less than opening a file does.
 UNMERGED = 256
 # Rows that the largest segment has: it takes 200 MB to write, and is not written again.
 FULL = 262_144
-_SMALL, _MANY = 16_384, 8  # so many segments of fewer rows are merged at once
+SMALL, MANY = 16_384, 8  # so many segments of fewer rows are merged at once
 _CHEAP = 32_768  # rows that are merged in a moment, .1 s
 _SHARE = 8  # at rest, what came since is merged once it is this part of what was there
 
@@ -26,9 +34,9 @@ _SHARE = 8  # at rest, what came since is merged once it is this part of what wa
 def first_to_merge(rows: Sequence[int]) -> int | None:
     """From which segment on all are merged when something was committed; None for no merge."""
     first = len(rows)
-    while first and rows[first - 1] < _SMALL:
+    while first and rows[first - 1] < SMALL:
         first -= 1
-    return first if len(rows) - first >= _MANY else None
+    return first if len(rows) - first >= MANY else None
 
 
 def first_to_merge_at_rest(rows: Sequence[int], dead: Sequence[int]) -> int | None:
@@ -43,7 +51,7 @@ def first_to_merge_at_rest(rows: Sequence[int], dead: Sequence[int]) -> int | No
             return n
         if held < FULL // 2:
             later = sum(rows[n + 1 :])
-            due = later + held <= _CHEAP or later * _SHARE >= held or len(rows) - n > _MANY
+            due = later + held <= _CHEAP or later * _SHARE >= held or len(rows) - n > MANY
             return n if later and due else None
     return None
 

@@ -22,6 +22,7 @@ def right() -> None:
         one.ask("Who?", within=["*.md"], where={"author": "A*"}, since=date(2024, 1, 31))
         assert_type(one.refresh(rebuild=True), qa.Refresh)
         assert_type(one.status(), qa.Status)
+        assert_type(one.status().running, qa.Running | None)
         assert_type(one.show("moon.md:1"), qa.Excerpt)
         assert_type(one.verify(answer), qa.Verification)
         one.verify(answer.to_dict())
@@ -33,7 +34,9 @@ def right() -> None:
         assert_type(passage.citation, qa.Citation)
         assert_type(passage.citation.page, int | None)
     qa.Assistant(documents=[("id", "text")], notify=print, settings=qa.Settings(k=2))
-    qa.Assistant(documents={"id": "text"}, progress=lambda *_: None)
+    qa.Assistant(documents={"id": "text"}, progress=print)
+    left: list[float | None] = []
+    qa.Assistant("corpus", progress=lambda one: left.append(one.seconds_left))
     assert_type(qa.diagnose(qa.Settings()), qa.Diagnosis)
 
 
@@ -62,6 +65,7 @@ def wrong_settings() -> None:
     qa.Assistant(b"corpus")  # type: ignore[arg-type]
     qa.Assistant(lock_timeout="60")  # type: ignore[arg-type]
     qa.Assistant(settings={"k": 3})  # type: ignore[arg-type]
+    qa.Assistant(progress=len)  # type: ignore[arg-type]
     qa.Assistant(documents=["text"])  # type: ignore[list-item]
     qa.Assistant(documents=[("id", b"text")])  # type: ignore[list-item]
     qa.Settings(theshold=0.3)  # type: ignore[call-arg]
