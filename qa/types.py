@@ -327,7 +327,8 @@ class Refresh:
 class Status:
     """What is indexed, and how far the corpus has moved on since.
 
-    `running` is the refresh that is under way at this moment, in whatever process.
+    `pending` passages of all `passages` are found by their words alone so far: they are yet to be
+    embedded. `running` is the refresh that is under way at this moment, in whatever process.
     """
 
     corpus: str
@@ -340,6 +341,7 @@ class Status:
     left_out: Mapping[str, int]
     problems: tuple[Problem, ...]
     running: Running | None = None
+    pending: int = 0
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON form described in docs/json.md."""

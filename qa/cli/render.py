@@ -287,18 +287,23 @@ def status(one: Status, *, width: int) -> Iterator[Line]:
     """Lay out what is indexed."""
     from qa.cli.progress import running
 
-    differ = f"no: {counted(one.stale, 'document')} differ{'s' * (one.stale == 1)}"
+    behind = ""
+    if one.stale:
+        behind = f"no: {counted(one.stale, 'document')} differ{'s' * (one.stale == 1)}"
+    elif one.pending:
+        behind = f"no: {counted(one.pending, 'passage')} yet to be embedded"
     rows = {
         "corpus": one.corpus or "given as text",
         "index": one.index,
         "model": one.model or "none yet",
         "documents": f"{one.documents:,}",
-        "passages": f"{one.passages:,}",
+        "passages": f"{one.passages:,}"
+        + f" ({one.pending:,} found by their words alone so far)" * bool(one.pending),
         "size": f"{one.size_bytes / 1e6:,.1f} MB",
     }
     for name, value in rows.items():
         yield Segment(f"{name:10}", _QUIET), Segment(value)
-    fresh = differ + " (run `qa index`)" * (one.running is None) if one.stale else "yes"
+    fresh = behind + " (run `qa index`)" * (one.running is None) if behind else "yes"
     yield from _labelled(Segment("fresh    ", _QUIET), fresh, width, hanging=10)
     for line in wrap(running(one.running), width, hanging=_INDENT) if one.running else ():
         yield (Segment(line, _NUMBER),)

@@ -38,7 +38,7 @@ __all__ = ["Commits", "embed_pending", "take_up"]
 _BATCH = 512  # pieces in memory at once
 # What a commit keeps at most, so that little is lost when a refresh is stopped; the first one comes
 # sooner, so that there is something to ask.
-COMMIT_PASSAGES, COMMIT_SECONDS, FIRST_SECONDS = 2000, 15.0, 1.0
+COMMIT_PASSAGES, COMMIT_SECONDS, FIRST_SECONDS = 2000, 5.0, 1.0
 # New text that is committed before it is embedded; what is less is embedded in a moment.
 _WORDS_FIRST = 128
 

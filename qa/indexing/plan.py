@@ -252,6 +252,7 @@ def take_stock(corpus: Corpus, snapshot: Snapshot, now_ns: int) -> Status:
         model=snapshot.identity.model,
         documents=snapshot.count_documents(),
         passages=snapshot.count_passages(),
+        pending=snapshot.count_pending(),
         size_bytes=sum(_sizes(snapshot.folder)),
         stale=seen.added + seen.changed + seen.removed,
         left_out=seen.left_out,
