@@ -32,8 +32,8 @@ __all__ = ["Hits", "Ranked", "embedded_of", "proposals", "rerank", "search"]
 
 # What each retriever proposes (docs/decisions.md has the figures). Where it shows fewer texts or
 # documents than these, it proposes GROWTH times as many again, and so on up to MOST times.
-CANDIDATES = 50  # of up to SMALL passages; of ten times as many, 10 ** EXPONENT = 3.5 times
-SMALL, EXPONENT = 10_000, 0.55
+CANDIDATES = 50  # of up to SMALL passages; of four times as many passages, twice as many
+SMALL = 10_000
 TEXTS, DOCUMENTS = 25, 3
 GROWTH, MOST = 4, 16
 _FEW = 4 * CANDIDATES  # allowed passages that are scored without asking the retrievers
@@ -147,7 +147,7 @@ def _proposed(
 
 def proposals(passages: int) -> int:
     """How many each retriever proposes out of so many passages."""
-    return round(CANDIDATES * math.pow(max(1.0, passages / SMALL), EXPONENT))
+    return round(CANDIDATES * math.sqrt(max(1.0, passages / SMALL)))
 
 
 def _is_mixed(found: Candidates, snapshot: Snapshot) -> bool:
