@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from qa.assistant import Assistant
-    from qa.encoding.encoder import Runtime
+    from qa.encoding.encoder import Runtime, TokenIds
 
 _BATCH = 64
 _RARE = 1e-3  # the frequency at which a token counts half
@@ -58,7 +58,7 @@ def fit(encoder: Encoder[Runtime], texts: Sequence[str]) -> Fitted:
         tokens = range(start, min(start + _BATCH, vocabulary))
         passes = encoder.runtime.forward_batch([[first, token, last] for token in tokens])
         alone += [one.mean(axis=0) for one in passes]
-    ids = [np.array(one.ids) for one in encoder.tokens.encode_many(texts)]
+    ids = [encoder.tokens.framed(one.ids) for one in encoder.tokens.tokenise(texts)]
     encoded = encoder.encode_passages(PassageInput(text, ()) for text in texts)
     real = np.stack([one.vector for one in encoded])
     seen = np.bincount(np.concatenate(ids), minlength=vocabulary)
@@ -98,7 +98,7 @@ class StandIn:
         self._table = table
         self.cpu_s = 0.0
 
-    def forward(self, texts: Iterable[Sequence[int]]) -> Iterator[NDArray[np.float32]]:
+    def forward(self, texts: Iterable[TokenIds]) -> Iterator[NDArray[np.float32]]:
         """Give the vectors `[n, d]` of each text's tokens, in order."""
         for ids in texts:
             started = time.thread_time()

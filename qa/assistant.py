@@ -93,6 +93,7 @@ class Assistant:
         self._progress = indexing(progress or (lambda _: None))
         self._held = ExitStack()
         self._is_closed = False
+        self._trusted_until = 0.0  # on the monotonic clock: see `Settings.max_age`
         self._lock = threading.RLock()  # of what answers; held for a moment at a time
         self._writing = threading.RLock()  # of who writes the index, as long as that takes
         self._folder = self.settings.index_path().absolute()
@@ -108,7 +109,14 @@ class Assistant:
                 self.settings = dataclasses.replace(self.settings, index=index)
                 self._folder = Path(index)
         else:
-            self._corpus = self._folder_corpus()
+            self._corpus = files = FolderCorpus(
+                Path(self.settings.corpus),
+                max_file_size=self.settings.max_file_size,
+                ocr=self.settings.ocr,
+                exclude=self._folder,
+                notify=self._notify if self.settings.fresh == "watch" else None,
+            )
+            self._held.callback(files.stop_watching)
         open_index = partial(
             Index,
             self._folder,
@@ -186,10 +194,10 @@ class Assistant:
             threshold: abstain where the probability of an answer is lower; by default
                 `Settings.threshold`; 0 never abstains as long as there is a passage.
             explain: whether to say what each passage's score is made of.
-            refresh: whether to bring the index in line with the corpus first. Without it,
-                passages of files that have changed since are left out of the answer, and the
-                corpus is compared with the index only where there is no answer, or where passages
-                are found by their words alone so far.
+            refresh: whether to bring the index in line with the corpus first, unless that was done
+                less than `Settings.max_age` ago. Without it, passages of files that have changed
+                since are left out of the answer, and the corpus is compared with the index only
+                where there is no answer, or where passages are found by their words alone so far.
             within: patterns as in .gitignore of which a document's path must fit one.
             where: what its metadata must be, as `{"author": "A. Adams"}`; `*` fits anything.
             since: the first day, as "2024-01-31", by its own date, else by its file's last change.
@@ -213,6 +221,7 @@ class Assistant:
         from qa.answering.ask import conclude, find
 
         for _ in range(_MAX_TRIES):
+            is_trusted = refresh and time.monotonic() < self._trusted_until
             found = find(
                 request,
                 index=self._index,
@@ -222,9 +231,13 @@ class Assistant:
                 in_use=self._in_use,
                 refresh=self._refresh_for_answer,
             )
-            if found.is_settled:
+            if is_trusted and (found.dropped or not found.is_answer(request.threshold)):
+                self._trusted_until = 0.0  # nothing is denied, and nothing left out, unchecked
+            elif found.is_settled:
                 break
         lacking = "" if found.refreshed else None
+        if lacking is None and is_trusted:
+            return conclude(found, request, corpus=self._corpus.location, lacking=None)
         if lacking is None and (refresh or found.pending or not found.is_answer(request.threshold)):
             lacking = self._lacking()
         return conclude(found, request, corpus=self._corpus.location, lacking=lacking)
@@ -290,7 +303,7 @@ class Assistant:
         from qa.citations.locate import excerpt
 
         self._require_open()
-        with closing(self._corpus_apart()) as corpus:
+        with closing(self._corpus.apart()) as corpus:
             return excerpt(corpus, citation, context=context)
 
     def verify(self, answer: Answer | Mapping[str, Any]) -> Verification:
@@ -305,7 +318,7 @@ class Assistant:
         from qa.citations.verify import verify
 
         self._require_open()
-        with closing(self._corpus_apart()) as corpus:
+        with closing(self._corpus.apart()) as corpus:
             return verify(answer, corpus)
 
     # --- how ----------------------------------------------------------------------------
@@ -321,18 +334,6 @@ class Assistant:
         if self._is_closed:
             raise ClosedError("The assistant is closed", hint="Make another `qa.Assistant`.")
 
-    def _folder_corpus(self) -> FolderCorpus:
-        return FolderCorpus(
-            Path(self.settings.corpus),
-            max_file_size=self.settings.max_file_size,
-            ocr=self.settings.ocr,
-            exclude=self._folder,
-        )
-
-    def _corpus_apart(self) -> Corpus:
-        """The corpus, read by other means than a refresh uses just now."""
-        return self._corpus if isinstance(self._corpus, PairCorpus) else self._folder_corpus()
-
     @refreshes
     def _refresh(
         self,
@@ -341,16 +342,20 @@ class Assistant:
         thorough: bool = False,
         unless: Callable[[], bool] = lambda: False,
     ) -> Refresh:
-        return refresh(
+        trusted_until = time.monotonic() + self.settings.max_age
+        done = refresh(
             index=self._index,
             writer=self._writer,
             corpus=self._corpus,
             models=self._models,
             progress=self._progress,
+            jobs=self.settings.cores(),
             rebuild=rebuild,
             thorough=thorough,
             unless=unless,
         )
+        self._trusted_until = trusted_until
+        return done
 
     def _refresh_for_answer(self) -> tuple[Refresh | None, str]:
         """Refresh; where only writing fails, what is indexed still answers, with a note.
@@ -358,6 +363,8 @@ class Assistant:
         Nor is another writer waited for longer than a moment, once there is something to answer
         from.
         """
+        if time.monotonic() < self._trusted_until:
+            return None, ""
         while not self._writing.acquire(timeout=_PATIENCE):
             if self._can_answer():
                 return None, ""

@@ -8,7 +8,7 @@ import sys
 import tomllib
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 from qa.errors import SettingsError
 
@@ -19,6 +19,8 @@ __all__ = ["Settings", "SettingsArguments", "load_settings", "override"]
 
 SETTINGS_FILE = "qa.toml"
 PREFIX = "QA_"
+_MOST_JOBS = 1024
+_FRESH = ("check", "watch")
 _OF_THE_LOG = {"QA_LOG", "QA_LOG_TEXT"}  # the command line's own, see qa.logs
 
 
@@ -43,7 +45,13 @@ class Settings:
             again; by default none does.
         device: what embeds documents, as torch names it ("cuda"); by default the processor,
             without torch.
+        jobs: how many cores indexing uses at most, to embed passages and to read files; by default
+            all that this process may use.
         lock_timeout: seconds to wait for another process that writes the same index.
+        max_age: seconds for which an assistant that has compared the corpus with its index answers
+            without another look; where there is no answer, it looks all the same.
+        fresh: how a long-lived assistant learns of changes: "check" looks at all files, "watch" has
+            Linux tell it what has changed (needs the extra `watch`).
     """
 
     corpus: str = "corpus"
@@ -56,7 +64,10 @@ class Settings:
     cache: str | None = None
     rerank: str | None = None
     device: str | None = None
+    jobs: int | None = None
     lock_timeout: float = 60.0
+    max_age: float = 0.0
+    fresh: Literal["check", "watch"] = "check"
 
     def __post_init__(self) -> None:
         for field in fields(self):
@@ -79,10 +90,15 @@ class Settings:
             raise SettingsError(
                 f"max_file_size is {self.max_file_size}", hint="Give a number of bytes above 0."
             )
-        if not self.lock_timeout >= 0:
-            raise SettingsError(
-                f"lock_timeout is {self.lock_timeout}", hint="Give seconds, 0 or more."
-            )
+        if self.jobs is not None and not 1 <= self.jobs <= _MOST_JOBS:
+            raise SettingsError(f"jobs is {self.jobs}", hint=f"It goes from 1 to {_MOST_JOBS}.")
+        for key in ("lock_timeout", "max_age"):
+            if not getattr(self, key) >= 0:
+                raise SettingsError(
+                    f"{key} is {getattr(self, key)}", hint="Give seconds, 0 or more."
+                )
+        if self.fresh not in _FRESH:
+            raise SettingsError(f"fresh is {self.fresh!r}", hint='Give "check" or "watch".')
 
     def index_path(self) -> Path:
         """The folder of the index (see `index`)."""
@@ -97,6 +113,12 @@ class Settings:
         corpus = Path(os.path.realpath(self.corpus))
         digest = hashlib.sha256(str(corpus).encode("utf-8", "surrogateescape")).hexdigest()
         return user_data_path("retrieval-qa") / "indexes" / f"{corpus.name}-{digest[:12]}"
+
+    def cores(self) -> int:
+        """How many cores indexing uses (see `jobs`)."""
+        from qa.cores import usable_cores
+
+        return self.jobs or usable_cores()
 
     def cache_path(self) -> Path:
         """The folder of the cache (see `cache`)."""
@@ -116,7 +138,10 @@ class SettingsArguments(TypedDict, total=False):
     cache: str | os.PathLike[str] | None
     rerank: str | os.PathLike[str] | None
     device: str | None
+    jobs: int | None
     lock_timeout: float
+    max_age: float
+    fresh: Literal["check", "watch"]
 
 
 def override(settings: Settings, values: Mapping[str, object]) -> Settings:
@@ -179,7 +204,11 @@ def _from_file(file: Path) -> dict[str, Any]:
 
 
 def _kind(key: str, where: str = "") -> type:
-    kinds = {"ocr": bool, "k": int, "max_file_size": int, "lock_timeout": float, "threshold": float}
+    kinds: dict[str, type] = {
+        **dict.fromkeys(("k", "max_file_size", "jobs"), int),
+        **dict.fromkeys(("threshold", "lock_timeout", "max_age"), float),
+        "ocr": bool,
+    }
     known = [field.name for field in fields(Settings)]
     if key not in known:
         near = difflib.get_close_matches(key, known, 1)

@@ -254,12 +254,12 @@ class Answer:
     has the closest passages in `nearest`: they are not an answer. `complete` is false where
     documents are known to have been left out of the search (not indexed yet, changed since, or
     the index could not be refreshed): without an answer, nothing can then be said of whether the
-    corpus holds one. It is None for an answer without a refresh: nobody looked. `corpus` is the
-    absolute path that the documents lie below; "" where they are not files. `notes` says in
-    plain words what a person should know about this answer (a passage left out because its file
-    changed, a file that could not be read). `truncated` tells that the question is longer than
-    the encoder reads, so that its beginning alone was embedded. `searched` counts the passages
-    that might have answered; it is not part of the JSON form.
+    corpus holds one. It is None for an answer without a refresh, or within `Settings.max_age` of
+    the last: nobody looked. `corpus` is the absolute path that the documents lie below; "" where
+    they are not files. `notes` says in plain words what a person should know about this answer (a
+    passage left out because its file changed, a file that could not be read). `truncated` tells
+    that the question is longer than the encoder reads, so that its beginning alone was embedded.
+    `searched` counts the passages that might have answered; it is not part of the JSON form.
     """
 
     question: str

@@ -35,6 +35,10 @@ def command(
     ] = None,
     output_format: Annotated[Format, typer.Option("--format", help="Output format.")] = Format.TEXT,
     ocr: options.Ocr = False,
+    jobs: Annotated[
+        int | None,
+        typer.Option("--jobs", help="Cores to read and embed with.  [default: all]"),
+    ] = None,
     lock_timeout: options.LockTimeout = None,
     quiet: options.Quiet = False,
 ) -> None:
@@ -47,6 +51,7 @@ def command(
         model=model,
         device=device,
         ocr=ocr or None,
+        jobs=jobs,
         lock_timeout=lock_timeout,
     ) as assistant:
         done = assistant.refresh(rebuild=rebuild)

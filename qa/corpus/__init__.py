@@ -7,6 +7,8 @@ import hashlib
 import os
 import stat
 from collections.abc import Iterable, Mapping
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -16,6 +18,9 @@ from qa.errors import CorpusNotFoundError, SettingsError, UnreadableDocumentErro
 from qa.reading.reasons import OCR_READS, RETRYABLE
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from qa.corpus.watching import Watch
     from qa.reading.extracted import Extracted
     from qa.reading.files import Reading
     from qa.reading.sandbox.budget import Budget
@@ -59,6 +64,12 @@ class Corpus(Protocol):
     def can_retry(self, reason: str) -> bool:
         """Whether what could not be read for that reason can be by now."""
 
+    def abandon(self) -> None:
+        """End what other threads are reading: nobody wants it any more."""
+
+    def apart(self) -> Corpus:
+        """The same corpus, to be read while this one is, and closed by itself."""
+
     def close(self) -> None:
         """Let go of what reading took; it may be read from again."""
 
@@ -77,13 +88,33 @@ class FolderCorpus:
         max_file_size: int,
         ocr: bool = False,
         exclude: Path | None = None,
+        notify: Callable[[str], None] | None = None,
     ) -> None:
-        """Take the folder or file; `exclude` is a folder that holds no documents (the index)."""
+        """Take the folder or file.
+
+        Args:
+            path: of it.
+            max_file_size: in bytes; larger files are left out.
+            ocr: whether pictures of pages are read.
+            exclude: a folder that holds no documents (the index).
+            notify: where it is given, the folder is watched, and this is told why it can't be.
+
+        Raises:
+            SettingsError, MissingExtraError: it is to be watched, and that can't be done here.
+        """
         self._path = path.absolute()
         self._ocr = ocr
-        self._opened: Converter | None = None
+        self._converters: list[Converter] = []
+        self._idle: list[Converter] = []
+        self._is_abandoned = False
         self._exclude = str(exclude.absolute()) if exclude else None
         self._max_file_size = max_file_size
+        self._watch: Watch | None = None
+        if notify is not None:
+            # Imported here: few watch.
+            from qa.corpus.watching import Watch
+
+            self._watch = Watch(notify)
 
     @property
     def _root(self) -> Path:
@@ -111,7 +142,9 @@ class FolderCorpus:
                 hint="Make the folder and put documents in it, or name another with --corpus.",
             ) from error
         if stat.S_ISDIR(status.st_mode):
-            return walk(str(self._path), max_file_size=self._max_file_size, exclude=self._exclude)
+            root = str(self._path)
+            one = partial(walk, root, max_file_size=self._max_file_size, exclude=self._exclude)
+            return one() if self._watch is None else self._watch.scan(root, one)
         if stat.S_ISREG(status.st_mode):
             return look_at_file(self._path.name, status, max_file_size=self._max_file_size)
         raise CorpusNotFoundError(
@@ -141,24 +174,56 @@ class FolderCorpus:
 
     def can_retry(self, reason: str) -> bool:
         """Whether what the converter lacked is there now."""
-        is_retryable = reason in RETRYABLE or OCR_READS in reason
-        return is_retryable and self._converter().can_retry(reason)
+        if not (reason in RETRYABLE or OCR_READS in reason):
+            return False
+        with self._converter() as converter:
+            return converter.can_retry(reason)
+
+    def abandon(self) -> None:
+        """End the converters' processes, in the middle of a file too, until this is closed."""
+        self._is_abandoned = True
+        for converter in self._converters:
+            converter.abandon()
+
+    def apart(self) -> FolderCorpus:
+        """The same files, read by other means than these."""
+        exclude = Path(self._exclude) if self._exclude else None
+        return FolderCorpus(
+            self._path, max_file_size=self._max_file_size, ocr=self._ocr, exclude=exclude
+        )
+
+    def stop_watching(self) -> None:
+        """Let go of what watching took; `close` does not, as it is for after each refresh."""
+        if self._watch is not None:
+            self._watch.close()
 
     def close(self) -> None:
-        """Let go of the converter's process, if one was needed."""
-        if self._opened is not None:
-            self._opened.close()
+        """Let go of the converters' processes, if any were needed."""
+        self._is_abandoned = False
+        for converter in self._converters:
+            converter.close()
 
-    def _converter(self) -> Converter:
-        # Made when it is needed: a corpus of text does not pay for importing it.
-        if self._opened is None:
+    @contextmanager
+    def _converter(self) -> Iterator[Converter]:
+        """A converter that no other thread uses meanwhile."""
+        try:
+            converter = self._idle.pop()
+        except IndexError:
+            # Made when it is needed: a corpus of text does not pay for importing it.
             from qa.reading.sandbox.client import Converter
 
-            self._opened = Converter(ocr=self._ocr)
-        return self._opened
+            converter = Converter(ocr=self._ocr)
+            self._converters.append(converter)
+        try:
+            yield converter
+        finally:
+            self._idle.append(converter)
 
     def _convert(self, kind: str, raw: bytes, budget: Budget) -> Extracted:
-        return self._converter().convert(kind, raw, budget)
+        if self._is_abandoned:  # the next of many files inside one
+            raise UnreadableDocumentError(kind, "reading was abandoned")
+        with self._converter() as converter:
+            return converter.convert(kind, raw, budget)
 
 
 class PairCorpus:
@@ -168,6 +233,7 @@ class PairCorpus:
         if not isinstance(pairs, Iterable):
             raise SettingsError(f"documents is of type {type(pairs).__name__}", hint=_PAIRS)
         self._raw: dict[str, bytes] = {}
+        self._scan: Scan | None = None
         for pair in pairs.items() if isinstance(pairs, Mapping) else pairs:
             document, text = _pair(pair)
             if not document or document in self._raw:
@@ -196,7 +262,10 @@ class PairCorpus:
 
     def scan(self) -> Scan:
         """List the pairs; the text's digest stands for its times."""
-        return Scan({document: _content_stamp(raw) for document, raw in self._raw.items()})
+        if self._scan is None:  # they never change
+            stamps = {document: _content_stamp(raw) for document, raw in self._raw.items()}
+            self._scan = Scan(stamps)
+        return self._scan
 
     def read_bytes(self, document: str) -> bytes:
         """The text as UTF-8."""
@@ -214,6 +283,13 @@ class PairCorpus:
     def can_retry(self, reason: str) -> bool:  # noqa: ARG002 - nothing is lacking
         """Never: no text lacks anything."""
         return False
+
+    def abandon(self) -> None:
+        """There is nothing to end: texts are read at once."""
+
+    def apart(self) -> PairCorpus:
+        """These pairs: reading takes nothing that two could want."""
+        return self
 
     def close(self) -> None:
         """There is nothing to let go of."""
@@ -252,4 +328,4 @@ def _pair(given: object) -> tuple[str, str]:
 
 def _content_stamp(raw: bytes) -> Stamp:
     digest = int.from_bytes(hashlib.sha256(raw).digest()[:6], "big")
-    return Stamp(len(raw), 0, 0, digest)
+    return len(raw), 0, 0, digest

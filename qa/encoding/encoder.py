@@ -5,14 +5,16 @@ from __future__ import annotations
 import hashlib
 import re
 from bisect import bisect_right
-from collections import Counter
-from dataclasses import dataclass
+from collections import Counter, deque
+from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import islice
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 import numpy as np
 
 from qa.encoding.micro_batcher import MicroBatcher
-from qa.encoding.pooling import mean, sentence_means
+from qa.encoding.pooling import mean, passage_means
 from qa.types import Span
 from qa.words.stop_words import STOP_WORDS
 
@@ -20,9 +22,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from numpy.typing import NDArray
-    from tokenizers import Encoding
 
     from qa.encoding.tokens import Tokens
+    from qa.encoding.word_tokens import Tokenised
+
+    TokenIds = Sequence[int] | NDArray[np.int64]
 
 __all__ = [
     "EncodedPassage",
@@ -35,7 +39,7 @@ __all__ = [
     "in_context",
 ]
 
-_WINDOW = 256  # passages in flight at once: bounds memory, whatever the corpus
+_WINDOW = 64  # passages that are tokenised together
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,17 +64,24 @@ def in_context(context: str, text: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class PassageInput:
-    """A text to embed (context and passage) and the spans of its sentences in it."""
+    """A text to embed (context and passage) and the spans of its sentences in it.
+
+    `tokens` are those of the encoder's prompt and the text, where they are known already.
+    """
 
     text: str
     sentences: tuple[Span, ...]
+    tokens: Tokenised | None = field(default=None, compare=False, repr=False)
 
     @classmethod
-    def of(cls, context: str, text: str, sentences: Iterable[Span]) -> PassageInput:
+    def of(
+        cls, context: str, text: str, sentences: Iterable[Span], tokens: Tokenised | None = None
+    ) -> PassageInput:
         """What is embedded of a passage; `sentences` are spans of its own text."""
         embedded = in_context(context, text)
         lead = len(embedded) - len(text)
-        return cls(embedded, tuple(Span(start + lead, end + lead) for start, end in sentences))
+        spans = tuple([Span(start + lead, end + lead) for start, end in sentences])
+        return cls(embedded, spans, tokens)
 
     def digest(self) -> bytes:
         """A name, 16 bytes, for all that decides a passage's vectors."""
@@ -106,7 +117,7 @@ class PassageRuntime(Protocol):
     same in whatever portions it was built, and no padding is computed.
     """
 
-    def forward(self, texts: Iterable[Sequence[int]]) -> Iterator[NDArray[np.float32]]:
+    def forward(self, texts: Iterable[TokenIds]) -> Iterator[NDArray[np.float32]]:
         """The token embeddings `[n, d]` of each text of `n` token ids, in order."""
 
 
@@ -138,7 +149,7 @@ class Encoder(Generic[R_co]):
         self._passages: PassageRuntime = passages or runtime
         self._question = MicroBatcher(runtime.forward_batch)
 
-    @property
+    @cached_property
     def budget(self) -> int:
         """Tokens left for context and passage together."""
         prompt = self.tokens.count([self.spec.passage_prompt])[0]
@@ -172,22 +183,11 @@ class Encoder(Generic[R_co]):
         Raises:
             ValueError: an input is over the limit; splitting should not have made it.
         """
-        window: list[PassageInput] = []
-        for one in inputs:
-            window.append(one)
-            if len(window) == _WINDOW:
-                yield from self._encode(window, self._passages)
-                window = []
-        yield from self._encode(window, self._passages)
+        return self._encode(inputs, self._passages)
 
-    def encode_now(self, inputs: Sequence[PassageInput]) -> list[EncodedPassage]:
+    def encode_now(self, inputs: Iterable[PassageInput]) -> list[EncodedPassage]:
         """The same of a few, by what is open already to run questions."""
         return list(self._encode(inputs, self.runtime))
-
-    def tokens_of(self, inputs: Sequence[PassageInput]) -> list[NDArray[np.uint32]]:
-        """The ids of each input's tokens, uint32 `[t]`, special tokens left out."""
-        texts = [self.spec.passage_prompt + one.text for one in inputs]
-        return [_tokens(encoding) for encoding in self.tokens.encode_many(texts)]
 
     def contributions(
         self, text: str, vector: NDArray[np.float32], most: int = 8
@@ -216,24 +216,34 @@ class Encoder(Generic[R_co]):
         return tuple(found.most_common(most))
 
     def _encode(
-        self, window: Sequence[PassageInput], runtime: PassageRuntime
+        self, inputs: Iterable[PassageInput], runtime: PassageRuntime
     ) -> Iterator[EncodedPassage]:
-        prompt = self.spec.passage_prompt
-        encodings = self.tokens.encode_many([prompt + passage.text for passage in window])
-        for one, encoding in zip(window, encodings, strict=True):
-            if len(encoding.ids) > self.spec.limit:
-                msg = f"{len(encoding.ids)} tokens where {self.spec.limit} fit: {one.text[:60]!r}"
-                raise ValueError(msg)
-        embedded = runtime.forward(encoding.ids for encoding in encodings)
-        for one, encoding, embeddings in zip(window, encodings, embedded, strict=True):
-            offsets = [(begin - len(prompt), end - len(prompt)) for begin, end in encoding.offsets]
-            yield EncodedPassage(
-                mean(embeddings),
-                sentence_means(embeddings, offsets, one.sentences),
-            )
+        prompt, lead = len(self.spec.passage_prompt), self.tokens.lead
+        running: deque[tuple[PassageInput, Tokenised]] = deque()
 
+        def ids() -> Iterator[TokenIds]:
+            for one in self._tokenised(inputs):
+                running.append(one)
+                yield self.tokens.framed(one[1].ids)
 
-def _tokens(encoding: Encoding) -> NDArray[np.uint32]:
-    special = encoding.special_tokens_mask
-    tokens = (token for token, mark in zip(encoding.ids, special, strict=True) if not mark)
-    return np.fromiter(tokens, np.uint32)
+        # One stream from end to end: between batches, cores would wait for the last of each.
+        for embeddings in runtime.forward(ids()):
+            one, tokens = running.popleft()
+            spans = np.array(one.sentences, np.int64).reshape(-1, 2) + prompt
+            pooled = passage_means(embeddings, tokens, spans, lead=lead)
+            yield EncodedPassage(pooled[0], pooled[1:])
+
+    def _tokenised(
+        self, inputs: Iterable[PassageInput]
+    ) -> Iterator[tuple[PassageInput, Tokenised]]:
+        prompt, limit = self.spec.passage_prompt, self.spec.limit
+        rest = iter(inputs)
+        while window := list(islice(rest, _WINDOW)):
+            missing = [prompt + one.text for one in window if one.tokens is None]
+            made = iter(self.tokens.tokenise(missing))
+            for one in window:
+                tokens = next(made) if one.tokens is None else one.tokens
+                if (count := len(tokens) + self.tokens.specials) > limit:
+                    msg = f"{count} tokens where {limit} fit: {one.text[:60]!r}"
+                    raise ValueError(msg)
+                yield one, tokens

@@ -71,8 +71,11 @@ def read_spec(folder: Path) -> EncoderSpec | None:
         return None
 
 
-def load_exported(folder: Path, *, workers: int) -> Encoder[Runtime] | None:
-    """The encoder of an export; None where there is none that is whole."""
+def load_exported(folder: Path, *, workers: int | None = None) -> Encoder[Runtime] | None:
+    """The encoder of an export; None where there is none that is whole.
+
+    `workers` is how many cores embed passages; by default all that this process may use.
+    """
     spec = read_spec(folder)
     if spec is None:
         return None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -60,6 +59,7 @@ class ModelLoader:
                 files,
                 cache=self._settings.cache_path(),
                 device=self._settings.device,
+                workers=self._settings.jobs,
                 notify=self._notify,
             )
         return self.loaded
@@ -84,6 +84,7 @@ def load_encoder(
     *,
     cache: Path,
     device: str | None = None,
+    workers: int | None = None,
     notify: Callable[[str], None] = lambda _: None,
 ) -> Encoder[Runtime]:
     """Load the encoder of the files that `qa.encoding.model.locate` found.
@@ -95,6 +96,7 @@ def load_encoder(
         files: the very files that were checked: a name might lead to others by now.
         cache: the folder for exports and digests; it need not exist or be writable.
         device: where torch embeds passages; by default the exported graph does, on the processor.
+        workers: how many cores embed passages; by default all that this process may use.
         notify: is told, in a sentence, of what takes long.
 
     Raises:
@@ -104,22 +106,22 @@ def load_encoder(
     from qa.encoding.export import ExportError, folder_of, load_exported
 
     folder = folder_of(cache, files.fingerprint)
-    exported = load_exported(folder, workers=os.cpu_count() or 1)
+    exported = load_exported(folder, workers=workers)
     if exported is not None and device is None:
         return exported
     from qa.encoding.reference import export_encoder, load_reference
 
     if exported is not None:
-        passages = load_reference(files, device=device).runtime
+        passages = load_reference(files, device=device, threads=workers).runtime
         return Encoder(exported.spec, exported.tokens, exported.runtime, passages=passages)
     notify(f"Preparing {files.name}: once per model, about 10 seconds …")
-    reference = load_reference(files)
+    reference = load_reference(files, threads=workers)
     try:
         export_encoder(reference, folder)
     except ExportError as error:
         notify(f"{files.name} could not be exported, so it works slowly: {error}")
-        return load_reference(files, device=device)
-    return load_encoder(files, cache=cache, device=device, notify=notify)
+        return load_reference(files, device=device, threads=workers)
+    return load_encoder(files, cache=cache, device=device, workers=workers, notify=notify)
 
 
 def load_reranker(

@@ -7,13 +7,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from numpy.typing import NDArray
 
-    from qa.types import Span
+    from qa.encoding.word_tokens import Tokenised
 
-__all__ = ["mean", "sentence_means", "unit"]
+__all__ = ["mean", "passage_means", "unit"]
 
 
 def unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -27,26 +25,36 @@ def mean(tokens: NDArray[np.float32]) -> NDArray[np.float32]:
     return unit(tokens.mean(axis=0, dtype=np.float32))
 
 
-def sentence_means(
-    tokens: NDArray[np.float32],
-    offsets: Sequence[tuple[int, int]],
-    sentences: Sequence[Span],
+def passage_means(
+    embeddings: NDArray[np.float32],
+    text: Tokenised,
+    spans: NDArray[np.int64],
+    *,
+    lead: int,
 ) -> NDArray[np.float32]:
-    """Pool the tokens of each sentence, embedded in the context of the whole passage.
+    """Pool a passage, and the tokens of each of its sentences in the context of the whole.
 
     Args:
-        tokens: `[n, d]`.
-        offsets: the characters each token stands for; `(0, 0)` for special tokens.
-        sentences: spans of the same text.
+        embeddings: `[n, d]`, special tokens included.
+        text: the tokens of the text.
+        spans: the characters of sentences, `[m, 2]`.
+        lead: how many special tokens stand before those of the text.
 
     Returns:
-        float32 `[len(sentences), d]`, unit length; a sentence without a token of its own (only
-        characters that the tokenizer drops) gets the passage's vector.
+        float32 `[m + 1, d]`, unit length, the passage first; a sentence without a token of its own
+        (only characters that the tokenizer drops) gets the passage's vector.
     """
-    begins = np.array([begin for begin, _ in offsets])
-    real = np.array([end > begin for begin, end in offsets])
-    vectors = np.empty((len(sentences), tokens.shape[1]), np.float32)
-    for row, span in enumerate(sentences):
-        inside = real & (begins >= span.start) & (begins < span.end)
-        vectors[row] = mean(tokens[inside] if inside.any() else tokens)
-    return vectors
+    rows, begins = embeddings[lead : lead + len(text)], text.begins
+    real = text.ends > begins
+    if not real.all():
+        rows, begins = rows[real], begins[real]
+    # A tokenizer that reorders accents may name their characters out of order.
+    bounds = np.searchsorted(np.maximum.accumulate(begins), spans)
+    counts = np.array([len(embeddings), *(bounds[:, 1] - bounds[:, 0])], np.float32)
+    sums = np.empty((len(counts), embeddings.shape[1]), np.float32)
+    np.add.reduce(embeddings, axis=0, out=sums[0])
+    for row, (first, stop) in enumerate(bounds.tolist(), 1):
+        np.add.reduce(rows[first:stop], axis=0, out=sums[row])
+    empty = counts == 0
+    sums[empty], counts[empty] = sums[0], counts[0]
+    return unit(sums / counts[:, None])

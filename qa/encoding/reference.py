@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from qa.cores import usable_cores
 from qa.encoding.encoder import Encoder, EncoderSpec
 from qa.encoding.export import ENCODER, ExportError, export, first_line
 from qa.encoding.runtimes import OnnxRuntime
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from qa.encoding.encoder import TokenIds
     from qa.encoding.model import ModelFiles
 
 __all__ = ["TorchRuntime", "export_encoder", "load_reference", "loaded_safely"]
@@ -38,7 +40,7 @@ class TorchRuntime:
     def __init__(self, transformer: Any) -> None:  # noqa: ANN401 - sentence-transformers is untyped
         self.transformer = transformer
 
-    def forward(self, texts: Iterable[Sequence[int]]) -> Iterator[NDArray[np.float32]]:
+    def forward(self, texts: Iterable[TokenIds]) -> Iterator[NDArray[np.float32]]:
         """The token embeddings `[n, d]` of each text, in order."""
         import torch
 
@@ -57,17 +59,20 @@ class TorchRuntime:
             for n, size in enumerate(sizes):
                 yield np.asarray(found[n, :size], np.float32)
 
-    def forward_batch(self, texts: Sequence[Sequence[int]]) -> list[NDArray[np.float32]]:
+    def forward_batch(self, texts: Sequence[TokenIds]) -> list[NDArray[np.float32]]:
         """The same of a few texts."""
         return list(self.forward(texts))
 
 
-def load_reference(files: ModelFiles, *, device: str | None = None) -> Encoder[TorchRuntime]:
+def load_reference(
+    files: ModelFiles, *, device: str | None = None, threads: int | None = None
+) -> Encoder[TorchRuntime]:
     """Load a model through sentence-transformers (seconds: it imports torch).
 
     Args:
         files: as `qa.encoding.model.locate` gives them.
         device: as torch names it; by default the best there is.
+        threads: how many torch computes on; by default as many as this process has cores.
 
     Raises:
         ModelError: it can't be loaded, or isn't a transformer with mean pooling.
@@ -76,7 +81,7 @@ def load_reference(files: ModelFiles, *, device: str | None = None) -> Encoder[T
     import torch
     from sentence_transformers import SentenceTransformer
 
-    torch.set_num_threads(os.cpu_count() or 1)  # the command line starts with one
+    torch.set_num_threads(threads or usable_cores())  # the command line starts with one
     model = loaded_safely(SentenceTransformer, files, setting="model", device=device)
     _require_mean_pooling(model, files.name)
     limit = model.max_seq_length or _MAX_TOKENS

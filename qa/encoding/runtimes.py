@@ -6,7 +6,6 @@ import os
 import sys
 import threading
 from collections import deque
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from qa.encoding.encoder import PassageRuntime
+    from qa.encoding.encoder import PassageRuntime, TokenIds
 
 __all__ = [
     "GRAPH",
@@ -106,15 +105,16 @@ class OnnxRuntime:
         self._packed = warm
         self._session = self._open()
 
-    def forward(self, texts: Iterable[Sequence[int]]) -> Iterator[NDArray[np.float32]]:
+    def forward(self, texts: Iterable[TokenIds]) -> Iterator[NDArray[np.float32]]:
         """The token embeddings `[n, d]` of each text, in order."""
         if self._workers == 1:
             yield from map(self._run, texts)
             return
-        with ThreadPoolExecutor(self._workers) as pool:
-            yield from pool.map(self._run, texts)
+        from qa.ahead import in_order
 
-    def forward_batch(self, texts: Sequence[Sequence[int]]) -> list[NDArray[np.float32]]:
+        yield from in_order(self._run, texts, workers=self._workers, most=2 * self._workers)
+
+    def forward_batch(self, texts: Sequence[TokenIds]) -> list[NDArray[np.float32]]:
         """The same of a few texts in one pass; equal to about 1e-6."""
         self._passes += 1
         if not self._packed and self._passes > _WARM:
@@ -128,7 +128,7 @@ class OnnxRuntime:
         [found] = self._session.run(None, {"input_ids": ids, "attention_mask": mask})
         return [found[row, : len(text)] for row, text in enumerate(texts)]
 
-    def _run(self, ids: Sequence[int]) -> NDArray[np.float32]:
+    def _run(self, ids: TokenIds) -> NDArray[np.float32]:
         return self.forward_batch([ids])[0]
 
     def _open(self) -> Any:  # noqa: ANN401 - onnxruntime is untyped
@@ -172,7 +172,7 @@ class OpenVinoRuntime:
         self._requests = [model.create_infer_request() for _ in range(2 * workers)]
         self._lock = threading.Lock()
 
-    def forward(self, texts: Iterable[Sequence[int]]) -> Iterator[NDArray[np.float32]]:
+    def forward(self, texts: Iterable[TokenIds]) -> Iterator[NDArray[np.float32]]:
         """The token embeddings `[n, d]` of each text, in order."""
         with self._lock:
             free = list(self._requests)
@@ -207,13 +207,14 @@ def passages_by(folder: Path) -> str:
 class FastestRuntime:
     """The fastest runtime for many passages on this machine, opened when first needed."""
 
-    def __init__(self, folder: Path, *, workers: int) -> None:
+    def __init__(self, folder: Path, *, workers: int | None = None) -> None:
+        """Take how many cores are to be used; by default all that this process may use."""
         self._workers = workers
         self._folder = folder
         self._chosen: PassageRuntime | None = None
         self._lock = threading.Lock()
 
-    def forward(self, texts: Iterable[Sequence[int]]) -> Iterator[NDArray[np.float32]]:
+    def forward(self, texts: Iterable[TokenIds]) -> Iterator[NDArray[np.float32]]:
         """The token embeddings `[n, d]` of each text, in order."""
         if self._chosen is None:
             with self._lock:
@@ -221,8 +222,11 @@ class FastestRuntime:
         return self._chosen.forward(texts)
 
     def _choose(self) -> PassageRuntime:
+        from qa.cores import usable_cores
+
+        workers = self._workers or usable_cores()
         if (self._folder / _PASSAGE_GRAPH).is_file():
             core = _openvino_with_bfloat16()
             if core is not None:
-                return OpenVinoRuntime(self._folder, core, workers=self._workers)
-        return OnnxRuntime(self._folder, workers=self._workers, warm=True)
+                return OpenVinoRuntime(self._folder, core, workers=workers)
+        return OnnxRuntime(self._folder, workers=workers, warm=True)

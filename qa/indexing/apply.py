@@ -8,13 +8,17 @@ whatever happens afterwards, and the next refresh goes on from there.
 from __future__ import annotations
 
 import time
+from collections import deque
+from contextlib import closing
 from dataclasses import dataclass, field
 from itertools import islice, tee
 from typing import TYPE_CHECKING
 
+from qa.corpus.walking import CHANGED, SIZE
 from qa.encoding.encoder import PassageInput
 from qa.errors import UnreadableDocumentError
-from qa.indexing.passages import split
+from qa.indexing.ahead import readings
+from qa.indexing.passages import cut
 from qa.reading.places import places_of
 from qa.store.rows import NewPassage
 from qa.types import Document, Span
@@ -30,12 +34,13 @@ if TYPE_CHECKING:
     from qa.encoding.encoder import Encoder, Runtime
     from qa.indexing.plan import Outcomes, Plan
     from qa.indexing.progress import Meter
+    from qa.reading.files import Reading
     from qa.store.transaction import Transaction
     from qa.types import Passage, Place
 
 __all__ = ["Commits", "embed_pending", "take_up"]
 
-_BATCH = 512  # pieces in memory at once
+_BATCH = 512  # passages in memory at once that are to be embedded
 # What a commit keeps at most, so that little is lost when a refresh is stopped; the first one comes
 # sooner, so that there is something to ask.
 COMMIT_PASSAGES, COMMIT_SECONDS, FIRST_SECONDS = 2000, 5.0, 1.0
@@ -84,6 +89,7 @@ def take_up(
     outcomes: Outcomes,
     *,
     now_ns: int,
+    jobs: int,
 ) -> None:
     """Bring files and the text in them in line; what can't be read is noted and left out.
 
@@ -96,29 +102,29 @@ def take_up(
         encoder: loads it; called only if something must be split.
         outcomes: what comes of it is added to these.
         now_ns: when the plan's scan began.
+        jobs: how many files may be read at a time.
     """
     transaction = commits.transaction
     stamps = plan.scan.stamps
-    todo = sorted([*plan.added, *plan.changed], key=lambda path: (-stamps[path].mtime_ns, path))
+    todo = sorted([*plan.added, *plan.changed], key=lambda path: (-stamps[path][CHANGED], path))
     pending = 0  # passages of the open file
-    pieces = _pieces(corpus, todo, encoder)
-    while batch := list(islice(pieces, _BATCH)):
-        cuts = [piece for piece in batch if isinstance(piece, _Cut)]
-        tokens = iter(encoder().tokens_of([cut.input for cut in cuts]) if cuts else ())
-        for piece in batch:
+    with closing(
+        readings(corpus, todo, size=lambda path: stamps[path][SIZE], workers=jobs)
+    ) as read:
+        for piece in _pieces(read, encoder):
             match piece:
                 case _FileBegins(path, sha256):
                     transaction.open_file(path, sha256, stamps[path], now_ns)
                 case Document():
                     transaction.put_document(piece)
                 case _Cut():
-                    pending += not transaction.put_passage(_row(piece, next(tokens)))
+                    pending += not transaction.put_passage(_row(piece))
                     outcomes.passages += 1
                     commits.count(1)
                 case _FileEnds(path, problems, warnings):
                     transaction.close_file({**problems, **warnings})
                     outcomes.mark_read(path, problems, warnings)
-                    commits.meter.read(path, bytes=stamps[path].size, passages=pending)
+                    commits.meter.read(path, bytes=stamps[path][SIZE], passages=pending)
                     pending = 0
                     commits.commit_if_due()
     for path in plan.removed:  # only now: a file that was renamed took its embeddings from there
@@ -137,31 +143,38 @@ def embed_pending(
         encoder: loads it; called only if something must be embedded.
         outcomes: what comes of it is added to these.
     """
-    transaction = commits.transaction
+    transaction, meter = commits.transaction, commits.meter
     pending = transaction.pending()
-    commits.meter.begin_embedding(len(pending))
-    waiting = iter(pending)
-    while rows := transaction.passages(islice(waiting, _BATCH)):
-        inputs: dict[bytes, PassageInput] = {}
-        same: dict[bytes, list[int]] = {}
-        for row in rows:
-            to_embed = row.to_embed()
-            digest = to_embed.digest()
-            if transaction.put_known(row, digest):
-                commits.meter.embedded()
-            else:
-                inputs[digest] = to_embed
-                same.setdefault(digest, []).append(row.id)
-        encoded = encoder().encode_passages(inputs.values()) if inputs else ()
-        for digest, one in zip(inputs, encoded, strict=True):
-            for passage in same[digest]:
-                transaction.put_embedding(passage, one)
-            outcomes.encoded += 1
-            commits.meter.embedded(len(same[digest]))
-            commits.count(len(same[digest]))
-            commits.commit_if_due()
+    meter.begin_embedding(len(pending))
+    taken: deque[list[int]] = deque()  # the passages of each text that is being embedded
+
+    def texts() -> Iterator[PassageInput]:
+        rest = iter(pending)
+        while rows := transaction.passages(islice(rest, _BATCH)):
+            inputs: dict[bytes, PassageInput] = {}
+            same: dict[bytes, list[int]] = {}
+            for row in rows:
+                to_embed = row.to_embed()
+                digest = to_embed.digest()
+                if transaction.put_known(row, digest):
+                    meter.embedded()
+                else:
+                    inputs[digest] = to_embed
+                    same.setdefault(digest, []).append(row.id)
+            for digest, one in inputs.items():
+                taken.append(same[digest])
+                yield one
+
+    for encoded in encoder().encode_passages(texts()) if pending else ():
+        passages = taken.popleft()
+        for passage in passages:
+            transaction.put_embedding(passage, encoded)
+        outcomes.encoded += 1
+        meter.embedded(len(passages))
+        commits.count(len(passages))
+        commits.commit_if_due()
     transaction.commit()
-    commits.meter.end()
+    meter.end()
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,13 +187,13 @@ class _FileBegins:
 
 @dataclass(frozen=True, slots=True)
 class _Cut:
-    """A passage of the document before it, not embedded yet; `digest` is that of its input."""
+    """A passage of the document before it; `digest` is that of what is embedded of it."""
 
     passage: Passage
     text: str
     places: tuple[Place, ...]
-    input: PassageInput
     digest: bytes
+    tokens: NDArray[np.uint32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,15 +206,14 @@ class _FileEnds:
 
 
 def _pieces(
-    corpus: Corpus, todo: Iterable[str], encoder: Callable[[], Encoder[Runtime]]
+    files: Iterable[tuple[str, Reading | UnreadableDocumentError]],
+    encoder: Callable[[], Encoder[Runtime]],
 ) -> Iterator[_FileBegins | Document | _Cut | _FileEnds]:
-    """Read and split: each file with its documents, each document with its passages."""
-    for path in todo:
-        try:
-            reading = corpus.read(path)
-        except UnreadableDocumentError as error:
+    """Split what was read: each file with its documents, each document with its passages."""
+    for path, reading in files:
+        if isinstance(reading, UnreadableDocumentError):
             yield _FileBegins(path, "")
-            yield _FileEnds(path, {path: error.reason})
+            yield _FileEnds(path, {path: reading.reason})
             continue
         yield _FileBegins(path, reading.sha256)
         for document in reading.documents:
@@ -211,12 +223,14 @@ def _pieces(
 
 
 def _cuts(document: Document, encoder: Encoder[Runtime]) -> Iterator[_Cut]:
-    passages, same = tee(split(document, encoder.tokens, encoder.budget))
-    places = places_of(document.places, ((one.start, one.end) for one in same))
-    for passage, held in zip(passages, places, strict=True):
+    prompt = encoder.spec.passage_prompt
+    cuts, same = tee(cut(document, encoder.tokens, encoder.budget, prompt=prompt))
+    places = places_of(document.places, ((one.passage.start, one.passage.end) for one in same))
+    for one, held in zip(cuts, places, strict=True):
+        passage = one.passage
         text = document.text[passage.start : passage.end]
         embedded = PassageInput.of(passage.context, text, _inside(passage))
-        yield _Cut(passage, text, held, embedded, embedded.digest())
+        yield _Cut(passage, text, held, embedded.digest(), one.tokens.ids)
 
 
 def _inside(passage: Passage) -> tuple[Span, ...]:
@@ -225,17 +239,17 @@ def _inside(passage: Passage) -> tuple[Span, ...]:
     return tuple(Span(start - begin, end - begin) for start, end in passage.sentences)
 
 
-def _row(cut: _Cut, tokens: NDArray[np.uint32]) -> NewPassage:
-    passage = cut.passage
+def _row(one: _Cut) -> NewPassage:
+    passage = one.passage
     return NewPassage(
         start=passage.start,
         end=passage.end,
         heading_path=passage.heading_path,
-        places=cut.places,
+        places=one.places,
         context=passage.context,
-        text=cut.text,
+        text=one.text,
         spans=passage.sentences,
-        digest=cut.digest,
-        terms=passage_terms(passage.context, cut.text, _inside(passage)),
-        tokens=tokens,
+        digest=one.digest,
+        terms=passage_terms(passage.context, one.text, _inside(passage)),
+        tokens=one.tokens,
     )

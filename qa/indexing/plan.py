@@ -7,9 +7,12 @@ import os
 from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import compress
+from operator import ne
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from qa.corpus.walking import is_settled
 from qa.counting import counted
 from qa.errors import EmptyCorpusError, UnreadableDocumentError
 from qa.reading.reasons import EXPECTED
@@ -109,26 +112,28 @@ def make_plan(corpus: Corpus, known: FilesKnown | None, now_ns: int) -> Plan:
         CorpusNotFoundError: there is no corpus.
     """
     scan = corpus.scan()
-    files, noted = known or ({}, ())
+    stamps = known.stamps if known else {}
+    noted = known.problems if known else ()
     unread = {row.path for row in noted if row.path == row.file and not row.indexed}
     retried = {row.file for row in noted if corpus.can_retry(row.reason)}
+    looked_at, removed = ([], []) if scan.in_line_with is stamps else _compare(scan.stamps, stamps)
+    if known and not looked_at and not removed:
+        scan.in_line_with = stamps  # a watched corpus gives the same scan until something changes
+    if retried:
+        again = retried.union(looked_at)
+        looked_at = [path for path in scan.stamps if path in again]
+    sha256s = dict(zip(known.stamps, known.sha256s, strict=True)) if known and looked_at else {}
     added: list[str] = []
     changed: list[str] = []
     restamped: dict[str, Stamp] = {}
-    unchanged = 0
-    for path, stamp in scan.stamps.items():
-        row = files.get(path)
-        if row is None or path in retried:
-            (changed if row and path not in unread else added).append(path)
-        elif row.stamp == stamp and stamp.is_settled(row.seen_ns):
-            unchanged += path not in unread
-        elif _sha256(corpus, path) == row.sha256:
-            if stamp.is_settled(now_ns):  # else noting it would not spare the next look
+    for path in looked_at:
+        is_known = path in stamps
+        if is_known and path not in retried and _sha256(corpus, path) == sha256s.get(path):
+            stamp = scan.stamps[path]
+            if is_settled(stamp, now_ns):  # else noting it would not spare the next look
                 restamped[path] = stamp
-            unchanged += path not in unread
         else:
-            (added if path in unread else changed).append(path)
-    removed = [path for path in files if path not in scan.stamps]
+            (changed if is_known and path not in unread else added).append(path)
     again = {*added, *changed, *removed}
     stay = [row for row in noted if row.file not in again]
     return Plan(
@@ -139,8 +144,19 @@ def make_plan(corpus: Corpus, known: FilesKnown | None, now_ns: int) -> Plan:
         restamped=restamped,
         problems={row.path: row.reason for row in stay if not row.indexed},
         warnings={row.path: row.reason for row in stay if row.indexed},
-        unchanged=unchanged,
+        unchanged=len(scan.stamps) - len(added) - len(changed) - len(unread - again),
     )
+
+
+def _compare(
+    found: Mapping[str, Stamp], known: Mapping[str, Stamp | None]
+) -> tuple[list[str], list[str]]:
+    """The files that are new or may have changed, and those that are gone."""
+    # This is all that is done for each file: so it is done by iterators that run in C.
+    differing = list(compress(found, map(ne, found.values(), map(known.get, found))))
+    new = sum(path not in known for path in differing)
+    is_any_gone = len(found) - new < len(known)
+    return differing, [path for path in known if path not in found] if is_any_gone else []
 
 
 def _sha256(corpus: Corpus, path: str) -> str:

@@ -7,6 +7,7 @@ from contextlib import ExitStack, closing, contextmanager, suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
+from qa.corpus.walking import SIZE
 from qa.errors import ForeignIndexError, IndexMissingError
 from qa.indexing.plan import Outcomes, checked_plan, report
 from qa.store.identity import Identity, seen_from
@@ -33,6 +34,7 @@ def refresh(
     corpus: Corpus,
     models: ModelLoader,
     progress: Callable[[Progress], None],
+    jobs: int = 1,
     rebuild: bool = False,
     thorough: bool = False,
     unless: Callable[[], bool] = lambda: False,
@@ -47,6 +49,7 @@ def refresh(
         corpus: where the documents are read from.
         models: finds the model that embeds them.
         progress: is told how far this is.
+        jobs: how many files may be read at a time.
         rebuild: forget the index, whatever its state or model, and embed everything again.
         thorough: follow every reference in the index as well, and merge what searches gain by.
         unless: whether not to wait for another process any longer; asked once a second.
@@ -92,7 +95,7 @@ def refresh(
         encoder = partial(models.encoder, files)
         transaction.begin(Identity(files.fingerprint, files.name, seen), rebuild=rebuild)
         commits = Commits(transaction, meter)
-        take_up(plan, corpus, commits, encoder, outcomes, now_ns=now_ns)
+        take_up(plan, corpus, commits, encoder, outcomes, now_ns=now_ns, jobs=jobs)
         embed_pending(commits, encoder, outcomes)
         if thorough:
             transaction.compact()
@@ -101,7 +104,7 @@ def refresh(
 
 def _begin(meter: Meter, plan: Plan) -> None:
     todo = [*plan.added, *plan.changed]
-    meter.begin(documents=len(todo), bytes=sum(plan.scan.stamps[path].size for path in todo))
+    meter.begin(documents=len(todo), bytes=sum(plan.scan.stamps[path][SIZE] for path in todo))
 
 
 @contextmanager

@@ -16,7 +16,7 @@ __all__ = ["sentences_of", "trimmed"]
 
 # sentencex 1.0 slices at byte offsets that it gets wrong next to white space of several bytes
 # (U+0085, U+00A0, U+2028 …) and panics; one plain space per character keeps all offsets.
-_WHITE_SPACE = re.compile(r"[^\S\n]")
+_WHITE_SPACE = re.compile(r"[^\S\n ]")
 _MAX_MARK = 12  # characters
 _WINDOW = 2000  # characters; few paragraphs are as long
 _LINE = re.compile(r"[^\r\n]+")
@@ -70,6 +70,8 @@ def _ends(body: str) -> Iterator[int]:
 
 def trimmed(text: str, span: Span) -> Span | None:
     """The span without the white space at its ends; None where nothing is left."""
+    if span.start < span.end and not (text[span.start].isspace() or text[span.end - 1].isspace()):
+        return span
     piece = text[span.start : span.end]
     start = span.start + len(piece) - len(piece.lstrip())
     end = span.start + len(piece.rstrip())

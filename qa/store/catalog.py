@@ -50,6 +50,8 @@ class Catalog:
         self._db = connection
         self._meta: dict[str, str] = {}
         self._seen = seen
+        self._known: FilesKnown | None = None
+        self._known_at = (-1, -1)  # the moment that is of
         self._is_frozen = is_frozen
 
     @classmethod
@@ -174,9 +176,20 @@ class Catalog:
                     raise ValueError(f"it lacks {key} that were indexed")
 
     def known_files(self) -> FilesKnown:
-        """What is known of the corpus's files (CatalogDamagedError where rows are missing)."""
-        self.check_counts()
-        return FilesKnown(self.documents.files(), self.documents.problems())
+        """What is known of the corpus's files; read once for each change.
+
+        Raises:
+            CatalogDamagedError: rows are missing.
+        """
+        # The second number tells of what others commit without counting it as a change.
+        version = self._db.execute("PRAGMA data_version").fetchone()[0]
+        moment = (self.number("changes"), version)
+        if self._known is None or self._known_at != moment:
+            self.check_counts()
+            stamps, sha256s = self.documents.stamps()
+            self._known = FilesKnown(stamps, sha256s, self.documents.problems())
+            self._known_at = moment
+        return self._known
 
     def check_references(self) -> None:
         """Follow every reference between the rows (CatalogDamagedError)."""

@@ -5,16 +5,17 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from qa.corpus import Stamp
+from qa.corpus.walking import RACY_NS
 from qa.store.checks import check, require
 from qa.store.failures import reporting_damage
-from qa.store.rows import DocumentRow, FileRow, ProblemRow
+from qa.store.rows import DocumentRow, ProblemRow
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
+    from qa.corpus import Stamp
     from qa.types import Document
 
 __all__ = ["DocumentTables"]
@@ -27,16 +28,20 @@ class DocumentTables:
         self._folder = folder
         self._db = connection
 
-    def files(self) -> dict[str, FileRow]:
-        """All files by path, those that can't be read too."""
-        rows = self._db.execute(
-            f"SELECT id, CAST(path AS TEXT), CAST(sha256 AS TEXT), {_TIMES} FROM file"
-        )
-        found = {r[1]: FileRow(r[0], r[1], r[2], Stamp(*r[4:]), r[3]) for r in rows}
+    def stamps(self) -> tuple[dict[str, Stamp | None], list[str]]:
+        """The stamps of all files by path, of those that can't be read too, and their SHA-256.
+
+        A stamp that a change after the file was read might not show in is None.
+        """
+        stamps: dict[str, Stamp | None] = {}
+        sha256s: list[str] = []
+        for path, sha256, size, mtime_ns, ctime_ns, inode, is_settled in self._db.execute(_STAMPS):
+            stamps[path] = (size, mtime_ns, ctime_ns, inode) if is_settled else None
+            sha256s.append(sha256)
         with reporting_damage(self._folder):
-            if None in found:
-                raise TypeError("a file without a path")
-        return found
+            if None in stamps or len(stamps) < len(sha256s):
+                raise ValueError("a file without a path of its own")
+        return stamps, sha256s
 
     def put_file(self, path: str, *, sha256: str, stamp: Stamp, seen_ns: int) -> int:
         """Insert a file, or replace what is known of it; gives its id."""
@@ -150,9 +155,11 @@ class DocumentTables:
             self.problems()
 
 
-# SQLite keeps any type in any column: the casts make good what a stranger's catalog may break.
-_TIMES = ", ".join(
-    f"CAST({one} AS INTEGER)" for one in ("seen_ns", "size", "mtime_ns", "ctime_ns", "inode")
+# SQLite keeps any type in any column: the cast makes good what a stranger's catalog may break. What
+# is broken in the other columns is no stamp that a file has.
+_STAMPS = (
+    "SELECT CAST(path AS TEXT), CAST(sha256 AS TEXT), size, mtime_ns, ctime_ns, inode,"
+    f" max(mtime_ns, ctime_ns) < seen_ns - {RACY_NS} FROM file"
 )
 _DOCUMENT = (
     "SELECT document.id, file, document.path, format, encoding, metadata, document.cited_sum,"

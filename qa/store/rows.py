@@ -20,22 +20,11 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DocumentRow",
-    "FileRow",
     "FilesKnown",
     "NewPassage",
     "PassageRow",
     "ProblemRow",
 ]
-
-
-class FileRow(NamedTuple):
-    """A file as it was when it was read; `sha256` is empty where not even its bytes could be."""
-
-    id: int
-    path: str
-    sha256: str
-    stamp: Stamp
-    seen_ns: int
 
 
 class DocumentRow(NamedTuple):
@@ -62,10 +51,19 @@ class ProblemRow(NamedTuple):
     indexed: bool
 
 
-class FilesKnown(NamedTuple):
-    """What the catalog knows of the corpus: files by path, and what of them can't be read."""
+@dataclass(frozen=True, slots=True, eq=False)
+class FilesKnown:
+    """What the catalog knows of the corpus's files.
 
-    files: Mapping[str, FileRow]
+    Attributes:
+        stamps: of each file by its path, as it was when it was read; None where a change since
+            might not show in it.
+        sha256s: in the same order; "" of a file whose bytes could not be read.
+        problems: what of the files can't be read.
+    """
+
+    stamps: Mapping[str, Stamp | None]
+    sha256s: Sequence[str]
     problems: Sequence[ProblemRow]
 
 

@@ -70,6 +70,11 @@ class Converter:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    def abandon(self) -> None:
+        """End the worker in the middle of a file that another thread has read: it fails."""
+        if (worker := self._worker) is not None:
+            worker.kill()
+
     def close(self) -> None:
         """End the worker; the next file starts another."""
         with self._lock:

@@ -66,6 +66,7 @@ def read_markdown(
 def _parser() -> MarkdownIt:
     parser = MarkdownIt("commonmark").enable("table")
     parser.disable(["inline"])  # block structure is all that is needed here
+    parser.parse("text")  # it sorts its rules at its first text, and another thread would miss some
     return parser
 
 
