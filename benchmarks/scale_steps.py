@@ -52,12 +52,12 @@ def candidates(count: int) -> Iterator[None]:
     """Let each retriever propose so many."""
     from qa.answering import search
 
-    before = search.CANDIDATES
-    search.CANDIDATES = count
+    before = search.proposals
+    search.proposals = lambda _: count
     try:
         yield
     finally:
-        search.CANDIDATES = before
+        search.proposals = before
 
 
 def merge_vectors(index: Path, folder: Path) -> None:

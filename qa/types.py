@@ -234,6 +234,8 @@ class CitedPassage:
     """A passage of an answer: verified quote, evidence, scores, and what is known of its document.
 
     `metadata` has `title`, `author`, `date`, `language` and more, where the document tells them.
+    `also` says where else the same text stands below the same headings, each quote verified: the
+    first few places by path and line.
     """
 
     citation: Citation
@@ -241,6 +243,7 @@ class CitedPassage:
     scores: Scores
     metadata: Mapping[str, str] = field(default_factory=dict)
     explanation: Explanation | None = None
+    also: tuple[Citation, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,6 +42,7 @@ def candidates_of(texts: Sequence[str], seed: int = 0) -> Candidates:
     sizes = np.array([len(one.ids) for one in terms])
     return Candidates(
         ids=list(range(len(texts))),
+        documents=["a.md"] * len(texts),
         vectors=vectors,
         sentences=np.ones(len(texts), np.int64),
         sentence_codes=np.rint(vectors * 127).astype(np.int8),

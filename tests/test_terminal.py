@@ -119,7 +119,7 @@ def answers(character: str) -> Iterator[str]:
     words = ((bad, 1.0),)
     passage = CitedPassage(
         cited, best, Scores(1, 1, 1, 1, 1), {"title": bad, "author": bad, "date": bad},
-        Explanation(words, words),
+        Explanation(words, words), also=(cited, cited),
     )  # fmt: skip
     one = Answer(bad, answered=False, probability=0.1, passages=(), nearest=(passage,),
                  reason=bad, model=bad, corpus=bad, notes=(bad,))  # fmt: skip

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from itertools import islice
+from itertools import chain, islice
 from typing import TYPE_CHECKING
 
 from qa.answering.search import embedded_of, rerank, search
@@ -20,20 +20,25 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from contextlib import AbstractContextManager
 
+    import numpy as np
+    from numpy.typing import NDArray
+
     from qa.answering.request import Request
     from qa.answering.search import Ranked
-    from qa.citations.source import Headings
+    from qa.citations.source import Headings, Source
     from qa.corpus import Corpus
     from qa.encoding.encoder import Encoder, Runtime
     from qa.encoding.loader import ModelLoader
     from qa.encoding.model import ModelFiles
     from qa.store.index import Index
+    from qa.store.rows import PassageRow
     from qa.store.snapshot import Snapshot
-    from qa.types import Problem, Refresh
+    from qa.types import Citation, Problem, Refresh
 
 __all__ = ["Found", "abstention_reason", "cite", "conclude", "find"]
 
 _UNKNOWN_SHOWN = 5
+_ALSO = 5  # other places of a text: each costs the reading of a file
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +143,13 @@ def find(
             if not (portion := list(islice(ranked, missing))):
                 break
             cited = cite(
-                snapshot, corpus, request.question, portion, headings=headings, explain=explain
+                snapshot,
+                corpus,
+                request.question,
+                portion,
+                headings=headings,
+                allowed=allowed,
+                explain=explain,
             )
             dropped += cited.count(None)
             passages += [passage for passage in cited if passage is not None]
@@ -184,9 +195,13 @@ def cite(
     ranked: Sequence[Ranked],
     *,
     headings: Headings,
+    allowed: NDArray[np.int64] | None = None,
     explain: Callable[[str], tuple[tuple[str, float], ...]] | None = None,
 ) -> list[CitedPassage | None]:
     """Cite each passage from its file as it is now; None where the file is another by now.
+
+    Of a text that stands in several places, the first by path that still has it is cited, and the
+    next few of them are named.
 
     Args:
         snapshot: what was ranked.
@@ -194,40 +209,57 @@ def cite(
         question: as it was asked.
         ranked: from the same snapshot.
         headings: of those files.
+        allowed: the passages that may be cited, ascending; all where it is None.
         explain: gives the words of an embedded text that add most to its cosine.
     """
-    rows = {row.id: row for row in snapshot.passages([one.passage for one in ranked])}
-    documents = snapshot.documents([row.document for row in rows.values()])
+    copies = [_copies(snapshot, one.passage, allowed) for one in ranked]
+    rows = {row.id: row for row in snapshot.passages(chain.from_iterable(copies))}
+    documents = snapshot.documents({row.document for row in rows.values()})
     sources = {
         number: open_source(corpus, row, None if row.encoding else snapshot.extract(number))
         for number, row in documents.items()
     }
     cited: list[CitedPassage | None] = []
-    for one in ranked:
-        row = rows[one.passage]
-        source = sources.get(row.document)
-        if (
-            source is None
-            or one.evidence[1] >= len(row.spans)
-            or source.text[row.start : row.end] != row.text
-        ):
+    for one, ids in zip(ranked, copies, strict=True):
+        embedded = embedded_of(rows[one.passage])
+        places = [
+            (row, source)
+            for row in map(rows.__getitem__, ids)
+            if embedded_of(row) == embedded
+            and one.evidence[1] < len(row.spans)
+            and (source := sources.get(row.document)) is not None
+            and source.text[row.start : row.end] == row.text
+        ]
+        if not places:
             cited.append(None)
             continue
-        above = headings.confirmed(source, row.heading_path, row.start)
+        row, source = places[0]
         begin, end = one.evidence
         place = Span(row.spans[begin].start, row.spans[end].end)
+        citation, *also = (_cited(*each, headings) for each in places)
         evidence = Evidence(
-            source.cite(place, above, row.places),
+            source.cite(place, citation.heading_path, row.places),
             one.evidence_score,
             marks(question, source.text, place),
         )
-        citation = source.cite(Span(row.start, row.end), above, row.places)
-        explanation = None
-        if explain is not None:
-            explanation = Explanation(one.terms, explain(embedded_of(row)))
+        explanation = None if explain is None else Explanation(one.terms, explain(embedded))
         metadata = documents[row.document].metadata
-        cited.append(CitedPassage(citation, evidence, one.scores, metadata, explanation))
+        cited.append(
+            CitedPassage(citation, evidence, one.scores, metadata, explanation, tuple(also))
+        )
     return cited
+
+
+def _cited(row: PassageRow, source: Source, headings: Headings) -> Citation:
+    above = headings.confirmed(source, row.heading_path, row.start)
+    return source.cite(Span(row.start, row.end), above, row.places)
+
+
+def _copies(snapshot: Snapshot, one: int, allowed: NDArray[np.int64] | None) -> list[int]:
+    """The first places of a passage's text, as many as are cited, by path and line."""
+    found = snapshot.copies(one, allowed)[: 1 + _ALSO]
+    # It is not there where copies are very many, or where SQLite's index of them is damaged.
+    return found if one in found else [one, *found[:_ALSO]]
 
 
 def conclude(found: Found, request: Request, *, corpus: str, lacking: str | None) -> Answer:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -27,9 +28,14 @@ if TYPE_CHECKING:
     from qa.store.rows import PassageRow
     from qa.store.snapshot import Snapshot
 
-__all__ = ["Hits", "Ranked", "embedded_of", "rerank", "search"]
+__all__ = ["Hits", "Ranked", "embedded_of", "proposals", "rerank", "search"]
 
-CANDIDATES = 50  # from each retriever; 400 rank no better (docs/decisions.md)
+# What each retriever proposes (docs/decisions.md has the figures). Where it shows fewer texts or
+# documents than these, it proposes GROWTH times as many again, and so on up to MOST times.
+CANDIDATES = 50  # of up to SMALL passages; of four times as many passages, twice as many
+SMALL = 10_000
+TEXTS, DOCUMENTS = 25, 3
+GROWTH, MOST = 4, 16
 _FEW = 4 * CANDIDATES  # allowed passages that are scored without asking the retrievers
 # Candidates that are embedded for a question because that has not been done yet: some .1 s.
 EMBEDDED_NOW = 8
@@ -80,9 +86,7 @@ def search(
     """
     terms = content_terms(question)
     query = Query(encoded.vector, term_ids(terms), encoded.tokens)
-    ids = _proposed(snapshot, query.vector, terms, allowed)
-    ids, embedded = _embedded_now(snapshot, ids, embed)
-    candidates = snapshot.candidates(ids, len(query.vector), embedded)
+    candidates = _proposed(snapshot, query.vector, terms, allowed, embed)
     statistics = snapshot.statistics(query.unique_terms, query.unique_tokens)
     with snapshot.reporting_damage():
         scored = score(query, candidates, statistics) if len(candidates) else None
@@ -112,17 +116,44 @@ def _proposed(
     vector: NDArray[np.float32],
     terms: Sequence[str],
     allowed: NDArray[np.int64] | None,
-) -> Sequence[int]:
-    """The ids of what may be the best; where few are allowed, all of them."""
+    embed: Callable[[Sequence[PassageInput]], Sequence[EncodedPassage]],
+) -> Candidates:
+    """What may be the best; where few passages are allowed, all of them.
+
+    Copies of one text, or a few long documents, must not take the places of all others. (Where
+    documents were chosen by a filter, few may be what is wanted.)
+    """
     if allowed is not None and len(allowed) <= _FEW:
         first = (
             snapshot.lexical_candidates(terms, _FEW, allowed) if snapshot.count_pending() else ()
         )
-        return [*first, *allowed.tolist()]
-    return [
-        *snapshot.dense_candidates(vector, CANDIDATES, allowed),
-        *snapshot.lexical_candidates(terms, CANDIDATES, allowed),
-    ]
+        ids, embedded = _embedded_now(snapshot, [*first, *allowed.tolist()], embed)
+        return snapshot.candidates(ids, len(vector), embedded)
+    passages = snapshot.count_passages() if allowed is None else len(allowed)
+    k = proposals(passages)
+    most = min(k * MOST, passages)
+    while True:
+        proposed = [
+            *snapshot.dense_candidates(vector, k, allowed),
+            *snapshot.lexical_candidates(terms, k, allowed),
+        ]
+        ids, embedded = _embedded_now(snapshot, proposed, embed)
+        found = snapshot.candidates(ids, len(vector), embedded)
+        is_varied = len(found) >= TEXTS and (allowed is not None or _is_mixed(found, snapshot))
+        if is_varied or embedded or k >= most:  # of what is pending, no more will be embedded now
+            return found
+        k *= GROWTH
+
+
+def proposals(passages: int) -> int:
+    """How many each retriever proposes out of so many passages."""
+    return round(CANDIDATES * math.sqrt(max(1.0, passages / SMALL)))
+
+
+def _is_mixed(found: Candidates, snapshot: Snapshot) -> bool:
+    """Whether candidates are of enough documents, or of all that there are."""
+    documents = len(set(found.documents))
+    return documents >= DOCUMENTS or documents == snapshot.count_documents()
 
 
 def _embedded_now(

@@ -147,6 +147,13 @@ def _claims(saved: Mapping[str, Any]) -> Iterator[Claim]:
             for of, inside in ((passage, where), (evidence, f"{where}.evidence")):
                 citation = _member(of, "citation", Mapping, inside)
                 yield _claim(citation, f"{inside}.citation")
+            # Answers of earlier versions lack it.
+            also = _member({"also": (), **passage}, "also", (list, tuple), where)
+            for other, citation in enumerate(also):
+                inside = f"{where}.also[{other}]"
+                if not isinstance(citation, Mapping):
+                    raise _OtherFormError(f"its `{inside}` is not an object")
+                yield _claim(citation, inside)
 
 
 _KINDS = {str: "a string", int: "a whole number", (list, tuple): "a list", Mapping: "an object"}

@@ -159,14 +159,14 @@ def _missed(found: Report, wanted: dict[str, float]) -> Sequence[str]:
 
 
 def _write(output: Output, found: Report, output_format: Format) -> None:
-    from qa.cli import render
+    from qa.cli import measured
 
     if output_format is Format.JSON:
         output.json(found.to_dict())
     elif output_format is Format.MARKDOWN:
-        output.data(render.evaluation_markdown(found))
+        output.data(measured.measures_markdown(found))
     else:
-        output.lines(render.evaluation(found))
+        output.lines(measured.measures(found))
 
 
 def _line(one: Outcome) -> str:

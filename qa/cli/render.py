@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from qa.citations.verify import Checked, Verification
     from qa.diagnosis import Diagnosis
     from qa.encoding.loader import CachedModel
-    from qa.evaluation.evaluate import Report
     from qa.types import Answer, CitedPassage, Problem, Refresh, Status
 
     _Style = tuple[int, int, str]  # first character, the one after the last, style
@@ -28,8 +27,6 @@ if TYPE_CHECKING:
 __all__ = [
     "answer",
     "diagnosis",
-    "evaluation",
-    "evaluation_markdown",
     "excerpt",
     "markdown",
     "models",
@@ -112,6 +109,9 @@ def _passage(
         yield (Segment(" " * _INDENT + _headings(one, width - _INDENT), _HEADINGS),)
     if about := _about(one):
         yield (Segment(" " * _INDENT + clip(about, width - _INDENT), _QUIET),)
+    elsewhere = "also in " + ", ".join(visible(str(place)) for place in one.also)
+    for line in wrap(elsewhere, width - _INDENT) if one.also else ():
+        yield (Segment(" " * _INDENT + line, _QUIET),)
     yield from _quote(one, width - _INDENT, room - _INDENT)
 
 
@@ -222,6 +222,7 @@ def markdown(one: Answer, *, always: bool = False) -> str:
     for number, passage in enumerate(_shown(one, always=always), 1):
         path = " › ".join(passage.citation.heading_path)
         head = f"{number}. {_code(str(passage.citation))}" + (f" — {path}" if path else "")
+        head += "".join(f"; also in {_code(str(place))}" for place in passage.also)
         lines = _BREAK.split(passage.citation.quote)
         blocks += [head, "\n".join(f"   > {line}".rstrip() for line in lines)]
         blocks += [f"   {line}" for line in _explained(passage)]
@@ -330,27 +331,6 @@ def models(found: Sequence[CachedModel], cache: Path) -> Iterator[Line]:
             Segment(f"{one.name}  ", "bold"),
             Segment(f"{one.fingerprint[:12]}  {one.size_bytes / 1e6:,.0f} MB  {one.folder}"),
         )
-
-
-def evaluation(found: Report) -> Iterator[Line]:
-    """Lay out measures with their 95 % intervals."""
-    for name, one in found.measures.items():
-        figure = f"{one.value:8.2f}" if name.endswith("ms") else f"{one.value:8.4f}"
-        interval = "" if one.low is None else f"  [{one.low:.4f}, {one.high:.4f}]"
-        yield (
-            Segment(f"{name:10}", _QUIET),
-            Segment(figure),
-            Segment(f"{interval:20}  {counted(one.questions, 'question')}", _QUIET),
-        )
-
-
-def evaluation_markdown(found: Report) -> str:
-    """Write the same as a Markdown table."""
-    rows = ["| measure | value | 95 % interval | questions |", "|---|---|---|---|"]
-    for name, one in found.measures.items():
-        interval = "" if one.low is None else f"{one.low:.4f} to {one.high:.4f}"
-        rows.append(f"| {name} | {one.value:.4f} | {interval} | {one.questions} |")
-    return "\n".join(rows)
 
 
 def verification(one: Verification, *, width: int) -> Iterator[Line]:

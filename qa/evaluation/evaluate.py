@@ -100,7 +100,8 @@ def evaluate(
 def _outcome(question: Question, answer: Answer, seconds: float) -> Outcome:
     documents: dict[str, float] = {}
     for passage in answer.passages:
-        documents.setdefault(passage.citation.document, passage.scores.fused)
+        for place in (passage.citation, *passage.also):
+            documents.setdefault(place.document, passage.scores.fused)
     hit: int | None = None
     evidence: bool | None = None
     if question.spans or question.answers:
@@ -121,15 +122,21 @@ def _outcome(question: Question, answer: Answer, seconds: float) -> Outcome:
 
 
 def _holds(question: Question, passage: CitedPassage, *, evidence: bool = False) -> bool:
-    """Whether a passage, or its evidence alone, holds a known answer."""
-    place = passage.evidence.citation if evidence else passage.citation
+    """Whether a passage, wherever it stands, or its evidence alone, holds a known answer."""
+    held = passage.evidence.citation if evidence else passage.citation
+    places = (passage.citation, *passage.also)
     if question.spans:
+        before, after = held.start - places[0].start, held.end - places[0].start
         return any(
-            document == place.document and place.start <= start and end <= place.end
+            document == place.document
+            and place.start + before <= start
+            and end <= place.start + after
             for document, start, end in question.spans
+            for place in places
         )
-    in_right_one = not question.relevant or place.document in question.relevant
-    quote = _plain(place.quote)
+    relevant = question.relevant
+    in_right_one = not relevant or any(place.document in relevant for place in places)
+    quote = _plain(held.quote)
     return in_right_one and any(_plain(answer) in quote for answer in question.answers)
 
 

@@ -39,13 +39,12 @@ class Ragged:
         return len(self.starts)
 
     def count(self, marked: NDArray[np.bool_]) -> NDArray[np.int64]:
-        """Count the marks in each row: `[..., values]` to `[..., rows]`."""
-        counts = np.zeros((*marked.shape[:-1], len(self)), np.int64)
-        filled = np.flatnonzero(self.ends > self.starts)  # reduceat knows no empty rows
-        if len(filled):
-            starts = self.starts[filled]
-            counts[..., filled] = np.add.reduceat(marked, starts, axis=-1, dtype=np.int64)
-        return counts
+        """Count the marks in each row: `[m, values]` to `[m, rows]`."""
+        rows, (lines, width) = len(self), marked.shape
+        row = np.repeat(np.arange(rows), self.ends - self.starts)
+        line, at = np.divmod(np.flatnonzero(marked), max(1, width))  # marks are few
+        counts = np.bincount(line * rows + row[at], minlength=lines * rows)
+        return counts.reshape(lines, rows)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +53,7 @@ class Candidates:
 
     Args:
         ids: of the passages.
+        documents: the path of each one's document.
         vectors: float32 `[n, d]`, unit length.
         sentences: how many each passage has, at least one, int64 `[n]`.
         sentence_codes: int8 `[s, d]`, all sentences of all passages, each a unit vector when
@@ -65,6 +65,7 @@ class Candidates:
     """
 
     ids: Sequence[int]
+    documents: Sequence[str]
     vectors: NDArray[np.float32]
     sentences: NDArray[np.int64]
     sentence_codes: NDArray[np.int8]

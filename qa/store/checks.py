@@ -30,7 +30,7 @@ MODULUS = 65_521
 
 def check(*values: bytes | str | int) -> int:
     """The CRC-32 of values that stand in one row, in this order."""
-    parts = (one if isinstance(one, bytes) else str(one).encode("utf-8") for one in values)
+    parts = [one if isinstance(one, bytes) else str(one).encode("utf-8") for one in values]
     return zlib.crc32(b"\0".join(parts))
 
 

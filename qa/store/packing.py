@@ -84,7 +84,7 @@ def unpack_candidates(rows: Sequence[tuple[Any, ...]], dimension: int) -> Candid
     Raises:
         ValueError: they don't fit together; no writer of ours wrote them.
     """
-    _, _, ids, vectors, sentences, lengths, terms, counts, tokens = (
+    documents, _, ids, vectors, sentences, lengths, terms, counts, tokens = (
         zip(*rows, strict=True) if rows else ((),) * 9
     )
     kind = _sentence(dimension)
@@ -108,6 +108,7 @@ def unpack_candidates(rows: Sequence[tuple[Any, ...]], dimension: int) -> Candid
         raise ValueError("vectors that are not of unit length")
     return Candidates(
         ids=ids,
+        documents=documents,
         vectors=dense.astype(np.float32),
         sentences=held,
         sentence_codes=packed["codes"],

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 __all__ = ["PassageTables"]
 
+COPIES = 1000  # of one text: to bring more in order takes as long as the rest of a question
+
 
 class PassageTables:
     """The tables of passages, terms and tokens, over the catalog's connection."""
@@ -67,12 +69,18 @@ class PassageTables:
     def candidates(
         self, ids: Iterable[int], dimension: int, embedded: Mapping[int, EncodedPassage]
     ) -> Candidates:
-        """Passages, with their documents, by path and place; `embedded` are pending ones."""
+        """Passages by path and place; of those with the same embedded text, the first alone.
+
+        Args:
+            ids: of the passages.
+            dimension: of the vectors.
+            embedded: what encoding gave for those that are pending.
+        """
         from qa.store.packing import unpack_candidates
 
         query = (
             "SELECT path, start, passage.id, vector, sentences, length, terms, counts, tokens,"
-            " document, vector_sum, sentences_sum, scored_sum"
+            " document, vector_sum, sentences_sum, scored_sum, digest"
             " FROM passage JOIN document ON document.id = document"
             " LEFT JOIN embedding ON embedding.passage = passage.id"
             " WHERE passage.id IN (SELECT value FROM json_each(?))"
@@ -82,9 +90,26 @@ class PassageTables:
         with reporting_damage(self._folder):
             if len(rows) != len(wanted):
                 raise ValueError("it lacks passages that were indexed")
-            found = [_candidate(row, embedded) for row in rows]
-            found.sort(key=itemgetter(0, 1))
+            rows.sort(key=itemgetter(0, 1))
+            once: dict[tuple[bytes, bytes], tuple[Any, ...]] = {}
+            for *row, digest in rows:  # a digest has no check, tokens have one
+                once.setdefault((digest, row[8]), tuple(row))
+            found = [_candidate(row, embedded) for row in once.values()]
             return unpack_candidates(found, dimension)
+
+    def copies(self, one: int) -> list[int]:
+        """The ids of passages with the digest of one, itself among them, by path and place.
+
+        Where there are very many, they are `COPIES` of them. (A digest is not checked: whether
+        their texts are the same is for whoever reads them to see.)
+        """
+        query = (
+            "SELECT passage.id FROM passage JOIN document ON document.id = document"
+            " WHERE passage.id IN (SELECT id FROM passage WHERE digest ="
+            " (SELECT digest FROM passage WHERE id = ?) ORDER BY id LIMIT ?)"
+            " ORDER BY path, start"
+        )
+        return [row[0] for row in self._db.execute(query, (one, COPIES))]
 
     def texts(self, first: int = 0) -> Iterator[tuple[int, str, str]]:
         """`(id, context, text)` of the passages from id `first` on."""

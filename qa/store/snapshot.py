@@ -125,6 +125,14 @@ class Snapshot:
         """Passages by id, in the order of `ids`, each once."""
         return self._catalog.passages.by_id(ids)
 
+    def copies(self, one: int, allowed: NDArray[np.int64] | None = None) -> list[int]:
+        """The ids of passages with the same embedded text, `one` among them, by path and place.
+
+        Where `allowed` is not None, those that are not among its ids (ascending) are left out.
+        """
+        found = self._catalog.passages.copies(one)
+        return [each for each in found if allowed is None or _is_among(each, allowed)]
+
     def passages_of(self, passing: NDArray[np.bool_]) -> NDArray[np.int64]:
         """The ids, ascending, of the passages of the documents chosen among those described."""
         return self._catalog.membership.passages_of(passing)
@@ -153,7 +161,7 @@ class Snapshot:
         dimension: int,
         embedded: Mapping[int, EncodedPassage] = MappingProxyType({}),
     ) -> Candidates:
-        """What passages are scored by, ordered by path and place.
+        """What passages are scored by, by path and place; an embedded text once.
 
         Args:
             ids: of the passages.

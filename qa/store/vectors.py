@@ -179,8 +179,9 @@ class VectorSegment:
         parameters = kind(**options) if options else None
         with _one_thread():
             products, rows = self._index.search(vector[None, :], k, params=parameters)
-        found = zip(products[0].tolist(), rows[0].tolist(), strict=True)
-        return [(one, int(self._passages[n])) for one, n in found if 0 <= n < len(self._passages)]
+        known = (rows[0] >= 0) & (rows[0] < len(self._passages))
+        passages = self._passages[rows[0][known]]
+        return list(zip(products[0][known].tolist(), passages.tolist(), strict=True))
 
 
 def _selection(rows: NDArray[np.bool_] | None) -> tuple[object | None, NDArray[np.uint8]]:
