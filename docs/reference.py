@@ -165,7 +165,7 @@ def _described(name: str, one: Any) -> Iterator[str]:  # noqa: ANN401 - a class 
         yield _code("\n".join([f"class {name}:", *fields]))
     elif hasattr(one, "__total__"):
         kinds = {
-            key: getattr(kind, "__forward_arg__", kind).replace("'", '"')  # as ruff has it
+            key: str(getattr(kind, "__forward_arg__", kind)).replace("'", '"')  # as ruff has it
             for key, kind in one.__annotations__.items()
         }
         fields = [f"    {key}: {kind}" for key, kind in kinds.items()]

@@ -262,8 +262,8 @@ def ranked(assistant: Assistant, question: str = QUESTION, within: str = "") -> 
     encoded = encoder.encode_question(question)
     with index.snapshot(to_search=True) as snapshot:
         allowed = allowed_passages(Filter((within,)), snapshot) if within else None
-        embed = encoder.encode_passages
-        return list(search.search(snapshot, question, encoded, embed, allowed=allowed).ranked)
+        hits = search.search(snapshot, question, encoded, encoder.encode_now, allowed=allowed)
+        return list(hits.ranked)
 
 
 def long_document(parts: int) -> str:
