@@ -126,9 +126,10 @@ class Catalog:
     def checkpoint(self) -> None:
         """Move what was committed from SQLite's log to its file, and empty the log.
 
-        Where somebody reads just now, that is left to the next writer.
+        Where somebody reads just now, that is left to the next writer; this is to close next.
         """
         self.rollback()
+        self._db.execute("PRAGMA busy_timeout = 0")
         self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def rollback(self) -> None:
