@@ -192,13 +192,11 @@ def pages() -> dict[Path, str]:
     tables["calibration"] = calibration(_measured("calibration"))
     read = _measured("extraction")
     tables |= {"extraction": extraction(read), "expected": expected(read)}
-    made: dict[Path, str] = {}
-    if (HERE / "scale.json").is_file():
-        at_scale = _measured("scale")
-        tables |= {"scale": scale(at_scale), "files": files(at_scale)}
-        tables["ten million"] = ten_million(at_scale)
-        plots = HERE.parent / "docs" / "plots"
-        made |= {plots / f"{name}.svg": drawn for name, drawn in charts(at_scale).items()}
+    at_scale = _measured("scale")
+    tables |= {"scale": scale(at_scale), "files": files(at_scale)}
+    tables["ten million"] = ten_million(at_scale)
+    plots = HERE.parent / "docs" / "plots"
+    made = {plots / f"{name}.svg": drawn for name, drawn in charts(at_scale).items()}
     docs = [HERE.parent / "docs" / f"{name}.md" for name in ("performance", "quality", "formats")]
     for path in (HERE.parent / "README.md", *docs):
         text = path.read_text("utf-8")
