@@ -60,10 +60,6 @@ class Tokens:
         """Count the tokens of each text, special tokens left out."""
         return [len(one) for one in self.tokenise(texts)]
 
-    def starts(self, texts: Sequence[str]) -> list[list[int]]:
-        """For each text, the character at which each of its tokens starts."""
-        return [one.begins.tolist() for one in self.tokenise(texts)]
-
     def framed(self, ids: NDArray[np.uint32]) -> NDArray[np.int64]:
         """The ids of a text as the model reads them: special tokens around them."""
         before, after = self._frame

@@ -282,7 +282,7 @@ class Transaction:
     def _bring_vectors(self) -> None:
         """Write what has no segment yet, where that is due, and merge segments."""
         embeddings = self._catalog.embeddings
-        if not embeddings.count_after(0):
+        if self._catalog.number("passages") == self.count_pending():  # none has an embedding
             self._segments = []
             embeddings.forget_dead()
         self._replace_damaged()
