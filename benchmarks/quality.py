@@ -180,7 +180,7 @@ def fixed(texts: dict[str, str], encoder: Encoder[Runtime]) -> list[tuple[str, i
     """Cut every SIZE tokens."""
     chunks = []
     for key, text in texts.items():
-        starts = encoder.tokens.starts([text])[0][::SIZE]
+        starts = encoder.tokens.tokenise([text])[0].begins[::SIZE].tolist()
         chunks += [
             (key, start, end) for start, end in zip(starts, [*starts[1:], len(text)], strict=True)
         ]
