@@ -77,7 +77,7 @@ def test_what_another_process_noted_of_a_file_that_is_the_same_is_taken_up(
             with index.snapshot() as snapshot:
                 known = snapshot.known_files().stamps["moon.md"]
             assert (known == stamp) is (found == stamp)
-            other.tidy({"moon.md": stamp}, later)
+            other.tidy({"moon.md": stamp}, later, listing="")
 
 
 def test_an_assistant_that_lives_on_sees_what_another_has_indexed(

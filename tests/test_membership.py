@@ -177,7 +177,7 @@ def test_the_day_of_a_file_that_was_touched_is_seen_though_the_index_did_not_cha
     with closing(Catalog.open(tmp_path / "index")) as catalog:
         assert b"2001-09-09" not in days(catalog)
         with closing(Index(tmp_path / "index")) as writer:
-            writer.tidy({"bread.txt": stamps["bread.txt"]}, 0)
+            writer.tidy({"bread.txt": stamps["bread.txt"]}, 0, listing="")
         assert b"2001-09-09" in days(catalog)
 
 

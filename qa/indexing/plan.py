@@ -89,19 +89,23 @@ class Outcomes:
             self.unreadable.add(file)
 
 
-def checked_plan(corpus: Corpus, known: FilesKnown | None, now_ns: int) -> Plan:
+def checked_plan(
+    corpus: Corpus, known: FilesKnown | None, now_ns: int, *, scan: Scan | None = None
+) -> Plan:
     """What `make_plan` finds.
 
     Raises:
         CorpusError: there is no corpus, or it holds no documents.
     """
-    plan = make_plan(corpus, known, now_ns)
+    plan = make_plan(corpus, known, now_ns, scan=scan)
     check_not_empty(plan, corpus.location)
     return plan
 
 
-def make_plan(corpus: Corpus, known: FilesKnown | None, now_ns: int) -> Plan:
-    """Compare the corpus with what the index knows of it; None is an index without files.
+def make_plan(
+    corpus: Corpus, known: FilesKnown | None, now_ns: int, *, scan: Scan | None = None
+) -> Plan:
+    """Compare the corpus, or its scan, with what the index knows of it; None is no index.
 
     A file with the size, times and inode it had when it was read is taken to be the same, unless
     it was read so soon after its last change that another change might not show; what is in
@@ -111,18 +115,20 @@ def make_plan(corpus: Corpus, known: FilesKnown | None, now_ns: int) -> Plan:
     Raises:
         CorpusNotFoundError: there is no corpus.
     """
-    scan = corpus.scan()
+    scan = corpus.scan() if scan is None else scan
     stamps = known.stamps if known else {}
     noted = known.problems if known else ()
     unread = {row.path for row in noted if row.path == row.file and not row.indexed}
     retried = {row.file for row in noted if corpus.can_retry(row.reason)}
-    looked_at, removed = ([], []) if scan.in_line_with is stamps else _compare(scan.stamps, stamps)
-    if known and not looked_at and not removed:
+    is_in_line = stamps is scan.stamps or scan.in_line_with is stamps
+    looked_at, removed = ([], []) if is_in_line else _compare(scan.stamps, stamps)
+    if known and not is_in_line and not looked_at and not removed:
         scan.in_line_with = stamps  # a watched corpus gives the same scan until something changes
     if retried:
         again = retried.union(looked_at)
         looked_at = [path for path in scan.stamps if path in again]
-    sha256s = _sha256s(known, set(looked_at)) if known and looked_at else {}
+    in_doubt = set(looked_at) - retried
+    sha256s = _sha256s(known, in_doubt) if known and in_doubt else {}
     added: list[str] = []
     changed: list[str] = []
     restamped: dict[str, Stamp] = {}

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import time
 from contextlib import ExitStack, closing, contextmanager, suppress
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from qa.corpus.walking import SIZE
+from qa.corpus.walking import SIZE, listing_digest
 from qa.errors import ForeignIndexError, IndexMissingError
 from qa.indexing.plan import Outcomes, checked_plan, report
 from qa.store.identity import Identity, seen_from
+from qa.store.rows import FilesKnown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from qa.corpus import Corpus
+    from qa.corpus import Corpus, Scan
     from qa.encoding.loader import ModelLoader
     from qa.indexing.plan import Plan
     from qa.indexing.progress import Meter
@@ -60,18 +62,15 @@ def refresh(
             by another model.
     """
     now_ns = time.time_ns()
-    known, changes = None, 0
+    seen, scan = _Seen(), None
     if not rebuild:
-        with suppress(IndexMissingError), _current(index) as snapshot:
-            changes, known = snapshot.changes, snapshot.known_files()
-            if thorough:
-                snapshot.check_references()
-            is_sound = not snapshot.count_pending() and snapshot.is_sound()
-            is_tidy = snapshot.is_tidy()
-    plan = checked_plan(corpus, known, now_ns)
-    if known is not None and plan.is_empty and is_sound:
-        if plan.restamped or not is_tidy:
-            writer.tidy(plan.restamped, now_ns)
+        with suppress(IndexMissingError):
+            seen, scan = _look(index, corpus, now_ns, thorough=thorough)
+    plan = checked_plan(corpus, seen.files, now_ns, scan=scan)
+    if seen.files is not None and plan.is_empty and seen.is_sound:
+        if plan.restamped or not seen.is_tidy:
+            listing = listing_digest(plan.scan.stamps, now_ns)
+            writer.tidy(plan.restamped, now_ns, listing=listing)
         return report(plan)
     from qa.indexing.progress import Meter
 
@@ -84,22 +83,63 @@ def refresh(
     outcomes = Outcomes()
     with closing(corpus), writer.transaction(rebuild=rebuild, unless=unless) as transaction:
         meter.tell(announcing(writer.folder))
-        if not rebuild and transaction.changes != changes:  # by another writer
+        if not rebuild and transaction.changes != seen.changes:  # by another writer
             plan = checked_plan(corpus, transaction.known_files(), now_ns)
             if plan.is_empty and not transaction.count_pending():
                 meter.end()
                 return report(plan)
         _begin(meter, plan)
         files = models.locate("" if rebuild else transaction.identity.model)
-        seen = seen_from(index.folder, corpus.location)
+        bound_to = seen_from(index.folder, corpus.location)
         encoder = partial(models.encoder, files)
-        transaction.begin(Identity(files.fingerprint, files.name, seen), rebuild=rebuild)
+        transaction.begin(Identity(files.fingerprint, files.name, bound_to), rebuild=rebuild)
         commits = Commits(transaction, meter)
         take_up(plan, corpus, commits, encoder, outcomes, now_ns=now_ns, jobs=jobs)
+        transaction.keep(listing=listing_digest(plan.scan.stamps, now_ns))
         embed_pending(commits, encoder, outcomes)
         if thorough:
             transaction.compact()
     return report(plan, outcomes)
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What was seen of an index: how often it was changed, and what it knows of the files."""
+
+    changes: int = 0
+    files: FilesKnown | None = None
+    is_sound: bool = False
+    is_tidy: bool = False
+
+
+def _look(index: Index, corpus: Corpus, now_ns: int, *, thorough: bool) -> tuple[_Seen, Scan]:
+    """Look at an index, then at its corpus; what it knows of each file is read only if need be.
+
+    Raises:
+        IndexMissingError: there is none.
+    """
+    while True:
+        with _current(index) as snapshot:
+            listing = snapshot.listing
+            known = None if listing else snapshot.known_files()
+            problems = snapshot.problems() if listing else ()
+            if thorough:
+                snapshot.check_references()
+            seen = _Seen(
+                snapshot.changes,
+                known,
+                is_sound=not snapshot.count_pending() and snapshot.is_sound(),
+                is_tidy=snapshot.is_tidy(),
+            )
+        scan = corpus.scan()
+        if known is not None:
+            return seen, scan
+        if scan.in_line_with == listing or listing_digest(scan.stamps, now_ns) == listing:
+            scan.in_line_with = listing
+            return replace(seen, files=FilesKnown(scan.stamps, (), problems)), scan
+        with _current(index) as snapshot:
+            if snapshot.changes == seen.changes:
+                return replace(seen, files=snapshot.known_files()), scan
 
 
 def _begin(meter: Meter, plan: Plan) -> None:

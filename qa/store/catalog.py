@@ -182,15 +182,21 @@ class Catalog:
         Raises:
             CatalogDamagedError: rows are missing.
         """
-        # The second number tells of what others commit without counting it as a change.
-        version = self._db.execute("PRAGMA data_version").fetchone()[0]
-        moment = (self.number("changes"), version)
-        if self._known is None or self._known_at != moment:
+        if self._known is None or not self.has_known_files():
             self.check_counts()
             stamps, sha256s = self.documents.stamps()
             self._known = FilesKnown(stamps, sha256s, self.documents.problems())
-            self._known_at = moment
+            self._known_at = self._moment()
         return self._known
+
+    def has_known_files(self) -> bool:
+        """Whether what is known of the files was read already, and still is so."""
+        return self._known is not None and self._known_at == self._moment()
+
+    def _moment(self) -> tuple[int, int]:
+        # The second number tells of what others commit without counting it as a change.
+        version = self._db.execute("PRAGMA data_version").fetchone()[0]
+        return self.number("changes"), version
 
     def check_references(self) -> None:
         """Follow every reference between the rows (CatalogDamagedError)."""

@@ -14,11 +14,13 @@ if TYPE_CHECKING:
 
 __all__ = [
     "MODULUS",
+    "blob_check",
     "check",
     "checked_count",
     "coded_count",
     "meta_check",
     "require",
+    "scored_check",
     "text_check",
 ]
 
@@ -30,8 +32,25 @@ MODULUS = 65_521
 
 def check(*values: bytes | str | int) -> int:
     """The CRC-32 of values that stand in one row, in this order."""
-    parts = [one if isinstance(one, bytes) else str(one).encode("utf-8") for one in values]
+    parts = [one if type(one) is bytes else str(one).encode("utf-8") for one in values]
     return zlib.crc32(b"\0".join(parts))
+
+
+def blob_check(row: int, blob: bytes) -> int:
+    """What `check` gives of a number and a blob, in half of the time."""
+    return zlib.crc32(b"%d\0%b" % (row, blob))
+
+
+def scored_check(columns: tuple[int, int, int, int, bytes, bytes, bytes]) -> int:
+    """What `check` gives of what a passage is scored by, in half of the time.
+
+    Args:
+        columns: id, document, start, length, terms, counts, tokens.
+
+    Raises:
+        TypeError: one is of another type; no writer of ours wrote it.
+    """
+    return zlib.crc32(b"%d\0%d\0%d\0%d\0%b\0%b\0%b" % columns)
 
 
 def text_check(*values: str) -> int:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qa.store.checks import check, require
+from qa.store.checks import blob_check, require
 from qa.store.failures import reporting_damage
 
 if TYPE_CHECKING:
@@ -56,8 +56,8 @@ class EmbeddingTables:
             return False
         with reporting_damage(self._folder):
             other, vector, vector_sum, sentences, sentences_sum = row
-            require(other, vector_sum, check(other, vector))
-            require(other, sentences_sum, check(other, sentences))
+            require(other, vector_sum, blob_check(other, vector))
+            require(other, sentences_sum, blob_check(other, sentences))
         self._insert(passage, number, vector, sentences)
         self._db.execute("DELETE FROM pending WHERE passage = ?", (passage,))
         return True
@@ -65,7 +65,10 @@ class EmbeddingTables:
     def _insert(self, passage: int, number: int, vector: bytes, sentences: bytes) -> None:
         self._db.execute(
             "INSERT INTO embedding VALUES (?, ?, ?, ?, ?, ?)",
-            (passage, number, vector, check(passage, vector), sentences, check(passage, sentences)),
+            (
+                *(passage, number, vector, blob_check(passage, vector)),
+                *(sentences, blob_check(passage, sentences)),
+            ),
         )
 
     def drop(self, passages: Iterable[int], *, last: int) -> None:
@@ -115,7 +118,7 @@ class EmbeddingTables:
             query, (after, _NO_END if upto is None else upto)
         ):
             with reporting_damage(self._folder):
-                require(one, vector_sum, check(one, packed))
+                require(one, vector_sum, blob_check(one, packed))
                 vector = unpack_vector(packed)
             yield number, one, vector
 
@@ -153,8 +156,8 @@ class EmbeddingTables:
         query = "SELECT passage, vector, vector_sum, sentences, sentences_sum FROM embedding"
         with reporting_damage(self._folder):
             for one, vector, vector_sum, sentences, sentences_sum in self._db.execute(query):
-                require(one, vector_sum, check(one, vector))
-                require(one, sentences_sum, check(one, sentences))
+                require(one, vector_sum, blob_check(one, vector))
+                require(one, sentences_sum, blob_check(one, sentences))
 
 
 _NO_END = 2**63 - 1

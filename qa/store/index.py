@@ -151,10 +151,15 @@ class Index:
         with self.transaction() as transaction:  # whoever opens it to write takes it over
             transaction.compact()
 
-    def tidy(self, stamps: Mapping[str, Stamp], seen_ns: int) -> None:
+    def tidy(self, stamps: Mapping[str, Stamp], seen_ns: int, *, listing: str) -> None:
         """Note that files are the same, and remove what a writer that died has left.
 
         A help, not a duty: where it can't be done now, it is left undone.
+
+        Args:
+            stamps: of the files whose times alone are others.
+            seen_ns: when they were.
+            listing: the digest of all files, "" where it is not known.
         """
         if not os.access(self.folder, os.W_OK):
             return
@@ -169,6 +174,7 @@ class Index:
             self.close()
             with Catalog.writing(self.folder) as catalog, clearing(self.folder):
                 catalog.documents.restamp(stamps, seen_ns)
+                catalog.set_meta(listing=listing)
                 catalog.commit()
                 sweep(self.folder, catalog)
                 catalog.checkpoint()

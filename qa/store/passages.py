@@ -6,7 +6,15 @@ import json
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Literal
 
-from qa.store.checks import MODULUS, check, checked_count, coded_count, require
+from qa.store.checks import (
+    MODULUS,
+    blob_check,
+    check,
+    checked_count,
+    coded_count,
+    require,
+    scored_check,
+)
 from qa.store.failures import reporting_damage
 from qa.store.rows import PassageRow
 from qa.types import Place, PlaceKind
@@ -222,8 +230,7 @@ def _passage(one: int, row: tuple[Any, ...] | None) -> PassageRow:
 
 
 def _check_scored(row: tuple[Any, ...]) -> None:
-    one, *scored, scored_sum = row
-    require(one, scored_sum, check(one, *scored))
+    require(row[0], row[-1], scored_check(row[:-1]))
 
 
 def _candidate(
@@ -232,12 +239,12 @@ def _candidate(
     """What `unpack_candidates` takes of a row, compared with its sums."""
     from qa.store.packing import pack_encoded
 
-    path, start, one, vector, sentences, *scored, document, vector_sum, sentences_sum, sum_ = row
-    require(one, sum_, check(one, document, start, *scored))
+    path, start, one, vector, sentences, length, terms, counts, tokens, document, *sums = row
+    vector_sum, sentences_sum, scored_sum = sums
+    require(one, scored_sum, scored_check((one, document, start, length, terms, counts, tokens)))
     if one in embedded:
         vector, sentences = pack_encoded(embedded[one])
     else:
-        require(one, vector_sum, check(one, vector))
-        require(one, sentences_sum, check(one, sentences))
-    length, terms, counts, tokens = scored
+        require(one, vector_sum, blob_check(one, vector))
+        require(one, sentences_sum, blob_check(one, sentences))
     return path, start, one, vector, sentences, length, terms, counts, tokens

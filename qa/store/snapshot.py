@@ -97,6 +97,14 @@ class Snapshot:
 
     # --- documents ----------------------------------------------------------------------
 
+    @property
+    def listing(self) -> str:
+        """The digest of all files that spares reading `known_files`; "" where that is no help."""
+        if self._catalog.has_known_files():
+            return ""
+        self._catalog.check_counts()
+        return self._catalog.meta("listing")
+
     def known_files(self) -> FilesKnown:
         """What is known of the corpus's files (CatalogDamagedError where rows are missing)."""
         return self._catalog.known_files()

@@ -105,7 +105,7 @@ class Transaction:
             check_encoder(self._catalog.identity(), self._folder, **mine)
             self._catalog.check_counts()
         self._begun = self._touched = True
-        self._catalog.set_meta(**asdict(identity))
+        self._catalog.set_meta(listing="", **asdict(identity))
 
     def open_file(self, path: str, sha256: str, stamp: Stamp, seen_ns: int) -> None:
         """Replace a file: its documents follow, each with its passages, then `close_file`."""

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    import faiss
     from numpy.typing import NDArray
 
 __all__ = ["VectorSegment", "VectorsDamagedError", "build", "is_whole"]
@@ -27,7 +28,11 @@ __all__ = ["VectorSegment", "VectorsDamagedError", "build", "is_whole"]
 # From here on an inverted file is worth its training (docs/decisions.md).
 IVF_FROM = 131_072
 _LISTS = 512
-_PROBE_SHARE = 8  # one list of this many is searched
+# One list of so many is searched. Where some passages alone are allowed, their nearest lie farther
+# away; where they are few, anywhere.
+_PROBE_SHARE = 8
+_PROBE_SHARE_ALLOWED = 4
+_FEW_ALLOWED = 8  # one row of more than so many
 _CHUNK = 20_000  # vectors in memory at once while building
 
 
@@ -165,18 +170,27 @@ class VectorSegment:
             return []
         # The selector only points to the bitmap: both must live until the search is done.
         selector, _bitmap = self._selector, self._bitmap
+        share = _PROBE_SHARE
         if allowed is not None:
             first, end = np.searchsorted(allowed, self._bounds)
             chosen = np.isin(self._passages, allowed[first:end], assume_unique=True)
-            selector, _bitmap = _selection(chosen if self._live is None else chosen & self._live)
+            chosen = chosen if self._live is None else chosen & self._live
+            selector, _bitmap = _selection(chosen)
+            is_few = _FEW_ALLOWED * int(chosen.sum()) < len(chosen)
+            share = 1 if is_few else _PROBE_SHARE_ALLOWED
         options: dict[str, Any] = {"sel": selector} if selector is not None else {}
-        kind: Any = faiss.SearchParameters
-        if isinstance(self._index, faiss.IndexIVF):
-            kind = faiss.SearchParametersIVF
-            # The nearest of the allowed may lie in any list.
-            share = _PROBE_SHARE if allowed is None else 1
-            options["nprobe"] = max(1, self._index.nlist // share)
-        parameters = kind(**options) if options else None
+        if not isinstance(self._index, faiss.IndexIVF):
+            return self._nearest(vector, k, faiss.SearchParameters(**options))
+        for probed in dict.fromkeys((share, 1)):  # all lists, where some don't hold enough
+            options["nprobe"] = max(1, self._index.nlist // probed)
+            found = self._nearest(vector, k, faiss.SearchParametersIVF(**options))
+            if len(found) == k:
+                break
+        return found
+
+    def _nearest(
+        self, vector: NDArray[np.float32], k: int, parameters: faiss.SearchParameters
+    ) -> list[tuple[float, int]]:
         with _one_thread():
             products, rows = self._index.search(vector[None, :], k, params=parameters)
         known = (rows[0] >= 0) & (rows[0] < len(self._passages))
