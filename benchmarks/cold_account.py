@@ -66,6 +66,7 @@ def main() -> None:
             "QA_CACHE": str(work / "cache"),
         }
         os.environ.update(settings)
+        os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # pip compiles what it installs
         subprocess.run([sys.executable, "-m", "qa", "index"], check=True)
         runs, whole = [], []
         for _ in range(15):

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 HERE = Path(__file__).parent
+# pip compiles what it installs: a process that compiled us each time would be nobody's.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 SAMPLE = HERE.parent / "corpus"
 QUESTION = {"sample": "Will Russia send food or medicine?", "large": "How is a date parsed?"}
 QA = [sys.executable, "-m", "qa"]

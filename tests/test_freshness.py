@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
+import time
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,7 +21,9 @@ from test_walk import as_nobody
 from qa.assistant import Assistant
 from qa.corpus import FolderCorpus, watching
 from qa.errors import CatalogDamagedError, MissingExtraError, SettingsError
+from qa.indexing import apply as applying
 from qa.indexing.plan import make_plan
+from qa.store.catalog import Catalog
 from qa.store.index import Index
 from qa.store.rows import FilesKnown
 
@@ -28,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from qa.corpus import Scan, Stamp
+    from qa.reading.files import Reading
 
 MOON = "Who set foot on the Moon?"
 HARBOUR = "How many cranes has the harbour?"
@@ -118,6 +122,123 @@ def test_a_file_that_changed_within_its_times_resolution_is_found_by_its_content
 
 
 HASH_OF_X = "2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881"
+
+
+# --- one digest of all files ------------------------------------------------------------
+
+
+@pytest.fixture(name="later")
+def _later(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a refresh take place when the times of all files can be trusted."""
+    now = time.time_ns
+    monkeypatch.setattr(time, "time_ns", lambda: now() + 10**10)
+
+
+def listing(folder: Path) -> str:
+    """Give the digest that the index keeps of all files."""
+    with closing(Index(folder)) as index, index.snapshot() as snapshot:
+        return snapshot.listing
+
+
+@pytest.mark.usefixtures("later")
+def test_files_that_are_all_the_same_are_told_by_one_digest(
+    make: Callable[..., Assistant], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make().refresh()
+    assert listing(tmp_path / "index")
+    monkeypatch.setattr(Catalog, "known_files", lambda _: pytest.fail("it read all rows"))
+    assert make().refresh().unchanged == 3
+
+
+def _edit_in_place(corpus: Path) -> None:
+    file = corpus / "moon.md"
+    before = file.stat()
+    file.write_text(file.read_text().replace("Moon", "Noon"))
+    os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+WHAT_CHANGES: dict[str, Callable[[Path], object]] = {
+    "edited in place, its time set back": _edit_in_place,
+    "added": lambda corpus: (corpus / "harbour.txt").write_text(HARBOUR_TEXT),
+    "removed": lambda corpus: (corpus / "moon.md").unlink(),
+    "renamed": lambda corpus: (corpus / "moon.md").rename(corpus / "noon.md"),
+    "two that changed places": lambda corpus: [
+        (corpus / "moon.md").rename(corpus / "third"),
+        (corpus / "bread.txt").rename(corpus / "moon.md"),
+        (corpus / "third").rename(corpus / "bread.txt"),
+    ],
+}
+
+
+@pytest.mark.usefixtures("later")
+@pytest.mark.parametrize("change", WHAT_CHANGES.values(), ids=WHAT_CHANGES.keys())
+def test_whatever_changes_is_found_though_a_digest_was_kept(
+    make: Callable[..., Assistant], corpus: Path, tmp_path: Path, change: Callable[[Path], object]
+) -> None:
+    make().refresh()
+    change(corpus)
+    done = make().refresh()
+    assert done.added + done.changed + done.removed
+    assert make().refresh().unchanged == len(list(corpus.iterdir()))
+
+
+def test_while_times_can_not_be_trusted_no_digest_is_kept(
+    make: Callable[..., Assistant], tmp_path: Path
+) -> None:
+    make().refresh()
+    assert not listing(tmp_path / "index")
+
+
+@pytest.mark.usefixtures("later")
+def test_files_that_were_looked_at_again_and_are_the_same_bring_the_digest_back(
+    make: Callable[..., Assistant], corpus: Path, tmp_path: Path
+) -> None:
+    make().refresh()
+    before = listing(tmp_path / "index")
+    os.utime(corpus / "moon.md", ns=(0, 10**18))
+    assert make().refresh().unchanged == 3
+    assert listing(tmp_path / "index") not in {"", before}
+
+
+@pytest.mark.usefixtures("later")
+def test_a_refresh_that_is_cut_off_keeps_no_digest(
+    make: Callable[..., Assistant], corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make().refresh()
+    for number in range(4):
+        (corpus / f"new{number}.txt").write_text(f"Harbour {number} has {number} cranes.\n")
+    with monkeypatch.context() as patch:
+        patch.setattr(applying, "COMMIT_PASSAGES", 1)
+        patch.setattr(FolderCorpus, "read", _fails_at(3))
+        with pytest.raises(KeyboardInterrupt):
+            make().refresh()
+    assert not listing(tmp_path / "index")
+    assert make().refresh().unchanged >= 3
+    assert make().refresh().unchanged == 7
+
+
+def _fails_at(turn: int) -> Callable[[FolderCorpus, str], Reading]:
+    """Give what reads files, but is stopped at one of them."""
+    read, turns = FolderCorpus.read, iter(range(1, 100))
+
+    def failing(corpus: FolderCorpus, file: str) -> Reading:
+        if next(turns) == turn:
+            raise KeyboardInterrupt
+        return read(corpus, file)
+
+    return failing
+
+
+@pytest.mark.usefixtures("later")
+def test_rows_that_are_lost_are_missed_though_a_digest_was_kept(
+    make: Callable[..., Assistant], tmp_path: Path
+) -> None:
+    make().refresh()
+    with closing(sqlite3.connect(tmp_path / "index" / "catalog.sqlite")) as db:
+        db.execute("DELETE FROM file WHERE path LIKE '%whales%'")
+        db.commit()
+    with pytest.raises(CatalogDamagedError, match="lacks"):
+        make().ask(MOON)
 
 
 # --- max_age ----------------------------------------------------------------------------

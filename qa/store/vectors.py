@@ -33,7 +33,7 @@ _LISTS = 512
 _PROBE_SHARE = 8
 _PROBE_SHARE_ALLOWED = 4
 _FEW_ALLOWED = 8  # one row of more than so many
-_CHUNK = 20_000  # vectors in memory at once while building
+_CHUNK = 4_096  # vectors in memory at once while building, apart from the file's own
 
 
 class VectorsDamagedError(Exception):
@@ -62,9 +62,7 @@ def build(
 
     if count >= IVF_FROM:
         index = faiss.index_factory(dimension, f"IVF{_LISTS},SQfp16", faiss.METRIC_INNER_PRODUCT)
-        step = max(1, count // (_LISTS * 40))
-        sample = [vector for n, (*_, vector) in enumerate(vectors()) if n % step == 0]
-        index.train(np.stack(sample))
+        index.train(_sample(vectors(), count))
     else:
         kind = faiss.ScalarQuantizer.QT_fp16
         index = faiss.IndexScalarQuantizer(dimension, kind, faiss.METRIC_INNER_PRODUCT)
@@ -96,6 +94,14 @@ def build(
         beside.replace(folder / name)
     known = seal(_files(folder, stem))
     return Segment(known.size, known.checksum, stem, len(rows) // 2, last)
+
+
+def _sample(
+    vectors: Iterator[tuple[int, int, NDArray[np.float32]]], count: int
+) -> NDArray[np.float32]:
+    """What the lists are learnt from: some forty vectors each, evenly from all."""
+    step = max(1, count // (_LISTS * 40))
+    return np.stack([vector for n, (*_, vector) in enumerate(vectors) if n % step == 0])
 
 
 def is_whole(folder: Path, segment: Segment) -> bool:
