@@ -120,7 +120,7 @@ def _look(index: Index, corpus: Corpus, now_ns: int, *, thorough: bool) -> tuple
     """
     while True:
         with _current(index) as snapshot:
-            listing = snapshot.listing
+            listing = "" if thorough else snapshot.listing  # else each row is looked at
             known = None if listing else snapshot.known_files()
             problems = snapshot.problems() if listing else ()
             if thorough:
