@@ -230,6 +230,7 @@ class Assistant:
                 headings=self._headings,
                 in_use=self._in_use,
                 refresh=self._refresh_for_answer,
+                prior=self.settings.prior,
             )
             if is_trusted and (found.dropped or not found.is_answer(request.threshold)):
                 self._trusted_until = 0.0  # nothing is denied, and nothing left out, unchecked

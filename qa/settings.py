@@ -36,6 +36,8 @@ class Settings:
             and for a new index all-MiniLM-L6-v2.
         k: how many passages an answer shows at most.
         threshold: the probability, from 0 to 1, below which a question counts as not answered.
+        prior: the share of questions, between 0 and 1, that you expect the documents to answer; it
+            raises or lowers every probability.
         max_file_size: files of more bytes than this are left out.
         ocr: whether PDFs that are pictures of pages are read by `ocrmypdf`; where that is not
             installed, they are reported as files that can't be read.
@@ -59,6 +61,7 @@ class Settings:
     model: str | None = None
     k: int = 5
     threshold: float = 0.5
+    prior: float = 0.7  # people ask mostly what is there; docs/quality.md has other shares
     max_file_size: int = 64 * 1024 * 1024
     ocr: bool = False
     cache: str | None = None
@@ -84,8 +87,7 @@ class Settings:
                 )
         if not 1 <= self.k <= sys.maxsize:
             raise SettingsError(f"k is {self.k}", hint=f"It goes from 1 to {sys.maxsize}.")
-        if not 0 <= self.threshold <= 1:
-            raise SettingsError(f"threshold is {self.threshold}", hint="It goes from 0 to 1.")
+        _check_probabilities(self)
         if self.max_file_size < 1:
             raise SettingsError(
                 f"max_file_size is {self.max_file_size}", hint="Give a number of bytes above 0."
@@ -127,12 +129,20 @@ class Settings:
         return Path(self.cache) if self.cache else user_cache_path("retrieval-qa")
 
 
+def _check_probabilities(settings: Settings) -> None:
+    if not 0 <= settings.threshold <= 1:
+        raise SettingsError(f"threshold is {settings.threshold}", hint="It goes from 0 to 1.")
+    if not 0 < settings.prior < 1:
+        raise SettingsError(f"prior is {settings.prior}", hint="Give a number between 0 and 1.")
+
+
 class SettingsArguments(TypedDict, total=False):
     """The settings that `qa.Assistant` takes by keyword, beside `corpus` and `index`."""
 
     model: str | os.PathLike[str] | None
     k: int
     threshold: float
+    prior: float
     max_file_size: int
     ocr: bool
     cache: str | os.PathLike[str] | None
@@ -206,7 +216,7 @@ def _from_file(file: Path) -> dict[str, Any]:
 def _kind(key: str, where: str = "") -> type:
     kinds: dict[str, type] = {
         **dict.fromkeys(("k", "max_file_size", "jobs"), int),
-        **dict.fromkeys(("threshold", "lock_timeout", "max_age"), float),
+        **dict.fromkeys(("threshold", "prior", "lock_timeout", "max_age"), float),
         "ocr": bool,
     }
     known = [field.name for field in fields(Settings)]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -36,6 +36,9 @@ __all__ = [
 ]
 
 ANSWER_SCHEMA = "qa.answer/1"
+# Above it an answer is sure, and below 1 - SURE it is as sure that there is none (docs/quality.md).
+SURE = 0.8
+Verdict: TypeAlias = Literal["answered", "unsure", "not in these documents"]
 
 
 class Span(NamedTuple):
@@ -259,7 +262,11 @@ class Answer:
     they are not files. `notes` says in plain words what a person should know about this answer (a
     passage left out because its file changed, a file that could not be read). `truncated` tells
     that the question is longer than the encoder reads, so that its beginning alone was embedded.
-    `searched` counts the passages that might have answered; it is not part of the JSON form.
+    `searched` counts the passages that might have answered, and `signals` is what the probability
+    was made from (`qa.ranking.calibration.Signals`); neither is part of the JSON form.
+
+    `corrected` has the words of the question that no passage has, each with the one of the
+    documents' own that was searched for instead: `(("Rusia", "Russia"),)`.
     """
 
     question: str
@@ -273,7 +280,21 @@ class Answer:
     notes: tuple[str, ...] = ()
     complete: bool | None = True
     truncated: bool = False
+    corrected: tuple[tuple[str, str], ...] = ()
     searched: int = field(default=0, repr=False, compare=False)
+    signals: tuple[float, ...] = field(default=(), repr=False, compare=False)
+
+    @property
+    def verdict(self) -> Verdict:
+        """The probability in words: "answered", "unsure" or "not in these documents".
+
+        "unsure" is everything between SURE and 1 - SURE; what is incomplete is never denied.
+        """
+        if self.answered and self.probability >= SURE:
+            return "answered"
+        if self.answered or self.probability > 1 - SURE or self.complete is False:
+            return "unsure"
+        return "not in these documents"
 
     def __str__(self) -> str:
         """The answer as `qa ask` writes it to a pipe: plain text, at most 80 columns wide."""
@@ -284,8 +305,8 @@ class Answer:
     def to_dict(self) -> dict[str, Any]:
         """The JSON form described in docs/json.md."""
         answer = asdict(self)
-        del answer["searched"]
-        return {"schema": ANSWER_SCHEMA, **answer}
+        del answer["searched"], answer["signals"]
+        return {"schema": ANSWER_SCHEMA, **answer, "verdict": self.verdict}
 
 
 @dataclass(frozen=True, slots=True)

@@ -334,8 +334,7 @@ def test_calibrating_moves_the_probability_and_is_kept(assistant: Assistant) -> 
     fitted = assistant.calibrate(own)
     after = assistant.ask(question).probability
     assert after != before
-    assert fitted.semantic >= 0
-    assert fitted.lexical >= 0
+    assert min(fitted.cosine, fitted.lexical, fitted.lead, fitted.names) >= 0
     (assistant.root / "more.txt").write_text("Cheese is made of milk.", "utf-8")  # type: ignore[operator]
     assert assistant.ask(question).probability == pytest.approx(after, abs=0.2)
     assistant.calibrate(None)

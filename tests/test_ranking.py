@@ -17,7 +17,14 @@ from qa.encoding.loader import load_reranker
 from qa.encoding.model import locate
 from qa.errors import ModelError, QuestionError, SettingsError
 from qa.ranking.bm25 import bm25, idf
-from qa.ranking.calibration import DEFAULT, Calibration, read_calibration
+from qa.ranking.calibration import (
+    DEFAULT,
+    MAX_LEAD,
+    Calibration,
+    lead,
+    read_calibration,
+    signals,
+)
 from qa.ranking.candidates import Candidates, Ragged
 from qa.ranking.evidence import best_sentences, marks, question_kind
 from qa.ranking.scoring import Query, Statistics, score, term_shares
@@ -170,19 +177,56 @@ def test_marks_are_exact_slices_inside_the_evidence_and_apart(
         last = one.end
 
 
+SCORES = st.builds(
+    Scores,
+    fused=st.floats(-1, 3),
+    dense=st.floats(-1, 1),
+    sentence=st.floats(-1, 1),
+    lexical=st.floats(0, 5),
+    coverage=st.floats(0, 1),
+)
+
+
 @given(
-    st.tuples(*[st.floats(-1, 1)] * 2, st.floats(0, 5)),
-    st.sampled_from(["dense", "sentence", "lexical"]),
+    SCORES,
+    st.lists(st.floats(-1, 3), max_size=9),
+    st.sampled_from(["dense", "sentence", "lexical", "coverage", "fused"]),
     st.floats(0, 1),
+    st.floats(0.01, 0.99),
 )
 def test_more_of_any_score_never_makes_an_answer_less_probable(
-    values: tuple[float, float, float], which: str, more: float
+    scores: Scores, others: list[float], which: str, more: float, prior: float
 ) -> None:
-    dense, sentence, lexical = values
-    scores = Scores(0, dense, sentence, lexical, 0)
+    def probability(one: Scores, *, passages: int = 9, names: int = 0, terms: int = 3) -> float:
+        found = signals(one, others, terms=terms, passages=passages, names=names)
+        return DEFAULT.probability(found, prior)
+
     higher = replace(scores, **{which: getattr(scores, which) + more})
-    assert 0 <= DEFAULT.probability(scores, 9) <= DEFAULT.probability(higher, 9) <= 1
-    assert DEFAULT.probability(scores, 1000) <= DEFAULT.probability(scores, 10)
+    assert 0 <= probability(scores) <= probability(higher) <= 1
+    assert probability(scores, passages=1000) <= probability(scores, passages=10)
+    assert probability(scores, names=1) <= probability(scores)
+    assert probability(scores, names=2) == probability(scores, names=9)
+    assert probability(scores) <= probability(scores, terms=4)
+
+
+@given(SCORES, st.floats(0.01, 0.98), st.floats(0.001, 0.01))
+def test_a_higher_prior_raises_every_probability(scores: Scores, prior: float, more: float) -> None:
+    found = signals(scores, [], terms=3, passages=9, names=0)
+    assert DEFAULT.probability(found, prior) <= DEFAULT.probability(found, prior + more)
+
+
+def test_what_stands_out_leads_and_what_has_equals_does_not() -> None:
+    assert lead(0.9, [0.5] * 5) == MAX_LEAD
+    assert lead(0.9, [0.8] * 5) == pytest.approx(0.1)
+    assert lead(0.9, [0.9] * 5 + [0] * 50) == 0
+    assert lead(0.9, []) == 0
+    assert lead(0.2, [0.9]) == 0
+
+
+GOOD = (
+    '{"bias": -1, "cosine": 2, "lexical": 3, "coverage": 4,'
+    ' "lead": 5, "terms": 6, "size": 7, "names": 8}'
+)
 
 
 @pytest.mark.parametrize(
@@ -193,15 +237,15 @@ def test_more_of_any_score_never_makes_an_answer_less_probable(
         "[]",
         "{}",
         '{"bias": "a"}',
-        '{"bias": 0, "semantic": -1, "lexical": 1, "size": 0}',
-        '{"bias": NaN, "semantic": 1, "lexical": 1, "size": 0}',
-        '{"bias": 0, "semantic": 1, "lexical": 1, "size": 0, "more": 2}',
+        '{"bias": 0, "semantic": 1, "lexical": 1, "size": 0}',  # an earlier version's
+        GOOD.replace("2", "-2"),
+        GOOD.replace("2", "NaN"),
+        GOOD.replace("}", ', "more": 2}'),
     ],
 )
 def test_a_calibration_that_makes_no_sense_is_not_used(text: str) -> None:
     assert read_calibration(text) == DEFAULT
-    good = '{"bias": -1, "semantic": 2, "lexical": 3, "size": 1}'
-    assert read_calibration(good) == Calibration(-1, 2, 3, 1)
+    assert read_calibration(GOOD) == Calibration(-1, 2, 3, 4, 5, 6, 7, 8)
 
 
 @pytest.fixture(scope="module", name="cross_encoder")

@@ -8,13 +8,15 @@ from itertools import chain, islice
 from typing import TYPE_CHECKING
 
 from qa.answering.search import embedded_of, rerank, search
+from qa.answering.spelling import corrected
 from qa.citations.source import open_source
 from qa.counting import counted
 from qa.indexing.plan import known_problems, notes_on
-from qa.ranking.calibration import read_calibration
+from qa.ranking.calibration import read_calibration, signals
 from qa.ranking.evidence import marks
 from qa.store.identity import check_encoder
 from qa.types import Answer, CitedPassage, Evidence, Explanation, Span
+from qa.words.questions import asked, explained, names
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -24,18 +26,19 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from qa.answering.request import Request
-    from qa.answering.search import Ranked
+    from qa.answering.search import Hits, Ranked
     from qa.citations.source import Headings, Source
     from qa.corpus import Corpus
     from qa.encoding.encoder import Encoder, Runtime
     from qa.encoding.loader import ModelLoader
     from qa.encoding.model import ModelFiles
+    from qa.ranking.calibration import Signals
     from qa.store.index import Index
     from qa.store.rows import PassageRow
     from qa.store.snapshot import Snapshot
-    from qa.types import Citation, Problem, Refresh
+    from qa.types import Citation, Problem, Refresh, Scores
 
-__all__ = ["Found", "abstention_reason", "cite", "conclude", "find"]
+__all__ = ["Found", "abstention_reason", "cite", "conclude", "find", "signals_of"]
 
 _UNKNOWN_SHOWN = 5
 _ALSO = 5  # other places of a text: each costs the reading of a file
@@ -51,6 +54,8 @@ class Found:
         probability: that the documents answer.
         searched: how many passages might have answered.
         pending: how many of all passages are found by their words alone so far.
+        signals: what that was made from; () where no passage was found.
+        corrected: words of the question, with those that were searched for instead.
         all_filtered: whether no passage was allowed to answer.
         unknown: the question's words that no passage has.
         has_content: whether it has a word that says what it is about.
@@ -66,6 +71,8 @@ class Found:
     probability: float
     searched: int
     pending: int
+    signals: tuple[float, ...]
+    corrected: tuple[tuple[str, str], ...]
     all_filtered: bool
     unknown: tuple[str, ...]
     has_content: bool
@@ -94,6 +101,7 @@ def find(
     headings: Headings,
     in_use: Callable[[], AbstractContextManager[None]],
     refresh: Callable[[], tuple[Refresh | None, str]],
+    prior: float,
 ) -> Found:
     """Find the best passages for a question, each quote read again from its file.
 
@@ -105,21 +113,30 @@ def find(
         headings: of those files.
         in_use: held while index and corpus are used; not while the question is embedded.
         refresh: brings the index in line; gives what that did, or None and why it could not.
+        prior: the share of questions that the corpus answers.
 
     Raises:
         QuestionError: a filter lets no document pass.
         CorpusError, IndexUnusableError, ModelError: the corpus, the index or its model can't be
             used.
     """
+    begin, end = asked(request.beginning)
+    question = request.beginning[begin:end]
     refreshed, refusal = refresh() if request.refresh else (None, "")
     with in_use():
         encoder = models.loaded or _load(index, models)
-    encoded = encoder.encode_question(request.beginning)  # with those of other threads
+    encoded = encoder.encode_question(question)  # with those of other threads
     with in_use(), index.snapshot(to_search=True) as snapshot:
         encoder_now = models.encoder(_files_of(snapshot, models))
         if encoder_now is not encoder:  # another writer has rebuilt the index meanwhile
             encoder = encoder_now
-            encoded = encoder.encode_question(request.beginning)
+            encoded = encoder.encode_question(question)
+        read = len(request.question)
+        if encoded.characters < len(question) or len(request.beginning) < read:
+            read = begin + encoded.characters
+        question, exchanged = corrected(question, snapshot, encoder.tokens.is_one)
+        if exchanged:
+            encoded = encoder.encode_question(question)
         allowed = None
         if request.chosen:
             from qa.answering.filter import allowed_passages
@@ -127,7 +144,7 @@ def find(
             allowed = allowed_passages(request.chosen, snapshot)
         hits = search(
             snapshot,
-            request.question,
+            question,
             encoded,
             encoder.encode_now,
             allowed=allowed,
@@ -135,7 +152,7 @@ def find(
         )
         ranked = hits.ranked
         if (reranker := models.reranker()) is not None:
-            ranked = rerank(snapshot, request.question, ranked, reranker)
+            ranked = rerank(snapshot, question, ranked, reranker)
         explain = partial(encoder.contributions, vector=encoded.vector) if request.explain else None
         passages: list[CitedPassage] = []
         dropped = 0
@@ -145,7 +162,7 @@ def find(
             cited = cite(
                 snapshot,
                 corpus,
-                request.question,
+                question,
                 portion,
                 headings=headings,
                 allowed=allowed,
@@ -154,24 +171,57 @@ def find(
             dropped += cited.count(None)
             passages += [passage for passage in cited if passage is not None]
         searched = snapshot.count_passages() if allowed is None else len(allowed)
+        unknown = _unknown(hits, question, passages)
+        best = passages[0].scores if passages else None
+        seen = signals_of(hits, question, best, searched, unknown) if best else None
         calibration = read_calibration(snapshot.calibration)
         return Found(
             passages=tuple(passages),
             dropped=dropped,
-            probability=calibration.probability(passages[0].scores, searched) if passages else 0.0,
+            probability=calibration.probability(seen, prior) if seen else 0.0,
             searched=searched,
             pending=snapshot.count_pending(),
+            signals=seen or (),
+            corrected=exchanged,
             all_filtered=allowed is not None and not len(allowed),
-            unknown=hits.unknown,
-            has_content=hits.has_content,
+            unknown=unknown,
+            has_content=bool(hits.terms),
             model=encoder.spec.name,
-            characters=encoded.characters,
+            characters=read,
             refreshed=refreshed,
             refusal=refusal,
             problems=refreshed.problems
             if refreshed is not None
             else tuple(known_problems(snapshot.problems())),
         )
+
+
+def _unknown(hits: Hits, question: str, passages: Sequence[CitedPassage]) -> tuple[str, ...]:
+    """The question's words that no passage has, nor as an acronym or in its place."""
+    if not hits.unknown:
+        return ()
+    quotes = (passage.citation.quote for passage in passages)
+    known = explained(names(question), question, quotes)
+    return tuple(word for word in hits.unknown if word not in known)
+
+
+def signals_of(
+    hits: Hits, question: str, best: Scores, searched: int, unknown: Sequence[str]
+) -> Signals:
+    """What the probability is made from.
+
+    Args:
+        hits: what was found.
+        question: as it was searched for.
+        best: the scores of the passage that is ranked first.
+        searched: how many passages might have answered.
+        unknown: the question's words that none of them has.
+    """
+    others = list(hits.fused)
+    if best.fused in others:  # a cross-encoder may have chosen another than the first
+        others.remove(best.fused)
+    absent = set(unknown).intersection(names(question))
+    return signals(best, others, terms=hits.terms, passages=searched, names=len(absent))
 
 
 def _load(index: Index, models: ModelLoader) -> Encoder[Runtime]:
@@ -279,6 +329,8 @@ def conclude(found: Found, request: Request, *, corpus: str, lacking: str | None
         lacking = lacking or f"{dropped}, whose files are changing"
     if found.refusal:
         notes.append(found.refusal)
+    for word, other in found.corrected:
+        notes.append(f"No passage has “{word}”; searched for “{other}”.")
     truncated = found.characters < len(request.question)
     if truncated:
         words = len(request.question[: found.characters].split())
@@ -298,7 +350,9 @@ def conclude(found: Found, request: Request, *, corpus: str, lacking: str | None
         notes=(*notes, *notes_on(found.problems)),
         complete=None if lacking is None else not lacking,
         truncated=truncated,
+        corrected=found.corrected,
         searched=found.searched,
+        signals=found.signals,
     )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -14,6 +13,7 @@ from qa.encoding.encoder import in_context
 from qa.ranking.evidence import best_sentences
 from qa.ranking.scoring import Query, score, term_shares
 from qa.types import Scores
+from qa.words.questions import WORD
 from qa.words.terms import analyse, content_terms, term_ids
 
 if TYPE_CHECKING:
@@ -55,14 +55,19 @@ class Ranked:
 
 @dataclass(frozen=True, slots=True)
 class Hits:
-    """All candidates for a question, best first; `unknown` are its words that no passage has.
+    """All candidates for a question, best first.
 
-    `has_content` tells whether the question has a word that says what it is about.
+    Attributes:
+        ranked: the candidates.
+        fused: the scores of all of them, falling.
+        unknown: the question's words that no passage has.
+        terms: how many different terms it has that say what it is about.
     """
 
     ranked: Iterator[Ranked]
+    fused: Sequence[float]
     unknown: tuple[str, ...]
-    has_content: bool
+    terms: int
 
 
 def search(
@@ -93,8 +98,9 @@ def search(
     names = list(dict.fromkeys(terms))
     return Hits(
         _ranked(query, candidates, statistics, scored, names if explain else ()),
+        [] if scored is None else np.sort(scored.fused)[::-1].tolist(),
         _unknown(question, names, statistics),
-        has_content=bool(terms),
+        len(names),
     )
 
 
@@ -104,11 +110,8 @@ def _unknown(question: str, terms: Sequence[str], statistics: Statistics) -> tup
     lacking = {term for term, passages in held if not passages}
     if not lacking:
         return ()
-    words = (word for word in _WORD.findall(question) if lacking.intersection(analyse(word)))
+    words = (word for word in WORD.findall(question) if lacking.intersection(analyse(word)))
     return tuple(dict.fromkeys(words))
-
-
-_WORD = re.compile(r"\w+")
 
 
 def _proposed(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path  # noqa: TC003 - typer reads annotations at run time
 from typing import Annotated
 
@@ -44,6 +45,4 @@ def command(
         from qa.evaluation.questions import load_questions
 
         fitted = assistant.calibrate(load_questions(questions))
-    numbers = {"bias": fitted.bias, "cosine": fitted.semantic, "words": fitted.lexical}
-    numbers["size"] = -fitted.size
-    output.data(", ".join(f"{name} {number:.3f}" for name, number in numbers.items()))
+    output.data(", ".join(f"{name} {number:.3f}" for name, number in asdict(fitted).items()))

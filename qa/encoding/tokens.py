@@ -56,6 +56,10 @@ class Tokens:
             found += self._words.tokenise(texts[start:end])
         return found
 
+    def is_one(self, word: str) -> bool:
+        """Whether a word is a single token: it is common where the model was trained."""
+        return len(self._tokenizer.encode(word, add_special_tokens=False).ids) == 1
+
     def count(self, texts: Sequence[str]) -> list[int]:
         """Count the tokens of each text, special tokens left out."""
         return [len(one) for one in self.tokenise(texts)]

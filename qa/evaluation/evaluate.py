@@ -16,7 +16,7 @@ from qa.evaluation.measures import (
     reliability,
     risk_coverage,
 )
-from qa.ranking.calibration import features
+from qa.ranking.calibration import SIGNS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -44,7 +44,7 @@ class Outcome:
     documents: dict[str, float]
     hit: int | None
     evidence: bool | None
-    features: tuple[float, float, float]
+    signals: tuple[float, ...]
     seconds: float
     truncated: bool
 
@@ -108,14 +108,13 @@ def _outcome(question: Question, answer: Answer, seconds: float) -> Outcome:
         holding = (n for n, one in enumerate(answer.passages, 1) if _holds(question, one))
         hit = next(holding, 0)
         evidence = _holds(question, answer.passages[hit - 1], evidence=True) if hit else None
-    best = answer.passages[0].scores if answer.passages else None
     return Outcome(
         question=question,
         probability=answer.probability,
         documents=documents,
         hit=hit,
         evidence=evidence,
-        features=features(best, answer.searched) if best else (0.0, 0.0, 0.0),
+        signals=answer.signals or (0.0,) * len(SIGNS),
         seconds=seconds,
         truncated=answer.truncated,
     )

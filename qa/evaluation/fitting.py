@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import astuple
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from qa.errors import QuestionsError
 from qa.evaluation.evaluate import evaluate
-from qa.ranking.calibration import DEFAULT, Calibration
+from qa.ranking.calibration import DEFAULT, SIGNS, Calibration
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,24 +47,24 @@ def fit_own(outcomes: Sequence[Outcome]) -> Calibration:
             hint=f"Give at least {_MIN_QUESTIONS} of each; mark the latter with "
             '"unanswerable": true.',
         )
-    features = np.array([outcome.features for outcome in outcomes])
+    signals = np.array([outcome.signals for outcome in outcomes])
     # Both kinds weigh the same, however many there are of each.
     weights = np.where(truths, 0.5 / truths.sum(), 0.5 / (~truths).sum()) * len(truths)
-    return fit(features, truths, weights, prior=DEFAULT, strength=_STRENGTH)
+    return fit(signals, truths, weights, prior=DEFAULT, strength=_STRENGTH)
 
 
 def fit(
-    features: NDArray[np.float64],
+    signals: NDArray[np.float64],
     truths: NDArray[np.bool_],
     weights: NDArray[np.float64],
     *,
     prior: Calibration | None = None,
     strength: float = 0.0,
 ) -> Calibration:
-    """Fit a logistic regression in which scores count for an answer, and size against it.
+    """Fit a logistic regression in which each signal counts as its sign says, or not at all.
 
     Args:
-        features: `[n, 3]`, as `qa.ranking.calibration.features` gives them.
+        signals: `[n, 7]`, rows as `qa.ranking.calibration.Signals` has them.
         truths: whether the corpus answers, `[n]`.
         weights: how much each counts, `[n]`.
         prior: where the coefficients are drawn to.
@@ -71,11 +72,9 @@ def fit(
     """
     from scipy.optimize import minimize
 
-    columns = np.column_stack([np.ones(len(features)), features * [1, 1, -1]])
+    columns = np.column_stack([np.ones(len(signals)), signals * np.array(SIGNS)])
     signs = np.where(truths, 1.0, -1.0)
-    center = np.zeros(4)
-    if prior is not None:
-        center = np.array([prior.bias, prior.semantic, prior.lexical, prior.size])
+    center = np.zeros(columns.shape[1]) if prior is None else np.array(astuple(prior))
 
     def loss(w: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
         margins = signs * (columns @ w)
@@ -84,6 +83,6 @@ def fit(
         slope = -(weights * signs * np.exp(-np.logaddexp(0, margins))) @ columns
         return float(value), slope + 2 * strength * away
 
-    bounds = [(None, None), (0, None), (0, None), (0, None)]
+    bounds = [(None, None)] + [(0, None)] * len(SIGNS)
     found = minimize(loss, center, jac=True, bounds=bounds, method="L-BFGS-B").x
     return Calibration(*(round(float(weight), 4) for weight in found))

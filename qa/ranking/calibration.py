@@ -1,58 +1,123 @@
-"""Calibration: from the best passage's scores to the probability that the corpus answers."""
+"""Calibration: from what was found for a question to the probability that the corpus answers it."""
 
 from __future__ import annotations
 
 import json
 import math
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import astuple, dataclass, fields
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from qa.types import Scores
 
-__all__ = ["DEFAULT", "MOST_LEXICAL", "Calibration", "features", "read_calibration"]
+__all__ = [
+    "DEFAULT",
+    "SIGNS",
+    "Calibration",
+    "Signals",
+    "lead",
+    "read_calibration",
+    "signals",
+]
 
-MOST_LEXICAL = 2.0  # repeated phrases say no more beyond
+MAX_LEXICAL = 2.0  # repeated phrases say no more beyond
+MAX_LEAD = 0.4
+MAX_TERMS = 15
+MAX_NAMES = 2
+BEHIND = 5  # candidates that the best one is compared with
+
+
+class Signals(NamedTuple):
+    """What the probability is made from, all of it from before passages are put in order.
+
+    Attributes:
+        cosine: the mean of the best passage's and its nearest sentence's.
+        lexical: the best passage's lexical share, at most 2.
+        coverage: the share of the question's terms that stand in the passage's best sentence.
+        lead: by how much the best passage's score is above the mean of the next five, 0 to .4: one
+            that answers stands out, while one that is only about the same has equals.
+        terms: how many terms the question has, at most 15: the same share of more says more.
+        size: the logarithm of the number of passages: among more, one comes near by chance.
+        names: names and numbers of the question that stand in no passage, at most 2.
+    """
+
+    cosine: float
+    lexical: float
+    coverage: float
+    lead: float
+    terms: float
+    size: float
+    names: float
+
+
+SIGNS = Signals(cosine=1, lexical=1, coverage=1, lead=1, terms=1, size=-1, names=-1)
+
+
+def signals(
+    best: Scores, others: Sequence[float], *, terms: int, passages: int, names: int
+) -> Signals:
+    """What the probability is made from.
+
+    Args:
+        best: the scores of the passage that is ranked first.
+        others: the fused scores of the next ones.
+        terms: how many different terms the question has.
+        passages: how many passages might have answered.
+        names: how many of the question's names and numbers stand in none.
+    """
+    return Signals(
+        cosine=(best.dense + best.sentence) / 2,
+        lexical=min(best.lexical, MAX_LEXICAL),
+        coverage=best.coverage,
+        lead=lead(best.fused, others),
+        terms=min(terms, MAX_TERMS),
+        size=math.log(max(1, passages)),
+        names=min(names, MAX_NAMES),
+    )
+
+
+def lead(best: float, others: Sequence[float]) -> float:
+    """How far a score is above the mean of the next; 0 where there are none."""
+    next_ones = others[:BEHIND]
+    if not next_ones:
+        return 0.0
+    return min(MAX_LEAD, max(0.0, best - sum(next_ones) / len(next_ones)))
 
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """A logistic regression; a higher score never makes an answer less probable.
+    """A logistic regression in which no signal ever counts against its sign (`SIGNS`).
 
-    probability = 1 / (1 + exp(-(bias + semantic · cosine + lexical · share - size · ln passages)))
+    probability = 1 / (1 + exp(-(bias + ln(prior / (1 - prior)) + sum of sign * weight * signal)))
     """
 
     bias: float
-    semantic: float
+    cosine: float
     lexical: float
+    coverage: float
+    lead: float
+    terms: float
     size: float
+    names: float
 
-    def probability(self, scores: Scores, passages: int) -> float:
+    def probability(self, found: Signals, prior: float = 0.5) -> float:
         """The probability, in [0, 1], that the corpus holds the answer.
 
         Args:
-            scores: of the passage that is ranked first.
-            passages: how many the corpus has, at least one.
+            found: of the question's best passage.
+            prior: the share of questions that the corpus answers, above 0 and below 1.
         """
-        cosine, share, size = features(scores, passages)
-        z = self.bias + self.semantic * cosine + self.lexical * share - self.size * size
+        _, *weights = astuple(self)
+        signed = zip(SIGNS, weights, found, strict=True)
+        z = self.bias + math.log(prior / (1 - prior)) + sum(a * b * c for a, b, c in signed)
         return 1 / (1 + math.exp(-max(-60.0, min(60.0, z))))
 
 
-def features(scores: Scores, passages: int) -> tuple[float, float, float]:
-    """What the probability is made from: scores from before the fusion.
-
-    Returns:
-        The mean cosine of the passage and its nearest sentence; the lexical share, at most 2; the
-        logarithm of the number of passages: among more, one comes near by chance.
-    """
-    cosine = (scores.dense + scores.sentence) / 2
-    return cosine, min(scores.lexical, MOST_LEXICAL), math.log(max(1, passages))
-
-
-# Fitted by benchmarks/calibration.py on seven public sets: questions that a set answers against
-# those of the others, in equal weight (benchmarks/calibration.json has the figures).
-DEFAULT = Calibration(bias=-7.3018, semantic=15.1366, lexical=4.408, size=0.3493)
+# Fitted by benchmarks/calibration.py on seven public sets, with both kinds of question in equal
+# weight (benchmarks/calibration.json has the figures).
+DEFAULT = Calibration(-7.3018, 15.1366, 4.408, 0.0, 0.0, 0.0, 0.3493, 0.0)
 
 
 def read_calibration(text: str) -> Calibration:
@@ -65,4 +130,5 @@ def read_calibration(text: str) -> Calibration:
     except (ValueError, TypeError, AttributeError, OverflowError, RecursionError):
         return DEFAULT
     sound = all(math.isfinite(number) for number in numbers.values())
-    return found if sound and min(found.semantic, found.lexical, found.size) >= 0 else DEFAULT
+    weights = [getattr(found, field.name) for field in fields(found) if field.name != "bias"]
+    return found if sound and min(weights) >= 0 else DEFAULT

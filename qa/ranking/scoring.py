@@ -21,9 +21,11 @@ __all__ = ["Query", "Scored", "Statistics", "score", "term_shares"]
 
 # Chosen in coarse steps over public sets (docs/quality.md); none of them is sharp.
 SEMANTIC = 0.7
-TOKENS = 0.4  # share of BM25 that is over the encoder's tokens; the rest is over words
-PHRASE = 0.5
-COVERAGE = 0.6
+SENTENCE = 0.6  # share of the nearest sentence's cosine; the rest is the passage's
+TOKENS = 0.5  # share of BM25 that is over the encoder's tokens; the rest is over words
+PHRASE = 0.6
+COVERAGE = 0.7  # of the question's terms by the best single sentence
+HELD = 0.3  # of the question's terms by the passage as a whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,10 +112,11 @@ def score(query: Query, candidates: Candidates, statistics: Statistics) -> Score
         (1 - TOKENS) * words / total
         + PHRASE * _phrases(query, candidates.terms, held, weights) / total
         + COVERAGE * coverage
+        + HELD * (weights @ (frequencies > 0)) / total
         + TOKENS * _tokens(query, candidates, statistics)
     )
     return Scored(
-        fused=SEMANTIC * (dense + sentence) / 2 + (1 - SEMANTIC) * lexical,
+        fused=SEMANTIC * (dense + SENTENCE * (sentence - dense)) + (1 - SEMANTIC) * lexical,
         dense=np.asarray(dense, np.float64),
         sentence=np.asarray(sentence, np.float64),
         lexical=lexical,

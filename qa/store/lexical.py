@@ -108,6 +108,18 @@ class LexicalIndex:
             query = query.and_must_match(tantivy.Query.const_score_query(among, 0))
             return self._best(query, k)
 
+    def like(self, term: str, k: int) -> list[int]:
+        """The ids of at most `k` passages with a term within one edit of a term.
+
+        Raises:
+            LexicalDamagedError: the files can't be read.
+        """
+        with _failures():
+            query = tantivy.Query.fuzzy_term_query(
+                _schema(), _TEXT, term, distance=1, transposition_cost_one=True, prefix=False
+            )
+            return self._best(query, k)
+
     def _best(self, query: tantivy.Query, k: int) -> list[int]:
         """The ids of the `k` best for a query."""
         found = self._searcher.search(query, k, count=False)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from qa.store.accelerators import unnamed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
     from pathlib import Path
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from qa.store.accelerators import Accelerators
     from qa.store.catalog import Catalog
     from qa.store.identity import Identity
+    from qa.store.lexical import LexicalIndex
     from qa.store.membership import Described
     from qa.store.rows import DocumentRow, FilesKnown, PassageRow, ProblemRow
 
@@ -194,6 +195,14 @@ class Snapshot:
             np.array(catalog.passages.document_frequencies("token", tokens), np.int64),
         )
 
+    def document_frequencies(self, terms: Iterable[int]) -> list[int]:
+        """How many passages hold each of some terms."""
+        return self._catalog.passages.document_frequencies("term", terms)
+
+    def passages_with_a_term_like(self, term: str, k: int) -> list[int]:
+        """The ids of at most `k` passages with a term that differs from one by a letter."""
+        return self._lexical(lambda index: index.like(term, k))
+
     def dense_candidates(
         self, vector: NDArray[np.float32], k: int, allowed: NDArray[np.int64] | None = None
     ) -> list[int]:
@@ -225,6 +234,10 @@ class Snapshot:
 
         Where `allowed` is not None, its ids (ascending) alone are searched.
         """
+        return self._lexical(lambda index: index.search(terms, k, allowed))
+
+    def _lexical(self, search: Callable[[LexicalIndex], list[int]]) -> list[int]:
+        """Search the lexical index; where its files can't be read, one that is made in memory."""
         from qa.store.lexical import LexicalDamagedError
 
         if self.is_empty:
@@ -232,10 +245,10 @@ class Snapshot:
         index = self._accelerators.lexical(self._catalog)
         try:
             if index is not None:
-                return index.search(terms, k, allowed)
+                return search(index)
         except LexicalDamagedError:
             pass
-        return self._accelerators.lexical_in_memory(self._catalog).search(terms, k, allowed)
+        return search(self._accelerators.lexical_in_memory(self._catalog))
 
 
 def _is_among(one: int, allowed: NDArray[np.int64]) -> bool:

@@ -332,7 +332,7 @@ def notes_of_the_catalog(raw: bytes) -> None:
     """What a catalog from a stranger says of its calibration and its files of vectors."""
     text = raw.decode("utf-8", "replace")
     numbers = read_calibration(text)
-    require(numbers.semantic >= 0 and numbers.lexical >= 0, "a calibration rises")
+    require(numbers.cosine >= 0 and numbers.names >= 0, "a calibration rises")
     for one in segments_of(text):
         require(re.fullmatch(r"vectors-\d+", one.stem), "a stem names a file of the index")
 
@@ -494,7 +494,7 @@ _SEEDS: dict[str, Sequence[bytes]] = {
         b'{"question": "Who?", "unanswerable": true, "documents": "a.md"}',
     ],
     "notes_of_the_catalog": [
-        b'{"bias": 1, "semantic": 2, "lexical": 3, "size": 0.1}',
+        b'{"bias":1,"cosine":2,"lexical":3,"coverage":1,"lead":1,"terms":1,"size":0.1,"names":2}',
         b'{"stem": "vectors-1", "rows": 1, "last_id": 1, "size": 1, "checksum": 1}',
     ],
 }
@@ -509,7 +509,7 @@ WORDS = """
     !!python/object: &a *a << [ ] { } ' " # true null 0x 1e999 NaN Infinity _
     #char= :1-2 - corpus index model k threshold max_file_size cache rerank device lock_timeout
     CORPUS= K= THRESHOLD= question text documents answer unanswerable id **/ /** !
-    January million percent How Who When stem vectors-1 bias semantic lexical size
+    January million percent How Who When stem vectors-1 bias cosine lexical size
 """.split()
 
 

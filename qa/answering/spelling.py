@@ -1,0 +1,68 @@
+"""Spelling: a word that no passage has is taken for one that they have, if a letter parts them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qa.words.questions import WORD, is_one_edit
+from qa.words.terms import analyse, content_terms, term_ids
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from qa.store.snapshot import Snapshot
+
+__all__ = ["corrected"]
+
+_LOOKED_AT = 20  # passages with a word like it
+_MIN_LETTERS = 3
+_MIN_LETTERS_OF_NAME = 5
+_MOST = 5  # words of a question: each is looked up in the vocabulary
+
+
+def corrected(
+    question: str, snapshot: Snapshot, is_word: Callable[[str], bool]
+) -> tuple[str, tuple[tuple[str, str], ...]]:
+    """A question in the words of the documents, and which were exchanged for which.
+
+    A word is exchanged if no passage has it, and some have another that is one letter more, less or
+    different, or has two neighbours swapped. Numbers are never exchanged.
+
+    Args:
+        question: as it was asked.
+        snapshot: the index at one moment.
+        is_word: whether a word is a common one, which is hardly a misspelling of another.
+    """
+    unknown = (word for word in _unknown(question, snapshot) if not is_word(word))
+    like = {word: _like(word, snapshot) for word in list(dict.fromkeys(unknown))[:_MOST]}
+    found = {word: other for word, other in like.items() if other}
+    return WORD.sub(lambda match: found.get(match[0], match[0]), question), tuple(found.items())
+
+
+def _unknown(question: str, snapshot: Snapshot) -> list[str]:
+    """The words, of letters alone, with a term that no passage has."""
+    words = [match[0] for match in WORD.finditer(question) if match[0].isalpha()]
+    terms = list(dict.fromkeys(term for word in words for term in content_terms(word)))
+    held = snapshot.document_frequencies(term_ids(terms).tolist())
+    lacking = {term for term, count in zip(terms, held, strict=True) if not count}
+    return [word for word in words if lacking.intersection(content_terms(word))]
+
+
+def _like(word: str, snapshot: Snapshot) -> str:
+    """The word of the documents that differs by a letter, the commonest of them; "" for none."""
+    [term, *others] = analyse(word) or [""]
+    least = _MIN_LETTERS_OF_NAME if word[0].isupper() else _MIN_LETTERS
+    if others or len(term) < least:
+        return ""
+    found: dict[str, str] = {}  # a word of the documents by its term
+    for row in snapshot.passages(snapshot.passages_with_a_term_like(term, _LOOKED_AT)):
+        for each in WORD.findall(f"{row.context} {row.text}"):
+            if each[:1].casefold() == word[0].casefold() and abs(len(each) - len(word)) <= 2:
+                [its, *rest] = analyse(each) or [""]
+                if not rest and is_one_edit(term, its):
+                    found.setdefault(its, each)
+    if not found:
+        return ""
+    counts = snapshot.document_frequencies(term_ids(found).tolist())
+    best = max(zip(counts, found, strict=True))[1]
+    return found[best]
