@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import sys
+from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from qa.cli import options
-from qa.cli.options import Format, open_assistant
+from qa.cli.options import open_assistant
 from qa.cli.output import Output
 from qa.errors import FilterError, QuestionError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from pathlib import Path
+
+    from qa.cli.render.answers import Form
+    from qa.types import Answer
 
 EXAMPLES = """Examples:
 
@@ -26,6 +31,18 @@ qa ask "Who signed?" --in "reports/**" --where author="A. Adams" --since 2024-01
 echo "Who signed?" | qa ask"""
 
 NOT_ANSWERED, CANT_TELL = 1, 2
+
+
+class Format(StrEnum):
+    """How an answer is written to stdout."""
+
+    TEXT = "text"
+    JSON = "json"
+    JSONL = "jsonl"
+    MARKDOWN = "markdown"
+    CSV = "csv"
+    VIMGREP = "vimgrep"
+    HTML = "html"
 
 
 def command(
@@ -67,6 +84,15 @@ def command(
         str | None,
         typer.Option(help="Rerank the best with a cross-encoder: local path or hub name."),
     ] = None,
+    full: Annotated[
+        bool, typer.Option("--full", help="Show every passage whole, not the first alone.")
+    ] = False,
+    brief: Annotated[
+        bool, typer.Option("--brief", help="Show a line for each passage, and no more.")
+    ] = False,
+    no_pager: Annotated[
+        bool, typer.Option("--no-pager", help="Show what is longer than the screen all at once.")
+    ] = False,
     explain: Annotated[
         bool, typer.Option("--explain", help="Show what each passage's score is made of.")
     ] = False,
@@ -84,7 +110,9 @@ def command(
     probably don't hold the answer, qa says so and shows the closest passages. Exit status: 0 if
     answered, 1 if not, 2 on an error or if too little is indexed to tell.
     """
-    output = Output(quiet=quiet)
+    if full and brief:
+        raise typer.BadParameter("--full and --brief exclude each other.")
+    output = Output(quiet=quiet, paged=not no_pager)
     with open_assistant(
         output,
         corpus=corpus,
@@ -106,20 +134,53 @@ def command(
             until=until,
         )
         root = assistant.root
-    if output_format is Format.JSON:
-        output.json(answer.to_dict())
-    else:
-        from qa.cli import render
-
-        if output_format is Format.MARKDOWN:
-            output.data(render.markdown(answer, always=always))
-        else:
-            lines = render.answer(answer, root, width=output.width, room=output.room, always=always)
-            output.lines(lines)
+    form: Form = "full" if full else "brief" if brief else "short"
+    _write(output, answer, root, output_format, form, always=always)
     for note in answer.notes:
         output.note(note)
     if not answer.answered:
         raise typer.Exit(CANT_TELL if answer.complete is False else NOT_ANSWERED)
+
+
+def _write(
+    output: Output, one: Answer, root: Path | None, wanted: Format, form: Form, *, always: bool
+) -> None:
+    if wanted is Format.TEXT:
+        from qa.cli import render
+
+        rows = output.rows
+        output.lines(
+            render.answer(
+                one,
+                root,
+                width=output.width,
+                room=output.room,
+                always=always,
+                form=form,
+                rows=None if rows is None else rows - len(one.notes),
+            )
+        )
+        return
+    if wanted is Format.JSON:
+        output.json(one.to_dict())
+        return
+    from qa.cli import formats
+
+    match wanted:
+        case Format.JSONL:
+            for record in formats.records(one, always=always):
+                output.json(record, indent=None)
+        case Format.MARKDOWN:
+            output.data(formats.markdown(one, always=always))
+        case Format.CSV:
+            output.data(formats.csv(one, always=always))
+        case Format.VIMGREP:
+            for line in formats.vimgrep(one, root, always=always):
+                output.data(line)
+        case Format.HTML:
+            output.data(formats.html(one, root, always=always))
+    if wanted in {Format.JSONL, Format.CSV, Format.VIMGREP} and one.reason:
+        output.note(one.reason)
 
 
 def _asked(question: str | None) -> str:
