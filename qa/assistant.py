@@ -181,6 +181,7 @@ class Assistant:
         threshold: float | None = None,
         refresh: bool = True,
         explain: bool = False,
+        per_document: int | None = None,
         within: str | Iterable[str] = (),
         where: Mapping[str, str] | None = None,
         since: str | date | None = None,
@@ -194,6 +195,8 @@ class Assistant:
             threshold: abstain where the probability of an answer is lower; by default
                 `Settings.threshold`; 0 never abstains as long as there is a passage.
             explain: whether to say what each passage's score is made of.
+            per_document: how many passages of a document at most come before those of all others;
+                by default, or where it is 0, any number.
             refresh: whether to bring the index in line with the corpus first, unless that was done
                 less than `Settings.max_age` ago. Without it, passages of files that have changed
                 since are left out of the answer, and the corpus is compared with the index only
@@ -213,6 +216,7 @@ class Assistant:
             self.settings.threshold if threshold is None else threshold,
             refresh=refresh,
             explain=explain,
+            per_document=per_document,
             within=within,
             where=where,
             since=since,

@@ -93,6 +93,13 @@ def command(
     no_pager: Annotated[
         bool, typer.Option("--no-pager", help="Show what is longer than the screen all at once.")
     ] = False,
+    per_document: Annotated[
+        int | None,
+        typer.Option(
+            help="At most N passages of a document before those of others.  [default: 0, any]",
+            metavar="N",
+        ),
+    ] = None,
     explain: Annotated[
         bool, typer.Option("--explain", help="Show what each passage's score is made of.")
     ] = False,
@@ -128,6 +135,7 @@ def command(
             _asked(question),
             refresh=refresh,
             explain=explain,
+            per_document=per_document,
             within=within or (),
             where=_conditions(where or ()),
             since=since,
