@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 import sys
 import tomllib
 from dataclasses import dataclass, fields, replace
@@ -21,6 +22,10 @@ SETTINGS_FILE = "qa.toml"
 PREFIX = "QA_"
 _MOST_JOBS = 1024
 _FRESH = ("check", "watch")
+# An address in printable ASCII, whose braces hold nothing but what is filled in.
+_EDITOR_LINK = re.compile(
+    r"[A-Za-z][A-Za-z0-9+.-]*:(?:[!-z|~]|\{line\}|\{page\})*\{path\}(?:[!-z|~]|\{(?:path|line|page)\})*"
+)
 _OF_THE_LOG = {"QA_LOG", "QA_LOG_TEXT"}  # the command line's own, see qa.logs
 
 
@@ -52,6 +57,9 @@ class Settings:
             without another look; where there is no answer, it looks all the same.
         fresh: how a long-lived assistant learns of changes: "check" looks at all files, "watch" has
             Linux tell it what has changed (needs the extra `watch`).
+        editor_link: where a click on a citation leads on a terminal, with `{path}` and `{line}` or
+            `{page}` to be filled in, as "vscode://file/{path}:{line}"; by default the editor that
+            the environment names, where it is known to take links, else the file.
     """
 
     corpus: str = "corpus"
@@ -68,6 +76,7 @@ class Settings:
     lock_timeout: float = 60.0
     max_age: float = 0.0
     fresh: Literal["check", "watch"] = "check"
+    editor_link: str | None = None
 
     def __post_init__(self) -> None:
         for field in fields(self):
@@ -99,6 +108,7 @@ class Settings:
                 )
         if self.fresh not in _FRESH:
             raise SettingsError(f"fresh is {self.fresh!r}", hint='Give "check" or "watch".')
+        _check_editor_link(self.editor_link)
 
     def index_path(self) -> Path:
         """The folder of the index (see `index`)."""
@@ -127,6 +137,14 @@ class Settings:
         return Path(self.cache) if self.cache else user_cache_path("retrieval-qa")
 
 
+def _check_editor_link(link: str | None) -> None:
+    if link is not None and not _EDITOR_LINK.fullmatch(link):
+        raise SettingsError(
+            f"editor_link is {link!r:.80}",
+            hint='Give an address with {path}, such as "vscode://file/{path}:{line}".',
+        )
+
+
 class SettingsArguments(TypedDict, total=False):
     """The settings that `qa.Assistant` takes by keyword, beside `corpus` and `index`."""
 
@@ -142,6 +160,7 @@ class SettingsArguments(TypedDict, total=False):
     lock_timeout: float
     max_age: float
     fresh: Literal["check", "watch"]
+    editor_link: str | None
 
 
 def override(settings: Settings, values: Mapping[str, object]) -> Settings:

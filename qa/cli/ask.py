@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
@@ -142,8 +143,9 @@ def command(
             until=until,
         )
         root = assistant.root
+        link = assistant.settings.editor_link
     form: Form = "full" if full else "brief" if brief else "short"
-    _write(output, answer, root, output_format, form, always=always)
+    _write(output, answer, root, output_format, form, always=always, link=link)
     for note in answer.notes:
         output.note(note)
     if not answer.answered:
@@ -151,23 +153,35 @@ def command(
 
 
 def _write(
-    output: Output, one: Answer, root: Path | None, wanted: Format, form: Form, *, always: bool
+    output: Output,
+    one: Answer,
+    root: Path | None,
+    wanted: Format,
+    form: Form,
+    *,
+    always: bool,
+    link: str | None,
 ) -> None:
     if wanted is Format.TEXT:
         from qa.cli import render
 
         rows = output.rows
-        output.lines(
-            render.answer(
-                one,
-                root,
-                width=output.width,
-                room=output.room,
-                always=always,
-                form=form,
-                rows=None if rows is None else rows - len(one.notes),
-            )
+        if rows is not None:
+            from qa.cli.editor import editor_link
+
+            rows -= len(one.notes)
+            link = link or editor_link(os.environ)
+        lines = render.answer(
+            one,
+            root,
+            width=output.width,
+            room=output.room,
+            always=always,
+            form=form,
+            rows=rows,
+            editor_link=link,
         )
+        output.lines(lines)
         return
     if wanted is Format.JSON:
         output.json(one.to_dict())

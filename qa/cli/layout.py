@@ -103,8 +103,8 @@ def clip_start(text: str, width: int) -> str:
 def around(text: str, start: int, end: int, width: int) -> tuple[int, int]:
     """The part of a text to show in `width` columns: `[start, end)` if it fits, with what is near.
 
-    It has room for an ellipsis where something is left out, and begins and ends with a word if it
-    can.
+    It has room for an ellipsis where something is left out, and begins and ends with a word unless
+    that costs much of the room.
     """
     if columns(text) <= width:
         return 0, len(text)
@@ -122,8 +122,9 @@ def around(text: str, start: int, end: int, width: int) -> tuple[int, int]:
         last += 1
     while last > first and not _parts_before(text, last):
         last -= 1
-    if text[last] != " " and (space := text.rfind(" ", max(first, end), last)) > first:
-        last = space
+    if text[last] != " ":
+        space = text.rfind(" ", max(first, end, last - width // 3), last)
+        last = space if space > first else last
     return first, len(text[:last].rstrip())
 
 

@@ -83,7 +83,7 @@ def answer(
         below += [line, *_explanation(passage, width)]
     if any(passage.explanation for passage in passages):
         said = f"Probability that the documents hold the answer: {one.probability:.3f}"
-        below += [(), (Segment(said, QUIET),)]
+        below += [(), *((Segment(line, QUIET),) for line in wrap(said, width))]
     if rows is not None and passages and form == "short":
         below.append((Segment(_hint(one, len(passages), always=always), QUIET),))
     yield from top
@@ -94,11 +94,17 @@ def answer(
         tail = _explanation(passage, width)
         most = None
         if rows is not None and form == "short":
-            most = rows - _PROMPTS - sum(map(len, (top, head, tail, below)))
+            used = sum(_rows(line, room) for lines in (top, head, tail, below) for line in lines)
+            most = rows - _PROMPTS - used
         yield from head
         yield from quote(passage, width=width, room=room, most=most)
         yield from tail
     yield from below
+
+
+def _rows(line: Line, width: int) -> int:
+    """How many rows of a screen a line takes."""
+    return max(1, -(-sum(columns(visible(part.text)) for part in line) // width))
 
 
 def _top(one: Answer, form: Form, *, always: bool, width: int) -> list[Line]:
