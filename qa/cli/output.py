@@ -7,8 +7,7 @@ import os
 import shutil
 import sys
 import time
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, ClassVar, TextIO
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TextIO
 
 from qa.cli.visible import escaped, visible
 
@@ -28,8 +27,7 @@ _GUESSED = 3  # seconds of work before the rest is guessed from it
 _ECHO = 2  # columns of the ^C that a terminal puts behind the progress
 
 
-@dataclass(frozen=True, slots=True)
-class Segment:
+class Segment(NamedTuple):
     """Text of one style; `link` is where a click leads; `plain` stands for it without styles."""
 
     text: str
@@ -106,7 +104,7 @@ class Output:
         if (pager := self._pager(shown)) is None:
             self._styled(lines)
         elif pager.is_styled:
-            unlinked = [tuple(replace(one, link="") for one in line) for line in lines]
+            unlinked = [tuple(one._replace(link="") for one in line) for line in lines]
             pager.show(self._sequences(unlinked))
         else:
             pager.show("".join(visible(x.unstyled) for x in line).rstrip() for line in lines)

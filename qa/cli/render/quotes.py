@@ -29,7 +29,7 @@ EVIDENCE, MARK = "underline", "bold underline"
 OPENING, CLOSING = "«", "»"
 INDENT = 3
 FULL = "… (--full)"
-_MARKED = columns(OPENING + CLOSING)
+_MARKED = 2  # columns
 _FEWEST_ROWS = 4  # of a quote that is clipped
 _SPACE = re.compile(r"[ \t\r\n]+")
 
