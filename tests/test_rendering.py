@@ -138,7 +138,7 @@ def test_the_evidence_is_between_its_marks_once(one: CitedPassage) -> None:
     lines = list(render.answer(answered(one), None, width=80, room=80))
     below = lines[2:]
     text = re.sub(r"\s", "", "".join("".join(part.unstyled for part in line) for line in below))
-    evidence = re.sub(r"\s", "", visible(one.evidence.citation.quote))
+    evidence = visible(re.sub(r"\s", "", one.evidence.citation.quote))
     held = one.citation.quote + str(one.citation) + "".join(one.citation.heading_path)
     if evidence and not set(held) & set("«»\u0301"):
         assert text.count("«") == text.count("»") == 1

@@ -125,7 +125,8 @@ def _styles(
     last = first + len(evidence.quote.strip())
     borders = [(0, around), (first, ordinary)]
     for mark in one.evidence.marks:
-        borders += [(mark.start - begin, marked), (mark.end - begin, ordinary)]
+        start, end = max(mark.start - begin, first), min(mark.end - begin, last)
+        borders += [(start, marked), (end, ordinary)]
     borders += [(last, around), (len(text), "")]
     start, end = edge(text, first), edge(text, last)
     found = [
