@@ -5,7 +5,10 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import re
+import subprocess
+import sys
 from dataclasses import replace
 from html.parser import HTMLParser
 from typing import TYPE_CHECKING, Any
@@ -16,6 +19,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from test_layout import _CITATION
 
+from qa.assistant import Assistant
 from qa.cli import formats, render
 from qa.cli.editor import editor_link
 from qa.cli.layout import around, clip_start, columns
@@ -32,7 +36,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from conftest import Run
-    from qa.assistant import Assistant
     from qa.cli.output import Line
 
 TEXTS = st.text(st.sampled_from("ab .,-*#>|`«»é日\u0301\u202e\n\t(1)"), min_size=1, max_size=600)
@@ -406,4 +409,27 @@ def test_an_abstention_is_told_beside_what_programs_read(
 def test_what_excludes_each_other_is_refused(run: Run) -> None:
     status, _, err = run("ask", "Who?", "--full", "--brief")
     assert status == 2
-    assert "--full and --brief" in err
+    assert "--full and --brief exclude" in err
+    status, _, err = run("ask", "Who?", "--brief", "--format", "json")
+    assert status == 2
+    assert "not json" in err
+
+
+def test_a_question_in_a_pipe_loads_nothing_that_is_for_others(
+    corpus: Path, tmp_path: Path, cache: Path
+) -> None:
+    program = (
+        "import atexit, sys; from qa.cli import main\n"
+        "atexit.register(lambda: print(*sys.modules, file=sys.stderr)); main()"
+    )
+    with Assistant(corpus, tmp_path / "index", cache=str(cache)) as one:
+        one.refresh()
+    done = subprocess.run(
+        [sys.executable, "-c", program, "ask", "Who set foot on the Moon?", "--corpus",
+         str(corpus), "--index", str(tmp_path / "index")],
+        env=os.environ | {"QA_CACHE": str(cache)}, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    loaded = set(done.stderr.split())
+    assert "qa.cli.render.answers" in loaded
+    others = {"formats", "pager", "editor", "render.reports"}
+    assert not loaded & {*(f"qa.cli.{one}" for one in others), "rich.console", "csv", "html"}

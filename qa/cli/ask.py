@@ -120,6 +120,8 @@ def command(
     """
     if full and brief:
         raise typer.BadParameter("--full and --brief exclude each other.")
+    if (full or brief) and output_format is not Format.TEXT:
+        raise typer.BadParameter(f"--full and --brief are of --format text, not {output_format}.")
     output = Output(quiet=quiet, paged=not no_pager)
     with open_assistant(
         output,

@@ -121,14 +121,17 @@ class Output:
 
     def _pager(self, shown: list[str]) -> Pager | None:
         """What shows so many lines; None where they fit the screen or nothing is to."""
-        size = shutil.get_terminal_size((80, 24))
-        if not self._paged or len(shown) <= size.lines // 2:
+        if not self._paged:
             return None
         from qa.cli.layout import columns
+
+        size = shutil.get_terminal_size((80, 24))
+        needed = sum(max(1, -(-columns(line) // size.columns)) for line in shown)
+        if needed < size.lines:
+            return None
         from qa.cli.pager import find
 
-        needed = sum(max(1, -(-columns(line) // size.columns)) for line in shown)
-        return find() if needed >= size.lines else None
+        return find()
 
     def note(self, text: str) -> None:
         """Tell the person something that is not data."""

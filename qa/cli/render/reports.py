@@ -106,7 +106,7 @@ def status(one: Status, *, width: int) -> Iterator[Line]:
 
 def diagnosis(one: Diagnosis, *, width: int) -> Iterator[Line]:
     """Lay out checks: how each came out, what was found, and below it what to do."""
-    styles = {"ok": "green", "warning": "yellow", "failed": "bold red"}
+    styles = {"ok": "", "warning": "bold", "failed": "bold reverse"}
     for check in one.checks:
         name = Segment(f"{check.name:13} ", QUIET)
         lead: Line = (Segment(f"{check.result:8} ", styles[check.result]), name)
@@ -130,7 +130,7 @@ def models(found: Sequence[CachedModel], cache: Path) -> Iterator[Line]:
 def verification(one: Verification, *, width: int) -> Iterator[Line]:
     """Say what became of each quote; what drifted is shown word by word."""
     for checked in one.quotes:
-        style = "" if checked.verdict in {"verified", "moved"} else "bold red"
+        style = "" if checked.verdict in {"verified", "moved"} else "bold reverse"
         yield (
             Segment(f"{checked.verdict:14}", style),
             Segment(checked.citation, PLACE),
