@@ -183,6 +183,13 @@ def test_a_line_is_clipped_around_what_could_be_the_answer() -> None:
     assert text_of([gist(passage(told, told), 40)])[0].startswith("Long after")
 
 
+def test_a_line_tells_how_many_other_places_its_text_has() -> None:
+    one = replace(passage("A text.", "A text."), also=(_CITATION, _CITATION))
+    for rows in (None, 24):
+        lines = list(render.answer(answered(one), None, width=80, room=80, form="brief", rows=rows))
+        assert text_of(lines) == ["1. a.md:1 +2  A text."]
+
+
 # --- links ------------------------------------------------------------------------------
 
 

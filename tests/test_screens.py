@@ -98,7 +98,7 @@ def _show(places: dict[str, str]) -> Callable[..., Shown]:
         asked = pexpect.spawn(
             sys.executable,
             ["-m", "qa", "ask", *arguments],
-            env=environment | places | {"TERM": "xterm-256color", "PYTHONPATH": path()} | more,
+            env=environment | places | {"TERM": "xterm-256color"} | more,
             dimensions=(rows, columns),
             timeout=120,
         )
@@ -124,10 +124,6 @@ def _show(places: dict[str, str]) -> Callable[..., Shown]:
         )
 
     return show
-
-
-def path() -> str:
-    return os.pathsep.join([str(REPOSITORY), os.environ.get("PYTHONPATH", "")])
 
 
 @pytest.mark.parametrize("columns", [50, 80, 120])

@@ -163,11 +163,13 @@ def _head(number: int, one: CitedPassage, to: str, width: int) -> list[Line]:
 def _line(number: int, one: CitedPassage, to: str, *, width: int, is_screen: bool) -> Line:
     """A passage in a line: its citation, its inner heading, its evidence.
 
-    On a screen a long path loses its beginning; in a pipe it stays whole.
+    How many other places the text has is told as "+2". On a screen a long path loses its beginning;
+    in a pipe it stays whole.
     """
     lead = f"{number}. "
     place = visible(str(one.citation))
-    rest = width - len(lead) - len(_GAP)
+    others = f" +{len(one.also)}" if one.also else ""
+    rest = width - len(lead) - len(others) - len(_GAP)
     if is_screen:
         place = clip_start(place, rest // 2)
     rest -= columns(place)
@@ -179,7 +181,8 @@ def _line(number: int, one: CitedPassage, to: str, *, width: int, is_screen: boo
     if not is_screen:
         rest = max(rest, _FEWEST)
     evidence = gist(one, rest)
-    return (Segment(lead, NUMBER), Segment(place, PLACE, to), Segment(_GAP), *heading, *evidence)
+    gap = Segment(others + _GAP, QUIET)
+    return (Segment(lead, NUMBER), Segment(place, PLACE, to), gap, *heading, *evidence)
 
 
 def _headings(one: CitedPassage, width: int) -> str:
