@@ -106,6 +106,15 @@ def test_an_abstention_gives_the_reason_then_five_passages_in_a_line_each() -> N
     assert lines[8:] == ["(qa open 1 · qa show 2 · --always)"]
 
 
+def test_a_session_names_its_own_commands() -> None:
+    one = answered(passage("\n\n".join(f"- Item {n}." for n in range(40)), "Item 20."))
+    own = (":open", ":show", ":more", ":more")
+    lines = text_of(list(render.answer(one, None, width=80, room=80, rows=24, actions=own)))
+    assert lines[-1] == "(:open 1 · :show 1 · :more)"
+    assert "   … (:more)" in lines
+    assert not [line for line in lines if "--full" in line]
+
+
 # --- what fits --------------------------------------------------------------------------
 
 

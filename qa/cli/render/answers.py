@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CLOSEST_WHOLE",
+    "COMMANDS",
+    "Actions",
     "Form",
     "abstention",
     "answer",
@@ -28,6 +30,9 @@ __all__ = [
 ]
 
 Form = Literal["short", "full", "brief"]
+Actions = tuple[str, str, str, str]  # open, show, show all of it, show the closest passages
+
+COMMANDS: Actions = ("qa open", "qa show", "--full", "--always")
 
 NOT_ANSWERED = "Probably not in these documents."
 CLOSEST_WHOLE, _CLOSEST = 2, 5  # passages of an abstention: whole, in a line each
@@ -54,6 +59,7 @@ def answer(
     always: bool = False,
     form: Form = "short",
     rows: int | None = None,
+    actions: Actions = COMMANDS,
     editor_link: str | None = None,
 ) -> Iterator[Line]:
     """Lay out an answer, the best passage first, its evidence highlighted.
@@ -67,6 +73,7 @@ def answer(
         form: "short": the first passage whole, each other one in a line; "full": all of them
             whole; "brief": each in a line.
         rows: of the screen that it goes to, which a short answer should fit; None for a pipe.
+        actions: what the last line on a screen says can be done.
         editor_link: see `Settings.editor_link`.
     """
     closest = CLOSEST_WHOLE if form == "full" else _CLOSEST
@@ -85,7 +92,7 @@ def answer(
         said = f"Probability that the documents hold the answer: {one.probability:.3f}"
         below += [(), *((Segment(line, QUIET),) for line in wrap(said, width))]
     if rows is not None and passages and form == "short":
-        below.append((Segment(_hint(one, len(passages), always=always), QUIET),))
+        below.append((Segment(_hint(one, len(passages), actions, always=always), QUIET),))
     yield from top
     for number, passage in enumerate(passages[:whole]):
         if form == "full" and (number or not one.answered):
@@ -97,7 +104,7 @@ def answer(
             used = sum(_rows(line, room) for lines in (top, head, tail, below) for line in lines)
             most = rows - _PROMPTS - used
         yield from head
-        yield from quote(passage, width=width, room=room, most=most)
+        yield from quote(passage, width=width, room=room, most=most, whole=actions[2])
         yield from tail
     yield from below
 
@@ -138,10 +145,11 @@ def shown(one: Answer, *, always: bool, closest: int) -> Sequence[CitedPassage]:
     return one.passages or (one.nearest if always else one.nearest[:closest])
 
 
-def _hint(one: Answer, count: int, *, always: bool) -> str:
+def _hint(one: Answer, count: int, actions: Actions, *, always: bool) -> str:
     """Say what can be done with an answer."""
-    more = "--full" if one.answered or always else "--always"
-    return f"(qa open 1 · qa show {min(2, count)} · {more})"
+    opens, shows, full, closest = actions
+    more = full if one.answered or always else closest
+    return f"({opens} 1 · {shows} {min(2, count)} · {more})"
 
 
 def _head(number: int, one: CitedPassage, to: str, width: int) -> list[Line]:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from qa.types import CitedPassage
 
 __all__ = [
-    "EVIDENCE", "FULL", "INDENT", "NUMBER", "PLACE", "QUIET", "Style", "gist", "quote", "segments",
+    "EVIDENCE", "INDENT", "NUMBER", "PLACE", "QUIET", "Style", "gist", "quote", "segments",
     "styled",
 ]  # fmt: skip
 
@@ -28,7 +28,6 @@ NUMBER, PLACE, QUIET = "bold", "bold", "dim"
 EVIDENCE, MARK = "underline", "bold underline"
 OPENING, CLOSING = "«", "»"
 INDENT = 3
-FULL = "… (--full)"
 _MARKED = 2  # columns
 _FEWEST_ROWS = 4  # of a quote that is clipped
 _SPACE = re.compile(r"[ \t\r\n]+")
@@ -44,7 +43,9 @@ class Style(NamedTuple):
     after: str = ""
 
 
-def quote(one: CitedPassage, *, width: int, room: int, most: int | None = None) -> Iterator[Line]:
+def quote(
+    one: CitedPassage, *, width: int, room: int, most: int | None = None, whole: str = "--full"
+) -> Iterator[Line]:
     """Lay out a passage; its evidence is highlighted, and in it what could be the answer.
 
     Args:
@@ -52,6 +53,7 @@ def quote(one: CitedPassage, *, width: int, room: int, most: int | None = None) 
         width: columns of prose.
         room: columns of a line of code or of a table.
         most: rows; of a passage that needs more, those around the evidence.
+        whole: what shows all of them.
     """
     text = one.citation.quote
     start, end, styles = _styles(one, text, one.citation.start, (QUIET, EVIDENCE, MARK))
@@ -67,11 +69,11 @@ def quote(one: CitedPassage, *, width: int, room: int, most: int | None = None) 
         first, last = _window(len(rows), held[0], held[-1] + 1, most)
     lead = " " * INDENT
     if first:
-        yield (Segment(lead + (FULL if last == len(rows) else "…"), QUIET),)
+        yield (Segment(f"{lead}… ({whole})" if last == len(rows) else f"{lead}…", QUIET),)
     for row in rows[first:last]:
         yield (Segment(lead + " " * row.indent), *segments(text, row, styles, room))
     if last < len(rows):
-        yield (Segment(lead + FULL, QUIET),)
+        yield (Segment(f"{lead}… ({whole})", QUIET),)
 
 
 def _window(rows: int, first: int, last: int, most: int) -> tuple[int, int]:
