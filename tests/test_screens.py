@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+import subprocess
 import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -83,8 +84,9 @@ def _places(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> dict[str, 
 @pytest.fixture(name="show")
 def _show(places: dict[str, str]) -> Callable[..., Shown]:
     """Give a function that runs `qa ask` in a terminal of so many columns."""
-    pexpect = pytest.importorskip("pexpect")
-    pyte = pytest.importorskip("pyte")
+    termios, pexpect, fdpexpect, pyte = map(
+        pytest.importorskip, ("termios", "pexpect", "pexpect.fdpexpect", "pyte")
+    )
 
     def show(
         *arguments: str, columns: int = 80, rows: int = ROWS, leaves_after: str = "", **more: str
@@ -95,21 +97,25 @@ def _show(places: dict[str, str]) -> Callable[..., Shown]:
             if key not in {"NO_COLOR", "PAGER", "LESS", "COLUMNS", "LINES", "VISUAL", "EDITOR"}
             and not key.startswith(("TERM", "SSH_", "VSCODE", "CURSOR"))
         }
-        asked = pexpect.spawn(
-            sys.executable,
-            ["-m", "qa", "ask", *arguments],
-            env=environment | places | {"TERM": "xterm-256color"} | more,
-            dimensions=(rows, columns),
-            timeout=120,
-        )
-        sent = b""
-        if leaves_after:
-            asked.expect(leaves_after)
-            sent = asked.before + asked.after
-            asked.send("q")
-        asked.expect(pexpect.EOF)
+        # pexpect's own way to start a program forks, and this process has threads.
+        leader, follower = os.openpty()
+        termios.tcsetwinsize(follower, (rows, columns))
+        command = [sys.executable, "-m", "qa", "ask", *arguments]
+        environment |= places | {"TERM": "xterm-256color"} | more
+        with subprocess.Popen(
+            command, stdin=follower, stdout=follower, stderr=follower, env=environment,
+            start_new_session=True,
+        ) as running:  # fmt: skip
+            os.close(follower)
+            asked = fdpexpect.fdspawn(leader, timeout=120)
+            sent = b""
+            if leaves_after:
+                asked.expect(leaves_after)
+                sent = asked.before + asked.after
+                asked.send("q")
+            asked.expect(pexpect.EOF)
+            sent = (sent + asked.before).decode()
         asked.close()
-        sent = (sent + asked.before).decode()
         screen = pyte.HistoryScreen(columns, rows, history=1000)
         pyte.Stream(screen).feed(sent)
         cells = [screen.buffer[y][x] for y in range(rows) for x in range(columns)]
@@ -120,7 +126,7 @@ def _show(places: dict[str, str]) -> Callable[..., Shown]:
             underlined=re.sub(r"[\0\s]+", " ", underlined).strip(),
             colours={cell.fg for cell in cells} | {cell.bg for cell in cells},
             scrolled=bool(screen.history.top),
-            status=asked.exitstatus,
+            status=running.returncode,
         )
 
     return show
