@@ -23,8 +23,9 @@ PREFIX = "QA_"
 _MOST_JOBS = 1024
 _FRESH = ("check", "watch")
 # An address in printable ASCII, whose braces hold nothing but what is filled in.
-_EDITOR_LINK = re.compile(
-    r"[A-Za-z][A-Za-z0-9+.-]*:(?:[!-z|~]|\{line\}|\{page\})*\{path\}(?:[!-z|~]|\{(?:path|line|page)\})*"
+_EDITOR_LINK = (
+    r"[A-Za-z][A-Za-z0-9+.-]*:(?:[!-z|~]|\{line\}|\{page\})*"
+    r"\{path\}(?:[!-z|~]|\{(?:path|line|page)\})*"
 )
 _OF_THE_LOG = {"QA_LOG", "QA_LOG_TEXT"}  # the command line's own, see qa.logs
 
@@ -138,7 +139,7 @@ class Settings:
 
 
 def _check_editor_link(link: str | None) -> None:
-    if link is not None and not _EDITOR_LINK.fullmatch(link):
+    if link is not None and not re.fullmatch(_EDITOR_LINK, link):
         raise SettingsError(
             f"editor_link is {link!r:.80}",
             hint='Give an address with {path}, such as "vscode://file/{path}:{line}".',
