@@ -86,8 +86,7 @@ class Assistant:
         progress: Callable[[Progress], None] | None = None,
         **more: Unpack[SettingsArguments],
     ) -> None:
-        given = {"corpus": corpus, "index": index}
-        given = {key: value for key, value in given.items() if value is not None}
+        given = {k: v for k, v in (("corpus", corpus), ("index", index)) if v is not None}
         self.settings = override(Settings() if settings is None else settings, {**more, **given})
         self._notify = notifying(notify)
         self._progress = indexing(progress or (lambda _: None))
@@ -101,8 +100,7 @@ class Assistant:
         if documents is not None:
             if corpus is not None:
                 raise SettingsError("corpus and documents are both given", hint="Give one of them.")
-            pairs = documents if isinstance(documents, PairCorpus) else PairCorpus(documents)
-            self._corpus = pairs
+            self._corpus = documents if isinstance(documents, PairCorpus) else PairCorpus(documents)
             if self.settings.index is None:
                 folder = tempfile.TemporaryDirectory(prefix="qa-", ignore_cleanup_errors=True)
                 index = self._held.enter_context(folder)
@@ -181,6 +179,7 @@ class Assistant:
         threshold: float | None = None,
         refresh: bool = True,
         explain: bool = False,
+        per_document: int | None = None,
         within: str | Iterable[str] = (),
         where: Mapping[str, str] | None = None,
         since: str | date | None = None,
@@ -194,6 +193,7 @@ class Assistant:
             threshold: abstain where the probability of an answer is lower; by default
                 `Settings.threshold`; 0 never abstains as long as there is a passage.
             explain: whether to say what each passage's score is made of.
+            per_document: so many passages of a document at most before all others'; 0 for any.
             refresh: whether to bring the index in line with the corpus first, unless that was done
                 less than `Settings.max_age` ago. Without it, passages of files that have changed
                 since are left out of the answer, and the corpus is compared with the index only
@@ -213,6 +213,7 @@ class Assistant:
             self.settings.threshold if threshold is None else threshold,
             refresh=refresh,
             explain=explain,
+            per_document=per_document,
             within=within,
             where=where,
             since=since,

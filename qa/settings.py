@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 import sys
 import tomllib
 from dataclasses import dataclass, fields, replace
@@ -21,6 +22,11 @@ SETTINGS_FILE = "qa.toml"
 PREFIX = "QA_"
 _MOST_JOBS = 1024
 _FRESH = ("check", "watch")
+# An address in printable ASCII, whose braces hold nothing but what is filled in.
+_EDITOR_LINK = (
+    r"[A-Za-z][A-Za-z0-9+.-]*:(?:[!-z|~]|\{line\}|\{page\})*"
+    r"\{path\}(?:[!-z|~]|\{(?:path|line|page)\})*"
+)
 _OF_THE_LOG = {"QA_LOG", "QA_LOG_TEXT"}  # the command line's own, see qa.logs
 
 
@@ -54,6 +60,9 @@ class Settings:
             without another look; where there is no answer, it looks all the same.
         fresh: how a long-lived assistant learns of changes: "check" looks at all files, "watch" has
             Linux tell it what has changed (needs the extra `watch`).
+        editor_link: where a click on a citation leads on a terminal, with `{path}` and `{line}` or
+            `{page}` to be filled in, as "vscode://file/{path}:{line}"; by default the editor that
+            the environment names, where it is known to take links, else the file.
     """
 
     corpus: str = "corpus"
@@ -71,6 +80,7 @@ class Settings:
     lock_timeout: float = 60.0
     max_age: float = 0.0
     fresh: Literal["check", "watch"] = "check"
+    editor_link: str | None = None
 
     def __post_init__(self) -> None:
         for field in fields(self):
@@ -101,6 +111,7 @@ class Settings:
                 )
         if self.fresh not in _FRESH:
             raise SettingsError(f"fresh is {self.fresh!r}", hint='Give "check" or "watch".')
+        _check_editor_link(self.editor_link)
 
     def index_path(self) -> Path:
         """The folder of the index (see `index`)."""
@@ -136,6 +147,14 @@ def _check_probabilities(settings: Settings) -> None:
         raise SettingsError(f"prior is {settings.prior}", hint="Give a number between 0 and 1.")
 
 
+def _check_editor_link(link: str | None) -> None:
+    if link is not None and not re.fullmatch(_EDITOR_LINK, link):
+        raise SettingsError(
+            f"editor_link is {link!r:.80}",
+            hint='Give an address with {path}, such as "vscode://file/{path}:{line}".',
+        )
+
+
 class SettingsArguments(TypedDict, total=False):
     """The settings that `qa.Assistant` takes by keyword, beside `corpus` and `index`."""
 
@@ -152,6 +171,7 @@ class SettingsArguments(TypedDict, total=False):
     lock_timeout: float
     max_age: float
     fresh: Literal["check", "watch"]
+    editor_link: str | None
 
 
 def override(settings: Settings, values: Mapping[str, object]) -> Settings:

@@ -18,7 +18,7 @@ from qa import Assistant
 from qa.answering import search
 from qa.answering.filter import Filter, allowed_passages
 from qa.citations.verify import read_claims
-from qa.cli import render
+from qa.cli import formats, render
 from qa.errors import CitationError
 from qa.store import passages
 
@@ -183,7 +183,7 @@ def test_a_person_and_a_program_are_told_of_the_other_places(tmp_path: Path, cac
     with filed(tmp_path, copies(3)) as assistant:
         answer = assistant.ask(QUESTION, ALL, threshold=0)
         assert "   also in copy-001.txt:1, copy-002.txt:1" in str(answer).splitlines()
-        assert "; also in `copy-001.txt:1`; also in `copy-002.txt:1`" in render.markdown(answer)
+        assert "; also in `copy-001.txt:1`; also in `copy-002.txt:1`" in formats.markdown(answer)
         saved = json.loads(json.dumps(answer.to_dict()))
         also = saved["passages"][0]["also"]
         assert [one["document"] for one in also] == ["copy-001.txt", "copy-002.txt"]
@@ -196,7 +196,7 @@ def test_other_places_with_long_paths_stay_within_the_width(tmp_path: Path, cach
     with filed(tmp_path, copies(7, name=f"{'long' * 9}/{'name ' * 9}x")) as assistant:
         answer = assistant.ask(QUESTION, 1, threshold=0)
     lines = ["".join(part.text for part in line) for line in
-             render.answer(answer, None, width=40, room=40)]  # fmt: skip
+             render.answer(answer, None, width=40, room=40, form="full")]  # fmt: skip
     named = [line for line in lines if line.startswith("   ")]
     assert all(len(line) <= 40 for line in named)
     assert "-005.txt:1" in "".join(named).replace(" ", "")

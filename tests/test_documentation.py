@@ -112,6 +112,17 @@ def test_the_python_examples_run_and_write_what_is_shown(
     assert len(next(EXAMPLE.finditer(README))["code"].splitlines()) <= 12
 
 
+def test_the_picture_of_an_answer_is_what_would_be_drawn_now(
+    monkeypatch: pytest.MonkeyPatch, cache: Path
+) -> None:
+    monkeypatch.syspath_prepend(str(DOCS))
+    import pictures
+
+    drawn = pictures.PICTURE.read_text("utf-8")
+    assert drawn == pictures.answer(str(cache)), "run python docs/pictures.py"
+    assert "http" not in drawn.replace("http://www.w3.org/2000/svg", "")
+
+
 def test_every_decision_has_a_heading_of_its_own() -> None:
     page = (DOCS / "decisions.md").read_text("utf-8")
     headings = re.findall(r"^## (.*)$", page, re.MULTILINE)

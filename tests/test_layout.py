@@ -36,7 +36,8 @@ def shown(text: str, kind: str = "plain", *, width: int = 80, evidence: str = ""
     passage = CitedPassage(cited, Evidence(best, 1.0), Scores(1, 1, 1, 1, 1))
     answer = Answer("q", answered=True, probability=1.0, passages=(passage,), nearest=(),
                     reason="", model="m", corpus="")  # fmt: skip
-    _, *lines = render.answer(answer, None, width=width, room=width)
+    # Two columns of a line are kept for marks.
+    _, *lines = render.answer(answer, None, width=width + 2, room=width + 2, form="full")
     return ["".join(visible(one.text) for one in line).rstrip() for line in lines]
 
 
@@ -268,8 +269,8 @@ def test_in_a_pipe_a_line_of_a_file_or_of_a_report_stays_a_line(run: Run, tmp_pa
     line = "x = " + " + ".join(f"term_{number}" for number in range(40))
     (tmp_path / "corpus" / "a.py").write_text(f"{line}\n", "utf-8")
     (tmp_path / "corpus" / f"{'long ' * 20}.pdf").write_bytes(b"%PDF-1.7 no more")
-    assert f"   {line}\n" in run("ask", "What is the sum of terms?", "--always")[1]
-    assert run("show", "a.py:1")[1] == f"    1 {line}\n"
+    assert f"   «{line}»\n" in run("ask", "What is the sum of terms?", "--always")[1]
+    assert run("show", "a.py:1")[1] == f"    1>{line}\n"
     assert len(run("status", "--problems")[1].splitlines()) == 1
 
 

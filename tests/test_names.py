@@ -12,7 +12,7 @@ import pytest
 from markdown_it import MarkdownIt
 
 from qa.assistant import Assistant
-from qa.cli import render
+from qa.cli import formats, render
 from qa.cli.output import visible
 from qa.corpus import FolderCorpus
 
@@ -87,9 +87,10 @@ def test_a_citation_leads_back_to_its_file_whatever_its_name(
             assert one.show(str(citation)).citation.quote == citation.quote
             written = json.loads(json.dumps(answer.to_dict()))
             assert written["passages"][0]["citation"]["document"] == name
-            link = next(iter(render.answer(answer, one.root, width=80, room=80)))[1].link
+            shown = render.answer(answer, one.root, width=80, room=80, form="full")
+            link = next(iter(shown))[1].link
             assert re.fullmatch(r"file:///[!-~]+", link)
-            first = render.markdown(answer).split("\n\n")[1]
+            first = formats.markdown(answer).split("\n\n")[1]
             tokens = MarkdownIt().parse(first)
             spans = [one for token in tokens for one in token.children or ()]
             codes = [one.content for one in spans if one.type == "code_inline"]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from conftest import ARTICLE
+from qa.answering.spreading import spread
 from qa.assistant import Assistant
 from qa.encoding.loader import load_reranker
 from qa.encoding.model import locate
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from qa.encoding.encoder import Encoder, Runtime
+    from qa.types import Answer
 
 
 def candidates_of(texts: Sequence[str], seed: int = 0) -> Candidates:
@@ -418,3 +421,44 @@ def test_marks_are_counted_row_by_row_and_an_empty_row_has_none(rows: list[list[
         [sum(row) for row in rows],
         [len(row) - sum(row) for row in rows],
     ]
+
+
+@given(st.lists(st.sampled_from("abcd")), st.integers(1, 4))
+def test_no_document_has_more_than_its_passages_before_all_others_have_theirs(
+    documents: list[str], at_most: int
+) -> None:
+    ranked = list(enumerate(documents))
+    found = list(spread(ranked, document=lambda one: one[1], at_most=at_most))
+    assert sorted(found) == ranked
+    first = sum(min(documents.count(one), at_most) for one in "abcd")
+    for part in (found[:first], found[first:]):
+        assert part == sorted(part)
+    for one in "abcd":
+        assert [key for _, key in found[:first]].count(one) <= at_most
+    assert found[:1] == ranked[:1]
+
+
+def test_other_documents_come_before_more_of_one_where_that_is_asked_for(
+    tmp_path: Path, cache: Path
+) -> None:
+    corpus = tmp_path / "corpus"
+    corpus.mkdir()
+    parts = (f"# Part {n}\n\nWhales of kind {n} sing and eat krill.\n" for n in range(4))
+    (corpus / "whales.md").write_text("\n".join(parts), "utf-8")
+    (corpus / "other.txt").write_text("Some whales are mentioned here, and krill.\n", "utf-8")
+
+    def documents(answer: Answer) -> list[str]:
+        return [one.citation.document for one in answer.passages]
+
+    with Assistant(corpus, tmp_path / "index", cache=str(cache)) as one:
+        asked = partial(one.ask, "Which whales sing and eat krill?", threshold=0)
+        assert documents(asked()) == ["whales.md"] * 4 + ["other.txt"]
+        for same in (asked(per_document=0), asked(per_document=None), asked(per_document=9)):
+            assert documents(same) == documents(asked())
+        limited = asked(per_document=2)
+        assert documents(limited) == [*["whales.md"] * 2, "other.txt", *["whales.md"] * 2]
+        assert limited.probability == pytest.approx(asked().probability)
+        wrongly: tuple[Any, ...] = (-1, 1.5, True, "2")
+        for wrong in wrongly:
+            with pytest.raises(QuestionError, match="per_document"):
+                asked(per_document=wrong)

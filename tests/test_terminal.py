@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from conftest import ARTICLE
 from qa import logs
 from qa.assistant import Assistant
-from qa.cli import render
+from qa.cli import formats, render
 from qa.cli.layout import columns
 from qa.cli.output import Output, Segment, visible
 from qa.cli.visible import escaped
@@ -126,9 +126,15 @@ def answers(character: str) -> Iterator[str]:
     for kind in ("markdown", "code", "html"):
         of_kind = replace(passage, citation=replace(cited, format=kind))
         shown = replace(one, nearest=(of_kind,))
-        for line in render.answer(shown, None, width=80, room=80):
-            yield "".join(visible(part.text) for part in line)
-    yield from map(visible, render.markdown(one).split("\n"))
+        for form in ("short", "full", "brief"):
+            for line in render.answer(shown, None, width=80, room=80, form=form, always=True):
+                yield "".join(visible(part.text) for part in line)
+                yield "".join(visible(part.unstyled) for part in line)
+    for text in (formats.markdown(one), formats.html(one, None), formats.csv(one, always=True),
+                 *formats.vimgrep(one, None, always=True)):  # fmt: skip
+        yield from map(visible, text.split("\n"))
+    for record in formats.records(one, always=True):
+        yield escaped(json.dumps(record, ensure_ascii=False))
     yield escaped(json.dumps(one.to_dict(), ensure_ascii=False))
 
 

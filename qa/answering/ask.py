@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain, islice
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from qa.answering.search import embedded_of, rerank, search
 from qa.answering.spelling import corrected
+from qa.answering.spreading import spread
 from qa.citations.source import open_source
 from qa.counting import counted
 from qa.indexing.plan import known_problems, notes_on
@@ -153,6 +155,8 @@ def find(
         ranked = hits.ranked
         if (reranker := models.reranker()) is not None:
             ranked = rerank(snapshot, question, ranked, reranker)
+        if request.per_document:
+            ranked = spread(ranked, document=attrgetter("document"), at_most=request.per_document)
         explain = partial(encoder.contributions, vector=encoded.vector) if request.explain else None
         passages: list[CitedPassage] = []
         dropped = 0

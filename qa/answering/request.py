@@ -25,6 +25,7 @@ class AskArguments(TypedDict, total=False):
     threshold: float | None
     refresh: bool
     explain: bool
+    per_document: int | None
     within: str | Iterable[str]
     where: Mapping[str, str] | None
     since: str | date | None
@@ -41,6 +42,8 @@ class Request:
         threshold: of the probability, from 0 to 1, below which nothing is answered.
         refresh: whether to refresh first.
         explain: whether to explain scores.
+        per_document: how many passages of a document at most come before those of all others; any
+            number where it is 0.
         chosen: which documents may answer; all where it is None.
     """
 
@@ -49,6 +52,7 @@ class Request:
     threshold: float
     refresh: bool = True
     explain: bool = False
+    per_document: int = 0
     chosen: Filter | None = None
 
     @property
@@ -64,6 +68,7 @@ def make_request(
     *,
     refresh: bool = True,
     explain: bool = False,
+    per_document: int | None = None,
     within: str | Iterable[str] = (),
     where: Mapping[str, str] | None = None,
     since: str | date | None = None,
@@ -79,6 +84,13 @@ def make_request(
         raise QuestionError(f"The question is {question!r:.80}", hint="Give text (str).")
     if not isinstance(k, int) or isinstance(k, bool):
         raise QuestionError(f"k is {k!r:.80}", hint="Give a whole number (int).")
+    if per_document is not None and (
+        not isinstance(per_document, int) or isinstance(per_document, bool) or per_document < 0
+    ):
+        raise QuestionError(
+            f"per_document is {per_document!r:.80}",
+            hint="Give a whole number of passages; 0 for any number.",
+        )
     if not isinstance(threshold, int | float) or isinstance(threshold, bool):
         raise QuestionError(f"The threshold is {threshold!r:.80}", hint="Give a number (float).")
     for name, wanted in {"refresh": refresh, "explain": explain}.items():
@@ -97,4 +109,4 @@ def make_request(
         from qa.answering.filter import make_filter
 
         chosen = make_filter(within, where, since, until)
-    return Request(question, k, threshold, refresh, explain, chosen)
+    return Request(question, k, threshold, refresh, explain, per_document or 0, chosen)

@@ -44,9 +44,10 @@ RERANKED = 20  # candidates that a cross-encoder reads
 
 @dataclass(frozen=True, slots=True)
 class Ranked:
-    """A candidate with its scores, and the first and last sentence of its evidence."""
+    """A candidate of a document, its scores, and the first and last sentence of its evidence."""
 
     passage: int
+    document: str
     scores: Scores
     evidence: tuple[int, int]
     evidence_score: float
@@ -197,7 +198,14 @@ def _ranked(
         )
         sentences = scored.sentences[first[n] : first[n] + candidates.sentences[n]].tolist()
         terms = tuple(zip(names, shares[:, n].tolist(), strict=True))
-        yield Ranked(candidates.ids[n], scores, best_sentences(sentences), max(sentences), terms)
+        yield Ranked(
+            candidates.ids[n],
+            candidates.documents[n],
+            scores,
+            best_sentences(sentences),
+            max(sentences),
+            terms,
+        )
 
 
 def rerank(

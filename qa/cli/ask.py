@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from qa.cli import options
-from qa.cli.options import Format, open_assistant
+from qa.cli.options import open_assistant
 from qa.cli.output import Output
 from qa.errors import FilterError, QuestionError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from pathlib import Path
+
+    from qa.cli.render.answers import Form
+    from qa.types import Answer
 
 EXAMPLES = """Examples:
 
@@ -26,6 +32,18 @@ qa ask "Who signed?" --in "reports/**" --where author="A. Adams" --since 2024-01
 echo "Who signed?" | qa ask"""
 
 NOT_ANSWERED, CANT_TELL = 1, 2
+
+
+class Format(StrEnum):
+    """How an answer is written to stdout."""
+
+    TEXT = "text"
+    JSON = "json"
+    JSONL = "jsonl"
+    MARKDOWN = "markdown"
+    CSV = "csv"
+    VIMGREP = "vimgrep"
+    HTML = "html"
 
 
 def command(
@@ -67,6 +85,22 @@ def command(
         str | None,
         typer.Option(help="Rerank the best with a cross-encoder: local path or hub name."),
     ] = None,
+    full: Annotated[
+        bool, typer.Option("--full", help="Show every passage whole, not the first alone.")
+    ] = False,
+    brief: Annotated[
+        bool, typer.Option("--brief", help="Show a line for each passage, and no more.")
+    ] = False,
+    no_pager: Annotated[
+        bool, typer.Option("--no-pager", help="Show what is longer than the screen all at once.")
+    ] = False,
+    per_document: Annotated[
+        int | None,
+        typer.Option(
+            help="At most N passages of a document before those of others.  [default: 0, any]",
+            metavar="N",
+        ),
+    ] = None,
     explain: Annotated[
         bool, typer.Option("--explain", help="Show what each passage's score is made of.")
     ] = False,
@@ -84,7 +118,11 @@ def command(
     probably don't hold the answer, qa says so and shows the closest passages. Exit status: 0 if
     answered, 1 if not, 2 on an error or if too little is indexed to tell.
     """
-    output = Output(quiet=quiet)
+    if full and brief:
+        raise typer.BadParameter("--full and --brief exclude each other.")
+    if (full or brief) and output_format is not Format.TEXT:
+        raise typer.BadParameter(f"--full and --brief are of --format text, not {output_format}.")
+    output = Output(quiet=quiet, paged=not no_pager)
     with open_assistant(
         output,
         corpus=corpus,
@@ -100,26 +138,73 @@ def command(
             _asked(question),
             refresh=refresh,
             explain=explain,
+            per_document=per_document,
             within=within or (),
             where=_conditions(where or ()),
             since=since,
             until=until,
         )
         root = assistant.root
-    if output_format is Format.JSON:
-        output.json(answer.to_dict())
-    else:
-        from qa.cli import render
-
-        if output_format is Format.MARKDOWN:
-            output.data(render.markdown(answer, always=always))
-        else:
-            lines = render.answer(answer, root, width=output.width, room=output.room, always=always)
-            output.lines(lines)
+        link = assistant.settings.editor_link
+    form: Form = "full" if full else "brief" if brief else "short"
+    _write(output, answer, root, output_format, form, always=always, link=link)
     for note in answer.notes:
         output.note(note)
     if not answer.answered:
         raise typer.Exit(CANT_TELL if answer.complete is False else NOT_ANSWERED)
+
+
+def _write(
+    output: Output,
+    one: Answer,
+    root: Path | None,
+    wanted: Format,
+    form: Form,
+    *,
+    always: bool,
+    link: str | None,
+) -> None:
+    if wanted is Format.TEXT:
+        from qa.cli import render
+
+        rows = output.rows
+        if rows is not None:
+            from qa.cli.editor import editor_link
+
+            rows -= len(one.notes)
+            link = link or editor_link(os.environ)
+        lines = render.answer(
+            one,
+            root,
+            width=output.width,
+            room=output.room,
+            always=always,
+            form=form,
+            rows=rows,
+            editor_link=link,
+        )
+        output.lines(lines)
+        return
+    if wanted is Format.JSON:
+        output.json(one.to_dict())
+        return
+    from qa.cli import formats
+
+    match wanted:
+        case Format.JSONL:
+            for record in formats.records(one, always=always):
+                output.json(record, indent=None)
+        case Format.MARKDOWN:
+            output.data(formats.markdown(one, always=always))
+        case Format.CSV:
+            output.data(formats.csv(one, always=always))
+        case Format.VIMGREP:
+            for line in formats.vimgrep(one, root, always=always):
+                output.data(line)
+        case Format.HTML:
+            output.data(formats.html(one, root, always=always))
+    if wanted in {Format.JSONL, Format.CSV, Format.VIMGREP} and one.reason:
+        output.note(one.reason)
 
 
 def _asked(question: str | None) -> str:

@@ -19,14 +19,17 @@ if TYPE_CHECKING:
 __all__ = [
     "TAB",
     "Row",
+    "around",
     "behind",
     "clip",
+    "clip_start",
     "columns",
     "edge",
     "filled",
     "kept",
     "lay_out",
     "lines_of",
+    "shapes",
     "wrap",
 ]
 
@@ -92,6 +95,47 @@ def clip(text: str, width: int) -> str:
     return text[:end].rstrip() + "…"
 
 
+def clip_start(text: str, width: int) -> str:
+    """Cut off the beginning of text that needs more than `width` columns."""
+    return text if columns(text) <= width else "…" + text[_back(text, len(text), width - 1) :]
+
+
+def around(text: str, start: int, end: int, width: int) -> tuple[int, int]:
+    """The part of a text to show in `width` columns: `[start, end)` if it fits, with what is near.
+
+    It has room for an ellipsis where something is left out, and begins and ends with a word unless
+    that costs much of the room.
+    """
+    if columns(text) <= width:
+        return 0, len(text)
+    first = 0
+    if columns(text[:end]) > width - 1:
+        spare = width - 2 - columns(text[start:end])
+        first = _back(text, start, max(spare // 3, 0))
+        if 0 < first < start and text[first - 1] != " ":
+            space = text.find(" ", first, start)
+            first = start if space < 0 else space + 1
+    if columns(text[first:]) <= width - 1:
+        return first, len(text)
+    last, used = first, 1 + (first > 0)
+    while last < len(text) and (used := used + _columns(text[last])) <= width:
+        last += 1
+    while last > first and not _parts_before(text, last):
+        last -= 1
+    if text[last] != " ":
+        space = text.rfind(" ", max(first, end, last - width // 3), last)
+        last = space if space > first else last
+    return first, len(text[:last].rstrip())
+
+
+def _back(text: str, at: int, width: int) -> int:
+    """How far back from a place the text may begin that takes `width` columns up to there."""
+    first, used = at, 0
+    while first and (used := used + _columns(text[first - 1])) <= width:
+        first -= 1
+    return min(edge(text, first), at)
+
+
 def edge(text: str, at: int) -> int:
     """The first place from `at` on where text may be parted: not before a combining mark."""
     while 0 < at < len(text) and not _parts_before(text, at):
@@ -136,13 +180,13 @@ def lay_out(
     """
     lines = list(lines_of(text))
     texts = [text[start:end] for start, end in lines]
-    shapes = _shapes(texts, kind)
+    found = shapes(texts, kind)
     at = 0
     while at < len(lines):
-        (start, end), shape = lines[at], shapes[at]
+        (start, end), shape = lines[at], found[at]
         at += 1
         if shape == "fill":
-            while at < len(lines) and shapes[at] == "join":
+            while at < len(lines) and found[at] == "join":
                 end = lines[at][1]
                 at += 1
             yield from filled(text, start, end, width)
@@ -246,7 +290,7 @@ def _opens(character: str) -> bool:
     return category(character) in {"Ps", "Pi"}
 
 
-def _shapes(lines: Sequence[str], kind: str) -> list[str]:
+def shapes(lines: Sequence[str], kind: str) -> list[str]:
     """Say what becomes of each line.
 
     It begins a paragraph ("fill") or goes on in one ("join"); or it stays a line, filled where it
@@ -255,19 +299,19 @@ def _shapes(lines: Sequence[str], kind: str) -> list[str]:
     if kind == "code":
         return ["clip"] * len(lines)
     fenced = _fenced(lines, _FENCES.get(kind, _BACKTICKS))
-    shapes: list[str] = []
+    found: list[str] = []
     listed = False
     for key, run in groupby(
         range(len(lines)), lambda at: "fence" if fenced[at] else bool(lines[at].strip())
     ):
         numbers = list(run)
         if key == "fence":
-            shapes += ["clip"] * len(numbers)
+            found += ["clip"] * len(numbers)
             continue
         texts = [lines[at] for at in numbers]
-        shapes += _paragraph(texts, kind, first=not numbers[0], listed=listed)
+        found += _paragraph(texts, kind, first=not numbers[0], listed=listed)
         listed = listed or any(map(_ITEM.match, texts))
-    return shapes
+    return found
 
 
 def _paragraph(lines: Sequence[str], kind: str, *, first: bool, listed: bool) -> list[str]:
@@ -283,13 +327,13 @@ def _paragraph(lines: Sequence[str], kind: str, *, first: bool, listed: bool) ->
         return ["clip"] * len(lines)
     if kind not in _REFLOWED:
         return ["keep"] * len(lines)
-    shapes = []
+    found = []
     for number, line in enumerate(lines):
         own = not number or _OWN.match(line) or _RULE.fullmatch(line)
         own = own or _RULE.fullmatch(lines[number - 1]) or _TABLE.match(line)
         indented = kind != "markdown" and _INDENTED.match(line) is not None
-        shapes.append("keep" if indented else "fill" if own else "join")
-    return shapes
+        found.append("keep" if indented else "fill" if own else "join")
+    return found
 
 
 def _aligned(lines: Sequence[str]) -> bool:

@@ -7,14 +7,14 @@ import os
 import shutil
 import sys
 import time
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, TextIO
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TextIO
 
 from qa.cli.visible import escaped, visible
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
+    from qa.cli.pager import Pager
     from qa.logs import Pace
     from qa.progress import Progress
 
@@ -27,13 +27,18 @@ _GUESSED = 3  # seconds of work before the rest is guessed from it
 _ECHO = 2  # columns of the ^C that a terminal puts behind the progress
 
 
-@dataclass(frozen=True, slots=True)
-class Segment:
-    """Text of one style; `link` is where a click leads."""
+class Segment(NamedTuple):
+    """Text of one style; `link` is where a click leads; `plain` stands for it without styles."""
 
     text: str
     style: str = ""
     link: str = ""
+    plain: str | None = None
+
+    @property
+    def unstyled(self) -> str:
+        """What is shown where there are no styles."""
+        return self.text if self.plain is None else self.plain
 
 
 Line = tuple[Segment, ...]
@@ -47,8 +52,15 @@ class Output:
     # How far indexing is; None where nothing was indexed.
     indexing: ClassVar[Progress | None] = None
 
-    def __init__(self, *, quiet: bool = False, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        *,
+        quiet: bool = False,
+        paged: bool = False,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._quiet = quiet
+        self._paged = paged
         self._clock = clock
         self._pace: Pace | None = None
         self._doing = ""
@@ -66,26 +78,60 @@ class Output:
             return sys.maxsize
         return max(40, shutil.get_terminal_size((80, 24)).columns)
 
+    @property
+    def rows(self) -> int | None:
+        """Rows of the screen; None in a pipe."""
+        if not _is_terminal(sys.stdout):
+            return None
+        return shutil.get_terminal_size((80, 24)).lines
+
     def data(self, text: str) -> None:
         """Write text that is data, line by line."""
-        self._erase()
-        for line in text.split("\n"):
-            _write(sys.stdout, visible(line))
+        self._plain(visible(line) for line in text.split("\n"))
 
-    def json(self, value: dict[str, Any]) -> None:
-        """Write one JSON object."""
-        self._erase()
-        text = json.dumps(value, ensure_ascii=False, indent=2)
-        _write(sys.stdout, escaped(text))
+    def json(self, value: dict[str, Any], *, indent: int | None = 2) -> None:
+        """Write one JSON object; in one line where `indent` is None."""
+        self._plain(escaped(json.dumps(value, ensure_ascii=False, indent=indent)).split("\n"))
 
     def lines(self, lines: Iterable[Line]) -> None:
-        """Write styled lines: with colour and links on a terminal, without in a pipe."""
+        """Write styled lines: with styles and links on a terminal, without in a pipe."""
+        if not _is_styled():
+            self._plain("".join(visible(x.unstyled) for x in line).rstrip() for line in lines)
+            return
         self._erase()
-        if _is_terminal(sys.stdout) and not os.environ.get("NO_COLOR"):
+        lines = list(lines)
+        shown = ["".join(visible(one.text) for one in line) for line in lines]
+        if (pager := self._pager(shown)) is None:
             self._styled(lines)
+        elif pager.is_styled:
+            unlinked = [tuple(one._replace(link="") for one in line) for line in lines]
+            pager.show(self._sequences(unlinked))
         else:
-            for line in lines:
-                _write(sys.stdout, "".join(visible(one.text) for one in line).rstrip())
+            pager.show("".join(visible(x.unstyled) for x in line).rstrip() for line in lines)
+
+    def _plain(self, lines: Iterable[str]) -> None:
+        self._erase()
+        if self._paged and _is_terminal(sys.stdout):
+            lines = list(lines)
+            if (pager := self._pager(lines)) is not None:
+                pager.show(lines)
+                return
+        for line in lines:
+            _write(sys.stdout, line)
+
+    def _pager(self, shown: list[str]) -> Pager | None:
+        """What shows so many lines; None where they fit the screen or nothing is to."""
+        if not self._paged:
+            return None
+        from qa.cli.layout import columns
+
+        size = shutil.get_terminal_size((80, 24))
+        needed = sum(max(1, -(-columns(line) // size.columns)) for line in shown)
+        if needed < size.lines:
+            return None
+        from qa.cli.pager import find
+
+        return find()
 
     def note(self, text: str) -> None:
         """Tell the person something that is not data."""
@@ -173,6 +219,11 @@ class Output:
             Output._drawn = 0
 
     def _styled(self, lines: Iterable[Line]) -> None:
+        for text in self._sequences(lines):
+            _write(sys.stdout, text)
+
+    def _sequences(self, lines: Iterable[Line]) -> Iterator[str]:
+        """Lines with the sequences for their styles, as the terminal takes them."""
         from rich.console import Console
         from rich.style import Style
         from rich.text import Text
@@ -183,7 +234,15 @@ class Output:
             for one in line:
                 style = Style.parse(one.style) + Style(link=one.link or None)
                 text.append(visible(one.text), style)
-            console.print(text)
+            with console.capture() as captured:
+                console.print(text, end="")
+            yield captured.get()
+
+
+def _is_styled() -> bool:
+    """Whether what goes to stdout may have styles."""
+    is_dumb = os.environ.get("TERM") in {"dumb", "unknown"}
+    return _is_terminal(sys.stdout) and not is_dumb and not os.environ.get("NO_COLOR")
 
 
 def _is_terminal(stream: TextIO | None) -> bool:

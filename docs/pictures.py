@@ -1,0 +1,82 @@
+"""Write docs/pictures/answer.svg: an answer as a terminal shows it, for the README.
+
+Usage: python docs/pictures.py. Light or dark as the reader's system is; no font is fetched.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from qa.assistant import Assistant
+from qa.cli import render
+from qa.cli.layout import columns
+from qa.cli.visible import visible
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from qa.cli.output import Line
+
+HERE = Path(__file__).parent
+PICTURE = HERE / "pictures" / "answer.svg"
+QUESTION = "Will Russia send food or medicine?"
+COLUMNS, ROWS = 80, 24
+WIDE, HIGH, AROUND, SIZE = 8.4, 19, 16, 14  # of a character, a line, the margin, the letters
+# Dim is about two thirds of the foreground, as most terminals have it: a contrast of 5.7.
+STYLE = f"""
+text {{ font: {SIZE}px ui-monospace, Menlo, Consolas, "DejaVu Sans Mono", monospace;
+       fill: #1f2328; white-space: pre }}
+rect {{ fill: #ffffff; stroke: #d1d9e0 }}
+.bold {{ font-weight: bold }} .underline {{ text-decoration: underline }} .dim {{ fill: #636770 }}
+@media (prefers-color-scheme: dark) {{
+  text {{ fill: #d4d4d4 }} rect {{ fill: #1e1e1e; stroke: #3d444d }} .dim {{ fill: #979797 }}
+}}
+"""
+
+
+def picture(lines: Iterable[Line]) -> str:
+    """Draw lines; each piece is as wide as its columns, whatever the font."""
+    drawn = []
+    row = 0
+    for row, line in enumerate(lines, 1):
+        at = 0
+        for part in line:
+            text = visible(part.text)
+            x, y = AROUND + at * WIDE, AROUND + row * HIGH - 5
+            if text.strip():
+                drawn.append(
+                    f'<text x="{x:.1f}" y="{y}" class="{part.style}" '
+                    f'textLength="{columns(text) * WIDE:.1f}" xml:space="preserve">'
+                    f"{escape(text)}</text>"
+                )
+            at += columns(text)
+    width, height = COLUMNS * WIDE + 2 * AROUND, row * HIGH + 2 * AROUND
+    body = "\n".join(drawn)
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:.0f} {height}" '
+        f'width="{width:.0f}" role="img" aria-label="An answer in a terminal">\n'
+        f"<style>{STYLE}</style>\n"
+        f'<rect x=".5" y=".5" width="{width - 1:.0f}" height="{height - 1}" rx="8"/>\n'
+        f"{body}\n</svg>\n"
+    )
+
+
+def answer(cache: str | None = None) -> str:
+    """Draw what `qa ask` shows of the sample article."""
+    from qa.cli.output import Segment
+
+    with tempfile.TemporaryDirectory() as index:
+        with Assistant(HERE.parent / "corpus", index, cache=cache) as assistant:
+            found = assistant.ask(QUESTION)
+        shown = render.answer(found, None, width=COLUMNS, room=COLUMNS, rows=ROWS)
+        return picture([(Segment(f'$ qa ask "{QUESTION}"'),), *shown])
+
+
+if __name__ == "__main__":
+    PICTURE.parent.mkdir(exist_ok=True)
+    PICTURE.write_text(answer(), "utf-8")
+    sys.stdout.write(f"{PICTURE}\n")
