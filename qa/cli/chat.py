@@ -1,0 +1,158 @@
+"""`qa chat`."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from qa.cli import options
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from qa.cli.background import Background, Told
+    from qa.cli.session import Session
+
+EXAMPLES = """Examples:
+
+qa chat
+
+qa chat --corpus ~/papers -k 3
+
+qa chat --no-history"""
+
+_LEAVING = 3.0  # seconds that an end waits for what goes on behind it
+
+
+def command(
+    *,
+    k: Annotated[
+        int | None, typer.Option("-k", help="Show at most this many passages.  [default: 5]")
+    ] = None,
+    corpus: options.Corpus = None,
+    index: options.Index = None,
+    model: options.Model = None,
+    threshold: Annotated[
+        float | None,
+        typer.Option(help="Abstain below this probability, 0 to 1.  [default: 0.5]"),
+    ] = None,
+    history: Annotated[
+        bool, typer.Option("--history/--no-history", help="Remember the lines that were typed.")
+    ] = True,
+) -> None:
+    """Ask one question after another; `qa` alone does the same on a terminal.
+
+    A line that begins with a colon is a command: :help lists them, Tab completes. Ctrl-C stops or
+    clears, Ctrl-D leaves. "and in 2023?" leans on the question before; what is asked is shown.
+    Documents that change meanwhile are indexed in the background.
+    """
+    from qa.errors import QuestionError
+
+    if not all(one is not None and one.isatty() for one in (sys.stdin, sys.stdout)):
+        raise QuestionError(
+            "A session needs a terminal", hint='Ask one question like this: qa ask "Who …?"'
+        )
+    from importlib.util import find_spec
+
+    from qa.cli.background import Background, Told
+    from qa.cli.output import Output
+    from qa.cli.session import Asking, Session
+
+    told = Told()
+    is_watched = sys.platform == "linux" and find_spec("inotify_simple") is not None
+    assistant = options.open_assistant(
+        told,
+        corpus=corpus,
+        index=index,
+        model=model,
+        k=k,
+        threshold=threshold,
+        fresh="watch" if is_watched else None,
+    )
+    background = Background(assistant, told)
+    session = Session(assistant, Output(), told, background, Asking(assistant.settings.k))
+    try:
+        _converse(session, told, background, is_remembered=history)
+    finally:
+        if background.leave(_LEAVING):
+            assistant.close()
+        else:
+            _end_at_once()
+
+
+def _converse(session: Session, told: Told, background: Background, *, is_remembered: bool) -> None:
+    import os
+    import signal
+
+    is_dumb = os.environ.get("TERM", "") in {"dumb", "unknown"}
+    read = _plain() if is_dumb else _prompt(session, told, background, is_remembered=is_remembered)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        while True:
+            try:
+                line = read()
+            except KeyboardInterrupt:
+                continue
+            except EOFError:
+                return
+            try:
+                if not session.take(line):
+                    return
+            except KeyboardInterrupt:
+                session.stopped()
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _prompt(
+    session: Session, told: Told, background: Background, *, is_remembered: bool
+) -> Callable[[], str]:
+    """What reads a line, with completion, history and a toolbar."""
+    from qa.cli.last import state_folder
+    from qa.cli.layout import clip
+    from qa.cli.progress import fitting
+    from qa.cli.prompting import Completions, history, prompt
+    from qa.counting import counted
+
+    def toolbar() -> str:
+        width = prompted.output.get_size().columns - 1
+        if (reached := told.reached) is not None:
+            return fitting(reached, width)
+        documents = counted(len(background.names), "document")
+        return clip(f"{documents} · {session.asking} · :help", width)
+
+    prompted = prompt(
+        remembered=history(state_folder() / "history" if is_remembered else None),
+        completions=Completions(background, session.citations),
+        toolbar=toolbar,
+    )
+    told.changed = prompted.app.invalidate
+    return prompted.prompt
+
+
+def _plain() -> Callable[[], str]:
+    """What reads a line on a terminal that can do nothing but write."""
+    import io
+
+    if isinstance(sys.stdin, io.TextIOWrapper):
+        sys.stdin.reconfigure(errors="replace")
+
+    def read() -> str:
+        sys.stdout.write("qa> ")
+        sys.stdout.flush()
+        if not (line := sys.stdin.readline()):
+            raise EOFError
+        return line
+
+    return read
+
+
+def _end_at_once() -> None:
+    """End without waiting: what is indexed so far is committed, and the next refresh goes on."""
+    import os
+
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
