@@ -432,7 +432,10 @@ def test_a_corpus_that_is_not_there_is_told_of_and_the_session_goes_on(
     corpus.rename(corpus.with_name("elsewhere"))
     with begin("chat") as talk:
         talk.wait_for(PROMPT)
-        ask(talk, QUESTION, "There is no corpus")
+        talk.wait_for("There is no corpus")  # below the prompt, before anything is asked
+        before = len(talk.sent)
+        ask(talk, QUESTION, "qa: There is no corpus")
+        assert talk.sent[before:].count("There is no corpus at") <= 2  # and below it again
         talk.type("\x04")
         assert talk.wait_for_end() == 0
 

@@ -230,6 +230,39 @@ def test_each_terminal_has_its_own(
     os.close(follower)
 
 
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_shells_complete_the_last_answers_numbers_and_citations(
+    typed: Run, run: Run, corpus: Path, monkeypatch: pytest.MonkeyPatch, shell: str
+) -> None:
+    typed("ask", QUESTION, "--corpus", corpus)
+    monkeypatch.setattr(sys, "stdout", sys.__stdout__)  # a shell reads what is offered
+    for name, value in {
+        "_QA_COMPLETE": f"complete_{shell}",
+        "COMP_WORDS": "qa open moon",
+        "COMP_CWORD": "2",
+        "_TYPER_COMPLETE_ARGS": "qa open moon",
+        "_TYPER_COMPLETE_FISH_ACTION": "get-args",
+    }.items():
+        monkeypatch.setenv(name, value)
+    _, out, _ = run()
+    assert "moon.md" in out
+    assert "whales" not in out
+
+
+def test_nothing_that_a_shell_would_run_is_offered_to_one(
+    typed: Run, corpus: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(last, "_text_is_allowed", True)
+    text = (corpus / "moon.md").read_text("utf-8").replace("July", "`id` $(id)")
+    (corpus / "moon.md").unlink()
+    for name in ("$(touch x).md", "`id`.md", "a;b.md", "a'b.md", 'a"b.md', "a\\nb.md", "ok.md"):
+        (corpus / name).write_text(f"{text}\n{name} is another.", "utf-8")
+    typed("ask", QUESTION, "--corpus", corpus, "-k", 10)
+    offered = last.completions("")
+    assert len([place for place, _ in offered if place.isdigit()]) > 5
+    assert not [one for pair in offered for one in pair if set(one) & set("$`;'\"\\\n()|&<>")]
+
+
 # --- which program ----------------------------------------------------------------------
 
 

@@ -22,6 +22,7 @@ __all__ = ["Background", "Told"]
 
 _PAUSE = 2.0  # seconds between two looks at the corpus,
 _SHARE = 20  # and so many times what the last one took
+_MOMENT = 0.01  # seconds of a look that a question may wait for
 _NAMED = 100_000  # documents whose names are completed
 _DESCRIBED = 10_000  # documents of whose metadata the keys are
 
@@ -69,6 +70,7 @@ class Background:
         self._looked = threading.Condition()
         self._looks = 0  # that have ended
         self._began = 0  # looks that have begun
+        self._took = 0.0  # seconds, the last one
         self.problem: QaError | OSError | None = None  # of the last look
         self.names: tuple[str, ...] = ()
         self.keys: dict[str, tuple[str, ...]] = {}
@@ -81,12 +83,13 @@ class Background:
         return self._began > self._looks or not self._looks
 
     def look(self, seconds: float) -> None:
-        """Have it look for changes now; wait for that, but no longer than so many seconds."""
+        """Have it look for changes now; wait for that where it is likely done in a moment."""
         with self._looked:
             # A look that has begun already may have missed what changed since.
             wanted = self._began + 1
             self._wanted.set()
-            self._looked.wait_for(lambda: self._looks >= wanted, 0 if self.is_busy else seconds)
+            if not self.is_busy and self._took <= _MOMENT:
+                self._looked.wait_for(lambda: self._looks >= wanted, seconds)
 
     def leave(self, seconds: float) -> bool:
         """End; whether that was done within so many seconds."""
@@ -99,8 +102,8 @@ class Background:
         try:
             self._warm()
             while not self._told.is_leaving:
-                took = self._look()
-                self._wanted.wait(max(_PAUSE, _SHARE * took))
+                self._took = self._look()
+                self._wanted.wait(max(_PAUSE, _SHARE * self._took))
                 self._wanted.clear()
         except _Leaving:
             pass
@@ -116,7 +119,7 @@ class Background:
     def _look(self) -> float:
         """Refresh once; gives the seconds that it took."""
         started = time.monotonic()
-        before = self.names
+        before = self.names, str(self.problem)
         with self._looked:
             self._began += 1
         try:
@@ -129,7 +132,7 @@ class Background:
                 self._told.note(f"The index could not be refreshed: {error}.")
             self.problem = error
         finally:
-            is_news = self._told.reached is not None or self.names is not before
+            is_news = self._told.reached is not None or before != (self.names, str(self.problem))
             self._told.reached = None
             with self._looked:
                 self._looks += 1

@@ -60,7 +60,7 @@ def command(
     from qa.cli.output import Output
     from qa.cli.session import Asking, Session
 
-    told = Told()
+    output, told = Output(), Told()
     is_watched = sys.platform == "linux" and find_spec("inotify_simple") is not None
     assistant = options.open_assistant(
         told,
@@ -72,7 +72,8 @@ def command(
         fresh="watch" if is_watched else None,
     )
     background = Background(assistant, told)
-    session = Session(assistant, Output(), told, background, Asking(assistant.settings.k))
+    session = Session(assistant, output, told, background, Asking(assistant.settings.k))
+    output.note("Ask a question. :help lists commands, Ctrl-D leaves; `qa --help` shows all of qa.")
     try:
         _converse(session, told, background, is_remembered=history)
     finally:
@@ -90,18 +91,21 @@ def _converse(session: Session, told: Told, background: Background, *, is_rememb
     read = _plain() if is_dumb else _prompt(session, told, background, is_remembered=is_remembered)
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
+        is_asked = False
         while True:
             try:
+                if is_asked:  # and was stopped; said here, where Ctrl-C may come again
+                    session.stopped()
+                is_asked = False
                 line = read()
+                is_asked = True
+                if not session.take(line):
+                    return
+                is_asked = False
             except KeyboardInterrupt:
                 continue
             except EOFError:
                 return
-            try:
-                if not session.take(line):
-                    return
-            except KeyboardInterrupt:
-                session.stopped()
     finally:
         signal.signal(signal.SIGINT, before)
 
@@ -114,12 +118,15 @@ def _prompt(
     from qa.cli.layout import clip
     from qa.cli.progress import fitting
     from qa.cli.prompting import Completions, history, prompt
+    from qa.cli.visible import visible
     from qa.counting import counted
 
     def toolbar() -> str:
         width = prompted.output.get_size().columns - 1
         if (reached := told.reached) is not None:
             return fitting(reached, width)
+        if background.problem is not None:
+            return clip(visible(str(background.problem)), width)
         documents = counted(len(background.names), "document")
         return clip(f"{documents} · {session.asking} · :help", width)
 

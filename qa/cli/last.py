@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import stat
 import sys
 import time
@@ -41,6 +42,7 @@ _MOST = 200  # results that are kept
 _LARGEST = 4 * 1024 * 1024  # bytes of a file that is read
 _KEPT_SECONDS = 7 * 24 * 3600  # the last answer of a terminal that may be closed by now
 _SHOWN = 60  # characters of evidence beside a completion
+_MEANINGFUL = re.compile(r"[^\w ./:#=,+@%-]")  # to some shell
 _text_is_allowed = False
 
 
@@ -136,7 +138,10 @@ def chosen(number: str) -> tuple[Last, Result]:
 
 
 def completions(incomplete: str) -> list[tuple[str, str]]:
-    """What a shell may offer for a place: the last answer's numbers and citations, with help."""
+    """What a shell may offer for a place: the last answer's numbers and citations, with help.
+
+    Shells evaluate what they are given: what has signs that mean something to one is left out.
+    """
     found = last()
     if found is None:
         return []
@@ -145,9 +150,9 @@ def completions(incomplete: str) -> list[tuple[str, str]]:
         offered.setdefault(str(number), one.citation)
         offered.setdefault(one.citation, one.evidence[:_SHOWN])
     return [
-        (place, told)
+        (place, _MEANINGFUL.sub(" ", told))
         for place, told in offered.items()
-        if place.startswith(incomplete) and place.isprintable() and told.isprintable()
+        if place.startswith(incomplete) and not _MEANINGFUL.search(place)
     ]
 
 
@@ -227,6 +232,7 @@ def _replace(file: Path, content: bytes) -> None:
     try:
         with os.fdopen(descriptor, "wb") as stream:
             stream.write(content)
+        file.unlink(missing_ok=True)  # a file that is renamed over is flushed by ext4: 2 ms
         beside.replace(file)
     except OSError:
         beside.unlink(missing_ok=True)

@@ -24,7 +24,7 @@ qa open 1
 
 qa open report.pdf#page=3
 
-VISUAL="code --wait" qa open russia-north-korea-pact.md:42-44"""
+qa open russia-north-korea-pact.md:42-44"""
 
 
 def command(

@@ -142,6 +142,7 @@ def prompt(
         completer=completions,
         complete_while_typing=Condition(lambda: session.default_buffer.text.startswith(":")),
         complete_in_thread=True,
+        enable_suspend=True,
         bottom_toolbar=toolbar,
         reserve_space_for_menu=_MENU,
         style=_STYLE,

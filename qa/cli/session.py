@@ -124,6 +124,7 @@ class Session:
         line = typed(text)
         if not line.command and not line.rest:
             return True
+        said = ""
         try:
             name = _named(line.command) if line.command else ""
             if name == "quit":
@@ -133,11 +134,14 @@ class Session:
             else:
                 self._ask_anew(line.rest)
         except QaError as error:
-            self._output.error(str(error), error.hint)
+            said = str(error)
+            self._output.error(said, error.hint)
         except OSError as error:
-            self._output.error(f"Operating-system error: {error}", "")
+            said = f"Operating-system error: {error}"
+            self._output.error(said, "")
         for note in self._told.take_notes():
-            self._output.note(note)
+            if not said or said not in note:
+                self._output.note(note)
         return True
 
     def stopped(self) -> None:
