@@ -12,7 +12,7 @@ import pexpect
 import pyte
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
 __all__ = ["HANG", "Talk", "talking"]
@@ -82,14 +82,15 @@ def talking(
     width: int = 80,
     height: int = 24,
     environment: Mapping[str, str] | None = None,
+    program: Sequence[str] = (sys.executable, "-m", "qa"),
 ) -> Iterator[Talk]:
-    """Run `qa` with arguments in a terminal; at the end it is gone."""
+    """Run `qa`, or another program, with arguments in a terminal; at the end it is gone."""
     given = os.environ | {"TERM": "xterm-256color"} | dict(environment or {})
     for name in ("NO_COLOR", "COLUMNS", "LINES", "VISUAL", "EDITOR", "DISPLAY", "WAYLAND_DISPLAY"):
         if name not in (environment or {}):
             given.pop(name, None)
     child = pexpect.spawn(
-        sys.executable, ["-m", "qa", *arguments], cwd=str(folder), env=given,
+        program[0], [*program[1:], *arguments], cwd=str(folder), env=given,
         dimensions=(height, width), encoding="utf-8", codec_errors="replace",
     )  # fmt: skip
     child.delaybeforesend = None

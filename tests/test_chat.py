@@ -309,6 +309,39 @@ def test_ctrl_c_stops_waiting_for_the_first_index_and_the_session_goes_on(
         assert time.monotonic() - started < HANG / 2  # it does not wait for the index
 
 
+def test_ctrl_c_again_and_again_never_ends_a_session(chat: Talk) -> None:
+    for _ in range(5):
+        chat.type(f"{QUESTION}\r")
+        chat.type("\x03" * 3)
+        chat.read(0.2)
+    chat.type("\x15")
+    ask(chat, ":k 3", "From now on: k 3")
+    chat.type("\x04")
+    assert chat.wait_for_end() == 0
+    assert "Traceback" not in chat.sent
+
+
+def test_a_shell_asks_then_shows_and_opens_by_number(
+    begin: Begin, run: Run, tmp_path: Path
+) -> None:
+    run("index")
+    editor = tmp_path / "nano"
+    editor.write_text("#!/bin/sh\necho EDITED $1 $2\n")
+    editor.chmod(0o755)
+    qa = f"{sys.executable} -m qa"
+    with begin(program=["/bin/sh"], environment={"VISUAL": str(editor)}) as shell:
+        for command, shown in (
+            (f"{qa} open 1", "no last answer in this terminal"),
+            (f"{qa} '{QUESTION}'", "Neil Armstrong"),
+            (f"{qa} open 1", f"EDITED +7 {tmp_path}/corpus/moon.md"),
+            (f"{qa} show 1 | cat", "Neil Armstrong"),
+            (f"{qa} open 1 < /dev/null", "needs a terminal"),
+            (f"echo {QUESTION[:-1]} | {qa} ask - | cat", "Neil Armstrong"),
+        ):
+            shell.type(f"{command}\r")
+            shell.wait_for(shown)
+
+
 def test_a_document_that_is_deleted_or_changed_is_told_of(chat: Talk, corpus: Path) -> None:
     ask(chat, QUESTION, "Neil Armstrong")
     (corpus / "moon.md").write_text("# The Moon\n\nIt is made of cheese.\n\n" * 9, "utf-8")

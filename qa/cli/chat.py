@@ -89,19 +89,29 @@ def _converse(session: Session, told: Told, background: Background, *, is_rememb
 
     is_dumb = os.environ.get("TERM", "") in {"dumb", "unknown"}
     read = _plain() if is_dumb else _prompt(session, told, background, is_remembered=is_remembered)
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    is_heard = is_dumb
+
+    def interrupt(*_: object) -> None:
+        # The prompt reads Ctrl-C as a key. What comes before or after that must not break it, nor
+        # must a second one what is done about the first.
+        nonlocal is_heard
+        if is_heard:
+            is_heard = False
+            raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGINT, interrupt)
+    is_asked = False
     try:
-        is_asked = False
         while True:
             try:
-                if is_asked:  # and was stopped; said here, where Ctrl-C may come again
+                if is_asked:  # and was stopped
                     session.stopped()
-                is_asked = False
+                is_asked, is_heard = False, is_dumb
                 line = read()
-                is_asked = True
+                is_asked, is_heard = True, True
                 if not session.take(line):
                     return
-                is_asked = False
+                is_asked, is_heard = False, is_dumb
             except KeyboardInterrupt:
                 continue
             except EOFError:
