@@ -431,3 +431,73 @@ def test_an_editor_that_fails_is_told_of(
     status, _, err = typed("open", "1")
     assert status == 2
     assert "ended with status 3" in err
+
+
+@pytest.fixture(name="desktop")
+def _desktop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Give a desktop whose programs write their arguments to a file, which is given."""
+    told, programs = tmp_path / "told", tmp_path / "bin"
+    programs.mkdir()
+    for name in ("xdg-open", "evince"):
+        (programs / name).write_text(
+            f'#!/bin/sh\necho {name} "$@" > {told}.new\nmv {told}.new {told}\n'
+        )
+    (programs / "xdg-mime").write_text("#!/bin/sh\necho org.gnome.Evince.desktop\n")
+    for one in programs.iterdir():
+        one.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{programs}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.setenv("DISPLAY", ":99")
+    monkeypatch.delenv("VISUAL", raising=False)
+    monkeypatch.delenv("EDITOR", raising=False)
+    return told
+
+
+def written(file: Path) -> str:
+    end = time.monotonic() + 20
+    while not file.exists() and time.monotonic() < end:
+        time.sleep(0.02)
+    return file.read_text()
+
+
+def test_a_web_page_opens_in_the_systems_viewer_which_is_not_waited_for(
+    run: Run, corpus: Path, desktop: Path
+) -> None:
+    (corpus / "page.html").write_text("<h1 id=a>Mars</h1><p>Mars is red.</p>", "utf-8")
+    assert run("open", "page.html#a", "--corpus", corpus)[0] == 0
+    assert written(desktop) == f"xdg-open {corpus}/page.html\n"
+
+
+def test_a_pdf_opens_at_its_page(run: Run, corpus: Path, desktop: Path) -> None:
+    from fpdf import FPDF
+
+    pdf = FPDF()
+    pdf.set_font("Helvetica", size=12)
+    for number in (1, 2, 3):
+        pdf.add_page()
+        pdf.multi_cell(0, 8, f"This is what page {number} says about quays.")
+    pdf.output(str(corpus / "quays.pdf"))
+    assert run("open", "quays.pdf#page=3", "--corpus", corpus)[0] == 0
+    assert written(desktop) == f"evince --page-index=3 {corpus}/quays.pdf\n"
+
+
+def test_a_viewer_that_fails_is_told_of_and_one_that_stays_is_left_alone(
+    run: Run, corpus: Path, desktop: Path, tmp_path: Path
+) -> None:
+    (corpus / "page.html").write_text("<h1 id=a>Mars</h1><p>Mars is red.</p>", "utf-8")
+    program = tmp_path / "bin" / "xdg-open"
+    program.write_text("#!/bin/sh\nexit 3\n")
+    status, _, err = run("open", "page.html#a", "--corpus", corpus)
+    assert status == 2
+    assert "xdg-open ended with status 3" in err
+    program.write_text("#!/bin/sh\nsleep 5\n")
+    assert run("open", "page.html#a", "--corpus", corpus)[0] == 0
+
+
+def test_a_web_page_that_is_called_like_a_program_is_not_opened(
+    run: Run, corpus: Path, desktop: Path
+) -> None:
+    (corpus / "page.desktop").write_text("<html><body><p>Mars is red.</p></body></html>", "utf-8")
+    status, _, err = run("open", "page.desktop", "--corpus", corpus)
+    assert status == 2
+    assert "by its name it is not a document" in err or "No editor" in err
+    assert not desktop.exists()

@@ -117,5 +117,6 @@ def _open(place: Place) -> None:
         ) from error
     if status:
         raise SettingsError(
-            f"{chosen.arguments[0]} ended with status {status}", hint="Is the file as you left it?"
+            f"{chosen.arguments[0]} ended with status {status}",
+            hint="`qa show` shows the place here.",
         )

@@ -59,6 +59,7 @@ _WRITTEN = frozenset(
 _SHOWN = _WRITTEN | frozenset(
     ".doc .docx .epub .mbox .msg .odp .ods .odt .pdf .ppt .pptx .rtf .xls .xlsx".split()
 )
+_MOMENT = 2.0  # seconds that a viewer may take to say that it can't
 _NO_EDITOR = "Name an editor, as in: export EDITOR=nano. `qa show` shows the place here."
 
 
@@ -143,7 +144,7 @@ def at_page(default: str, path: str, page: int) -> tuple[str, ...]:
 
 
 def start(one: Start) -> int:
-    """Run it; gives its exit status, or 0 at once where it has a window of its own.
+    """Run it; gives its exit status, or 0 where it goes on in a window of its own.
 
     Raises:
         OSError: it can't be run.
@@ -155,10 +156,14 @@ def start(one: Start) -> int:
         os.startfile(one.arguments[-1])  # noqa: S606 - only what `plan` lets pass
         return 0
     nothing = subprocess.DEVNULL
-    subprocess.Popen(  # noqa: S603 - only what `plan` lets pass
+    started = subprocess.Popen(  # noqa: S603 - only what `plan` lets pass
         one.arguments, stdin=nothing, stdout=nothing, stderr=nothing, start_new_session=True
     )
-    return 0
+    try:
+        return started.wait(_MOMENT)  # xdg-open hands on and ends, or can't and says so
+    except subprocess.TimeoutExpired:
+        threading.Thread(target=started.wait, daemon=True).start()
+        return 0
 
 
 def paged(one: Start, place: Place) -> Start:
