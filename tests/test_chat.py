@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import os
 import re
 import signal
@@ -413,18 +414,36 @@ def test_a_long_history_is_cut_where_a_line_begins(tmp_path: Path) -> None:
     assert all(re.fullmatch(r"question \d+", line) for line in lines)
 
 
-@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGTERM])
-def test_a_terminal_that_is_gone_ends_the_session(chat: Talk, run: Run, number: int) -> None:
+def test_a_terminal_that_is_gone_ends_the_session(chat: Talk, run: Run) -> None:
     ask(chat, QUESTION, "Neil Armstrong")
-    process = chat.child.pid
-    if number == signal.SIGHUP:
-        chat.child.ptyproc.fileobj.close()  # as when its window is closed
-    else:
-        os.kill(process, number)
+    chat.child.ptyproc.fileobj.close()  # as when its window is closed
     end = time.monotonic() + HANG
     while chat.child.isalive() and time.monotonic() < end:
         time.sleep(0.05)
     assert not chat.child.isalive()
+    assert run("status")[0] == 0
+
+
+@pytest.mark.parametrize("moment", ["at the prompt", "while it answers"])
+def test_a_session_that_is_terminated_leaves_the_terminal_as_it_was(
+    chat: Talk, run: Run, moment: str
+) -> None:
+    import termios
+
+    ask(chat, QUESTION, "Neil Armstrong")
+    echo = termios.ECHO | termios.ICANON
+    chat.read(0.3)
+    assert termios.tcgetattr(chat.child.child_fd)[3] & echo == 0
+    if moment == "while it answers":
+        chat.type(f"{QUESTION}\r")
+    os.kill(chat.child.pid, signal.SIGTERM)
+    with contextlib.suppress(termios.error):  # gone, with the last that had it open
+        end = time.monotonic() + HANG
+        while termios.tcgetattr(chat.child.child_fd)[3] & echo != echo:
+            assert time.monotonic() < end
+            time.sleep(0.01)
+    assert chat.wait_for_end() == 128 + signal.SIGTERM
+    assert "Traceback" not in chat.sent
     assert run("status")[0] == 0
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -23,6 +24,8 @@ qa chat --corpus ~/papers -k 3
 
 qa chat --no-history"""
 
+_SIGNALLED = 128  # and the number of the signal
+_AS_BEFORE = b"\x1b[?2004l\x1b[?7h\x1b[?25h\r\n"  # no bracketed paste; lines wrap; the cursor shows
 _LEAVING = 3.0  # seconds that an end waits for what goes on behind it
 
 
@@ -100,6 +103,7 @@ def _converse(session: Session, told: Told, background: Background, *, is_rememb
             raise KeyboardInterrupt
 
     before = signal.signal(signal.SIGINT, interrupt)
+    ended = signal.signal(signal.SIGTERM, _ending(b"\r\n" if is_dumb else _AS_BEFORE))
     is_asked = False
     try:
         while True:
@@ -118,6 +122,31 @@ def _converse(session: Session, told: Told, background: Background, *, is_rememb
                 return
     finally:
         signal.signal(signal.SIGINT, before)
+        signal.signal(signal.SIGTERM, ended)
+
+
+def _ending(last: bytes) -> Callable[[int, object], None]:
+    """What ends a session on a signal, whatever it is at, with the terminal as it was before.
+
+    `last` is written then.
+    An exception would have to find its way out of a prompt that may be waiting in other hands.
+    """
+    import os
+
+    if sys.platform == "win32":
+        return lambda number, _: os._exit(_SIGNALLED + number)
+    import termios
+
+    terminal = sys.stdin.fileno()
+    before = termios.tcgetattr(terminal)
+
+    def end(number: int, _: object) -> None:
+        with suppress(OSError, termios.error):
+            termios.tcsetattr(terminal, termios.TCSANOW, before)
+            os.write(sys.stdout.fileno(), last)
+        os._exit(_SIGNALLED + number)
+
+    return end
 
 
 def _prompt(
