@@ -501,3 +501,25 @@ def test_a_web_page_that_is_called_like_a_program_is_not_opened(
     assert status == 2
     assert "by its name it is not a document" in err or "No editor" in err
     assert not desktop.exists()
+
+
+def test_a_result_in_a_folder_or_in_another_file_is_shown_without_walking_the_corpus(
+    typed: Run, corpus: Path, terminal: Terminal
+) -> None:
+    mail = (
+        b"From: a@b.c\nTo: d@e.f\nSubject: Quays\nMIME-Version: 1.0\n"
+        b'Content-Type: multipart/mixed; boundary="x"\n\n'
+        b"--x\nContent-Type: text/plain\n\nSee below.\n"
+        b'--x\nContent-Type: text/plain; name="n.txt"\n'
+        b'Content-Disposition: attachment; filename="n.txt"\n\n'
+        b"The quay of Rotterdam is long.\n--x--\n"
+    )
+    (corpus / "deep" / "mail.eml").write_bytes(mail)
+    for question, shown in {
+        "How large are blue whales?": "Blue whales are the largest animals.",
+        "How long is the quay of Rotterdam?": "The quay of Rotterdam is long.",
+    }.items():
+        typed("ask", question, "--corpus", corpus)
+        terminal.truncate(0)
+        assert typed("show", "1")[0] == 0
+        assert shown in terminal.getvalue()

@@ -34,6 +34,7 @@ __all__ = [
     "last",
     "make_private",
     "of",
+    "path_of",
     "state_folder",
 ]
 
@@ -70,6 +71,12 @@ class Result:
     def exact(self) -> str:
         """The place to the character, as `qa show` takes it."""
         return f"{self.document}#char={self.start},{self.end}"
+
+    @property
+    def exact_in_file(self) -> str:
+        """The same in a corpus of its file alone."""
+        folder = self.file.rpartition("/")[0]
+        return self.exact.removeprefix(f"{folder}/")
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +142,26 @@ def chosen(number: str) -> tuple[Last, Result]:
             hint=f"A document that is called {number} is named ./{number}.",
         )
     return found, found.results[at - 1]
+
+
+def path_of(found: Last, result: Result, corpus: str | None = None) -> Path:
+    """The file of a result, in the corpus of its answer or in another.
+
+    Raises:
+        CitationError: there is none any more.
+    """
+    from pathlib import Path
+
+    root = Path(corpus or found.corpus).absolute()
+    path = (root if root.is_dir() else root.parent) / result.file
+    try:
+        path.stat()
+    except (OSError, ValueError) as error:
+        raise CitationError(
+            f"{path} can't be read: {getattr(error, 'strerror', error)}",
+            hint="Was it moved or removed since? Ask again.",
+        ) from error
+    return path
 
 
 def completions(incomplete: str) -> list[tuple[str, str]]:

@@ -64,21 +64,13 @@ def open_result(
         SettingsError: nothing here can open it.
     """
     import hashlib
-    from pathlib import Path
 
+    from qa.cli.last import path_of
     from qa.cli.viewers import Place
-    from qa.errors import CitationError
 
-    root = Path(corpus or found.corpus).absolute()
-    path = (root if root.is_dir() else root.parent) / result.file
-    try:
-        with path.open("rb") as stream:
-            digest = hashlib.file_digest(stream, "sha256").hexdigest()
-    except (OSError, ValueError) as error:
-        raise CitationError(
-            f"{path} can't be read: {getattr(error, 'strerror', error)}",
-            hint="Was it moved or removed since? Ask again.",
-        ) from error
+    path = path_of(found, result, corpus)
+    with path.open("rb") as stream:
+        digest = hashlib.file_digest(stream, "sha256").hexdigest()
     if digest != result.sha256:
         note(f"{result.file} has changed since that answer: the place may be another.")
     _open(Place(path, result.line, result.page))

@@ -53,8 +53,8 @@ def command(
     place = citation.removeprefix("./")
     if last.is_number(citation):
         found, result = last.chosen(citation)
-        corpus = corpus or found.corpus or None
-        place = result.exact
+        # Its file alone: no corpus is walked for it, nor is one needed that all results are of.
+        corpus, place = str(last.path_of(found, result, corpus)), result.exact_in_file
     with open_assistant(output, corpus=corpus) as assistant:
         shown = assistant.show(place, context=context)
     if result is not None and shown.citation.sha256 != result.sha256:
