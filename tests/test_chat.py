@@ -293,7 +293,7 @@ def test_ctrl_c_clears_the_line(chat: Talk) -> None:
 
 
 def test_ctrl_c_stops_waiting_for_the_first_index_and_the_session_goes_on(
-    begin: Begin, corpus: Path
+    begin: Begin, run: Run, corpus: Path
 ) -> None:
     for number in range(300):
         text = f"# Chapter {number}\n\n" + f"Whale {number} sings song {number}. " * 200
@@ -308,6 +308,7 @@ def test_ctrl_c_stops_waiting_for_the_first_index_and_the_session_goes_on(
         talk.type("\x04")
         assert talk.wait_for_end() == 0
         assert time.monotonic() - started < HANG / 2  # it does not wait for the index
+    assert run("status")[0] == 0
 
 
 def test_ctrl_c_again_and_again_never_ends_a_session(chat: Talk) -> None:
