@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import os
 import runpy
+import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -32,6 +33,9 @@ os.environ["NETWORK_ATTEMPTS"] = _name
 _paths = [str(_NETWORK), *filter(None, [os.environ.get("PYTHONPATH")])]
 os.environ["PYTHONPATH"] = os.pathsep.join(_paths)
 runpy.run_path(str(_NETWORK / "sitecustomize.py"))
+# What commands remember of a person is not to be mixed with what tests do.
+os.environ["XDG_STATE_HOME"] = _state = tempfile.mkdtemp(prefix="qa-state-")
+atexit.register(shutil.rmtree, _state, ignore_errors=True)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -109,6 +113,7 @@ def _run(
     """Give a function that runs a command in an empty folder: (status, stdout, stderr)."""
     monkeypatch.setenv("QA_CACHE", str(cache))
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     monkeypatch.delenv("QA_FORMATS", raising=False)
     monkeypatch.chdir(tmp_path)
 

@@ -2,27 +2,89 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator, Mapping
+from importlib import import_module
 from pathlib import Path  # noqa: TC003 - typer reads annotations at run time
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+import typer.main
+from typer.core import TyperGroup
 
-from qa.cli import ask, calibrate, doctor, eval, index, model, show, status, verify  # noqa: A004
 from qa.cli.options import Command
 
 __all__ = ["app"]
 
+COMMANDS = (
+    "ask",
+    "chat",
+    "index",
+    "status",
+    "show",
+    "open",
+    "verify",
+    "eval",
+    "calibrate",
+    "doctor",
+    "model",
+)
+
+
+class _Commands(Mapping[str, Any]):
+    """The commands by name, each made when it is looked up: a command pays for itself alone."""
+
+    def __getitem__(self, name: str) -> Any:  # noqa: ANN401 - typer vendors click without its types
+        if name not in COMMANDS:
+            raise KeyError(name)
+        module = import_module(f"qa.cli.{name}")
+        own = getattr(module, "app", None)
+        if own is None:
+            own = typer.Typer(rich_markup_mode=None, add_completion=False)
+            own.command(name, cls=Command, epilog=module.EXAMPLES)(module.command)
+        made = typer.main.get_command(own)
+        made.name = name
+        return made
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(COMMANDS)
+
+    def __len__(self) -> int:
+        return len(COMMANDS)
+
+
+class _Program(TyperGroup):
+    """The program: it knows what is meant without a command, too."""
+
+    def __init__(self, **given: Any) -> None:  # noqa: ANN401 - typer's own
+        super().__init__(**given)
+        self.commands = _Commands()  # type: ignore[assignment]  # nothing is added to it
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # noqa: ANN401 - as above
+        """Parse what was typed (see click); nothing, on a terminal, begins a session."""
+        if not args and not ctx.resilient_parsing and _on_terminal():
+            args = ["chat"]
+        return super().parse_args(ctx, args)
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:  # noqa: ANN401 - as above
+        """Find the command (see click); words in quotes in its place are a question."""
+        if args and len(args[0].split()) > 1 and args[0] not in self.commands:
+            args = ["ask", *args]
+        return super().resolve_command(ctx, args)
+
+
+def _on_terminal() -> bool:
+    return all(one is not None and one.isatty() for one in (sys.stdin, sys.stdout))
+
+
 app = typer.Typer(
+    cls=_Program,
     help="Ask your own documents; get the passages that answer, each with a citation.",
     no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80},
 )
-for module in (ask, index, status, show, verify, eval, calibrate, doctor):
-    name = module.__name__.rpartition(".")[2]
-    app.command(name, cls=Command, epilog=module.EXAMPLES)(module.command)
-app.add_typer(model.app, name="model")
 
 
 def _version(wanted: bool) -> None:  # noqa: FBT001 - as typer calls it
@@ -55,6 +117,10 @@ def _root(
         ),
     ] = False,
 ) -> None:
+    if log_text:
+        from qa.cli import last
+
+        last.allow_text()
     if log_file is not None:
         from qa import __version__, logs
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from qa.cli import options
+from qa.cli import last, options
 from qa.cli.options import open_assistant
 from qa.cli.output import Output
 from qa.errors import FilterError, QuestionError
@@ -150,6 +150,7 @@ def command(
     _write(output, answer, root, output_format, form, always=always, link=link)
     for note in answer.notes:
         output.note(note)
+    last.keep(answer)
     if not answer.answered:
         raise typer.Exit(CANT_TELL if answer.complete is False else NOT_ANSWERED)
 
