@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from qa.assistant import Assistant
     from qa.cli.output import Output
     from qa.corpus import PairCorpus
+    from qa.settings import Settings
 
 __all__ = [
     "Command",
@@ -24,6 +25,7 @@ __all__ = [
     "Ocr",
     "Quiet",
     "open_assistant",
+    "settings_from",
 ]
 
 
@@ -85,9 +87,27 @@ def open_assistant(
 ) -> Assistant:
     """Make the assistant from the settings and what was given on the command line."""
     from qa.assistant import Assistant
-    from qa.settings import load_settings
 
-    settings = load_settings(arguments)
+    settings = settings_from(output, arguments)
     return Assistant(
         documents=documents, settings=settings, notify=output.note, progress=output.progress
     )
+
+
+def settings_from(output: Output, arguments: dict[str, Any]) -> Settings:
+    """The settings, as arguments, environment and qa.toml have them.
+
+    On a terminal the person is asked, once, to allow a qa.toml what needs consent.
+    """
+    from qa.errors import SettingsError
+    from qa.settings import load_settings
+
+    try:
+        return load_settings(arguments)
+    except SettingsError as error:
+        from qa.cli.trust import allowed_now
+        from qa.trust import UntrustedError
+
+        if not isinstance(error, UntrustedError) or not allowed_now(output, error):
+            raise
+    return load_settings(arguments)
