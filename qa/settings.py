@@ -106,11 +106,15 @@ class Settings:
             return Path("index")
         import hashlib
 
-        from platformdirs import user_data_path
-
         corpus = Path(os.path.realpath(self.corpus))
         digest = hashlib.sha256(str(corpus).encode("utf-8", "surrogateescape")).hexdigest()
-        return user_data_path("retrieval-qa") / "indexes" / f"{corpus.name}-{digest[:12]}"
+        return self.shelf() / f"{corpus.name}-{digest[:12]}"
+
+    def shelf(self) -> Path:
+        """The folder in the user's data directory that indexes lie in by default."""
+        from platformdirs import user_data_path
+
+        return user_data_path("retrieval-qa") / "indexes"
 
     def cores(self) -> int:
         """How many cores indexing uses (see `jobs`)."""

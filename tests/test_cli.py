@@ -117,7 +117,7 @@ def test_explain_says_where_a_score_comes_from(run: Run) -> None:
     ("arguments", "said"),
     [
         (("ask", ""), "empty"),
-        (("ask", "What?", "--corpus", "a", "--corpus", "b"), "'--corpus' was given 2 times"),
+        (("index", "--corpus", "a", "--corpus", "b"), "'--corpus' was given 2 times"),
         (("ask", "What?", "--where", "a=1", "--where", "a=2"), "'a' twice"),
         (("ask", "x", "--corpus", "nowhere"), "nowhere"),
         (("ask", "x", "--model", "no-such-model"), "no-such-model"),

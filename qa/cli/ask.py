@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from qa.cli import options
-from qa.cli.options import Format, open_assistant
+from qa.cli.options import Format, open_to_ask
 from qa.cli.output import Output
 from qa.errors import FilterError, QuestionError
 
@@ -36,7 +36,7 @@ def command(
     k: Annotated[
         int | None, typer.Option("-k", help="Show at most this many passages.  [default: 5]")
     ] = None,
-    corpus: options.Corpus = None,
+    corpus: options.Corpora = None,
     index: options.Index = None,
     model: options.Model = None,
     output_format: Annotated[Format, typer.Option("--format", help="Output format.")] = Format.TEXT,
@@ -85,9 +85,9 @@ def command(
     answered, 1 if not, 2 on an error or if too little is indexed to tell.
     """
     output = Output(quiet=quiet)
-    with open_assistant(
+    with open_to_ask(
         output,
-        corpus=corpus,
+        corpus,
         index=index,
         model=model,
         k=k,

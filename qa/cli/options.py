@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,11 +13,13 @@ from typer.core import TyperCommand
 if TYPE_CHECKING:
     from qa.assistant import Assistant
     from qa.cli.output import Output
+    from qa.cli.several import Several
     from qa.corpus import PairCorpus
     from qa.settings import Settings
 
 __all__ = [
     "Command",
+    "Corpora",
     "Corpus",
     "Format",
     "Index",
@@ -25,6 +28,7 @@ __all__ = [
     "Ocr",
     "Quiet",
     "open_assistant",
+    "open_to_ask",
     "settings_from",
 ]
 
@@ -57,7 +61,14 @@ class Format(StrEnum):
 # typer reads these at run time, so they are not written as `str | None`.
 Corpus = Annotated[
     str | None,
-    typer.Option("--corpus", help="Folder or file to answer from.  [default: corpus]"),
+    typer.Option("--corpus", help="Folder or file, or its name in qa.toml.  [default: corpus]"),
+]
+Corpora = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--corpus",
+        help="Folder, file, or name in qa.toml; repeatable.  [default: corpus]",
+    ),
 ]
 Index = Annotated[
     str | None,
@@ -94,6 +105,23 @@ def open_assistant(
     )
 
 
+def open_to_ask(
+    output: Output,
+    corpora: list[str] | None,
+    **arguments: Any,  # noqa: ANN401 - as above
+) -> Assistant | Several:
+    """Make the assistant of one corpus, or of several that are asked as one."""
+    wanted = list(dict.fromkeys(corpora or ()))
+    if len(wanted) < 2:
+        return open_assistant(output, corpus=wanted[0] if wanted else None, **arguments)
+    from qa.cli.several import Several
+
+    if arguments.get("index") is not None:
+        raise typer.BadParameter("--index is of one corpus; name several indexes in qa.toml")
+    opened = {name: open_assistant(output, corpus=name, **arguments) for name in wanted}
+    return Several(opened)
+
+
 def settings_from(output: Output, arguments: dict[str, Any]) -> Settings:
     """The settings, as arguments, environment and qa.toml have them.
 
@@ -103,11 +131,22 @@ def settings_from(output: Output, arguments: dict[str, Any]) -> Settings:
     from qa.settings import load_settings
 
     try:
-        return load_settings(arguments)
+        settings = load_settings(arguments)
     except SettingsError as error:
         from qa.cli.trust import allowed_now
         from qa.trust import UntrustedError
 
         if not isinstance(error, UntrustedError) or not allowed_now(output, error):
             raise
-    return load_settings(arguments)
+        settings = load_settings(arguments)
+    named = arguments.get("corpus") or settings.corpus
+    if named != settings.corpus and os.path.exists(named) and not _is_same(named, settings.corpus):  # noqa: PTH110
+        output.note(
+            f"{named} is the name of a corpus in qa.toml ({settings.corpus}); "
+            f"for what is here, write {os.path.join('.', named)}"  # noqa: PTH118
+        )
+    return settings
+
+
+def _is_same(one: str, other: str) -> bool:
+    return os.path.realpath(one) == os.path.realpath(other)
