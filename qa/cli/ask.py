@@ -23,6 +23,8 @@ qa ask "Who signed?" --corpus ~/papers -k 3 --format json
 
 qa ask "Who signed?" --in "reports/**" --where author="A. Adams" --since 2024-01-01
 
+qa ask who signed the pact --corpus notes --corpus papers
+
 echo "Who signed?" | qa ask"""
 
 NOT_ANSWERED, CANT_TELL = 1, 2
@@ -30,7 +32,7 @@ NOT_ANSWERED, CANT_TELL = 1, 2
 
 def command(
     question: Annotated[
-        str | None, typer.Argument(help="In plain language; read from stdin if omitted.")
+        list[str] | None, typer.Argument(help="In plain language; read from stdin if omitted.")
     ] = None,
     *,
     k: Annotated[
@@ -122,9 +124,9 @@ def command(
         raise typer.Exit(CANT_TELL if answer.complete is False else NOT_ANSWERED)
 
 
-def _asked(question: str | None) -> str:
-    if question is not None and question != "-":
-        return question
+def _asked(question: list[str] | None) -> str:
+    if question and question != ["-"]:
+        return " ".join(question)
     if sys.stdin is None or sys.stdin.isatty():
         raise QuestionError("No question", hint='Ask like this: qa ask "Who …?"')
     return sys.stdin.buffer.read().decode("utf-8", "replace").strip()
