@@ -336,7 +336,8 @@ def test_status_names_what_can_not_be_read_and_why(run: Run, corpus: Path) -> No
 def test_the_version_is_told(run: Run) -> None:
     from qa import __version__
 
-    assert run("--version")[1] == f"qa {__version__}\n"
+    for option in ("--version", "-v", "-V"):
+        assert run(option) == (0, f"qa {__version__}\n", "")
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="a terminal of POSIX")

@@ -51,7 +51,7 @@ def _root(
     version: Annotated[  # noqa: ARG001 - its callback shows it
         bool,
         typer.Option(
-            "--version", callback=_version, is_eager=True, help="Show the version and exit."
+            "--version", "-v", "-V", callback=_version, is_eager=True, help="Show the version."
         ),
     ] = False,
 ) -> None:

@@ -58,15 +58,31 @@ class Format(StrEnum):
     MARKDOWN = "markdown"
 
 
+def _names(incomplete: str) -> list[str]:
+    """The corpora that qa.toml names, for the shell's completion; else it completes paths."""
+    from qa.errors import SettingsError
+    from qa.settings import named_corpora
+
+    try:
+        return [name for name in named_corpora() if name.startswith(incomplete)]
+    except SettingsError:  # which asking shows; completion must stay silent
+        return []
+
+
 # typer reads these at run time, so they are not written as `str | None`.
 Corpus = Annotated[
     str | None,
-    typer.Option("--corpus", help="Folder or file, or its name in qa.toml.  [default: corpus]"),
+    typer.Option(
+        "--corpus",
+        autocompletion=_names,
+        help="Folder or file, or its name in qa.toml.  [default: corpus]",
+    ),
 ]
 Corpora = Annotated[
     list[str] | None,
     typer.Option(
         "--corpus",
+        autocompletion=_names,
         help="Folder, file, or name in qa.toml; repeatable.  [default: corpus]",
     ),
 ]
