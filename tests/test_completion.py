@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from conftest import REPOSITORY
+from typing_on import on_terminal
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -81,20 +82,17 @@ def test_fish_completes(tmp_path: Path, at_home: dict[str, str]) -> None:
 
 
 def test_zsh_completes(tmp_path: Path, at_home: dict[str, str]) -> None:
-    pexpect = pytest.importorskip("pexpect")
     (tmp_path / "completion").write_text(script("zsh", at_home))
-    child = pexpect.spawn(
-        wanted("zsh"), ["-f", "-i"], env=at_home, cwd=tmp_path, encoding="utf-8", timeout=60,
-        dimensions=(40, 200),
-    )  # fmt: skip
-    child.sendline("PS1='ready> '; autoload -U compinit; compinit -u -D; source ./completion")
-    child.sendline("echo set-up")
-    child.expect_exact("\nset-up")
+    set_up = "PS1='rea''dy> '; autoload -U compinit; compinit -u -D; source ./completion\n"
+    talk = [("% " if os.geteuid() else "# ", set_up)]
     for typed, completed in COMPLETED.items():
-        child.send(f"echo {typed.replace('qa ', 'x; qa ', 1)}\t")
-        child.expect_exact(completed)
-        child.sendcontrol("u")
-    child.close(force=True)
+        talk += [("ready> ", f"echo x; {typed}\t"), (completed, "\x15\n")]
+    talk += [("ready> ", "exit\n")]
+    status, shown = on_terminal(
+        [wanted("zsh"), "-f", "-i"], *talk, cwd=tmp_path, environment=at_home
+    )
+    assert status == 0
+    assert "not found" not in shown
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])

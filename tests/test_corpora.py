@@ -15,6 +15,7 @@ from conftest import ARTICLE
 from qa.answering.fusing import standings
 from qa.errors import SettingsError
 from qa.settings import load_settings
+from typing_on import on_terminal
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -90,7 +91,10 @@ def test_a_name_can_be_the_usual_corpus_and_an_argument_names_its_index(two: Pat
 def test_a_name_that_nobody_gave_is_a_folder_that_is_not_there(run: Run, two: Path) -> None:
     status, _, err = run("ask", MOON, "--corpus", "nots")
     assert status == 2
-    assert "nots" in err
+    assert "There is nothing at nots; qa.toml names: notes, papers" in err
+    assert "qa.toml names: notes, papers" in run("ask", MOON)[2]
+    assert "qa.toml names" not in run("ask", MOON, "--corpus", "my-notes")[2]
+    assert "qa.toml names" not in run("ask", MOON, "--corpus", "nots", "-q")[2]
 
 
 # --- several ----------------------------------------------------------------------------
@@ -287,23 +291,20 @@ def test_a_corpus_that_may_not_be_looked_at_is_not_lost(two: Path, as_user: obje
 def test_on_a_terminal_the_removal_is_asked_for(
     run: Run, two: Path, cache: Path, typed: str
 ) -> None:
-    pexpect = pytest.importorskip("pexpect")
     (two / "gone").mkdir()
     (two / "gone" / "a.txt").write_text("It was here.")
     run("index", "--corpus", "gone")
     [lost] = indexes(two)
     (two / "gone").rename(two / "moved")
-    child = pexpect.spawn(
-        sys.executable, ["-m", "qa", "corpora", "--remove"], cwd=two, timeout=60,
-        env=os.environ | {"QA_CACHE": str(cache)}, encoding="utf-8",
-    )  # fmt: skip
-    child.expect_exact("without a corpus")
-    child.expect_exact("[y/N]")
-    assert lost.exists()
-    child.sendline(typed)
-    child.expect(pexpect.EOF)
-    child.close()
-    assert child.exitstatus == 0
+    status, shown = on_terminal(
+        [sys.executable, "-m", "qa", "corpora", "--remove"],
+        ("[y/N]", f"{typed}\n"),
+        cwd=two,
+        environment=os.environ | {"QA_CACHE": str(cache)},
+    )
+    assert status == 0
+    assert "without a corpus" in shown
+    assert ("Nothing was removed" in shown) is (typed == "n")
     assert lost.exists() is (typed == "n")
 
 

@@ -116,6 +116,8 @@ def open_assistant(
     from qa.assistant import Assistant
 
     settings = settings_from(output, arguments)
+    if documents is None:
+        _tell_of_names(output, arguments.get("corpus"), settings.corpus)
     return Assistant(
         documents=documents, settings=settings, notify=output.note, progress=output.progress
     )
@@ -147,22 +149,23 @@ def settings_from(output: Output, arguments: dict[str, Any]) -> Settings:
     from qa.settings import load_settings
 
     try:
-        settings = load_settings(arguments)
+        return load_settings(arguments)
     except SettingsError as error:
         from qa.cli.trust import allowed_now
         from qa.trust import UntrustedError
 
         if not isinstance(error, UntrustedError) or not allowed_now(output, error):
             raise
-        settings = load_settings(arguments)
-    named = arguments.get("corpus") or settings.corpus
-    if named != settings.corpus and os.path.exists(named) and not _is_same(named, settings.corpus):  # noqa: PTH110
-        output.note(
-            f"{named} is the name of a corpus in qa.toml ({settings.corpus}); "
-            f"for what is here, write {os.path.join('.', named)}"  # noqa: PTH118
-        )
-    return settings
+    return load_settings(arguments)
 
 
-def _is_same(one: str, other: str) -> bool:
-    return os.path.realpath(one) == os.path.realpath(other)
+def _tell_of_names(output: Output, given: str | None, corpus: str) -> None:
+    """Say that a name went before a path, or which names there are where nothing is at a path."""
+    if given is not None and given != corpus:
+        if os.path.exists(given) and os.path.realpath(given) != os.path.realpath(corpus):  # noqa: PTH110
+            output.note(
+                f"{given} is the name of a corpus in qa.toml ({corpus}); "
+                f"for what is here, write {os.path.join('.', given)}"  # noqa: PTH118
+            )
+    elif not os.path.exists(corpus) and (names := _names("")):  # noqa: PTH110
+        output.note(f"There is nothing at {corpus}; qa.toml names: {', '.join(names)}")

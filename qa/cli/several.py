@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from qa.answering.request import AskArguments
     from qa.assistant import Assistant
+    from qa.settings import Settings
     from qa.types import Answer
 
 __all__ = ["Several"]
@@ -35,6 +36,11 @@ class Several:
         self._held.close()
 
     @property
+    def settings(self) -> Settings:
+        """Those of the first; they differ in corpus and index alone."""
+        return next(iter(self._assistants.values())).settings
+
+    @property
     def root(self) -> Path:
         """The folder that all corpora lie below: documents are named from there."""
         from qa.answering.fusing import common_folder
@@ -54,7 +60,7 @@ class Several:
                 refused.append(error)
         if not asked:
             raise refused[0]
-        return fuse(asked, above=self.root, k=k or next(iter(self._assistants.values())).settings.k)
+        return fuse(asked, above=self.root, k=k or self.settings.k)
 
 
 def _root(one: Any) -> Path:  # noqa: ANN401 - an Assistant of files, which has a root
