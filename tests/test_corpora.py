@@ -142,6 +142,7 @@ def test_a_filter_need_let_a_document_pass_in_one_of_them_only(run: Run, two: Pa
                            "--always")  # fmt: skip
     assert status in {0, 1}, err
     assert "my-papers/a.md" in out
+    assert "notes was left out: No indexed document has metadata 'author'" in err
     status, _, err = run("ask", "How far is the Moon?", *several, "--where", "author=Nobody")
     assert status == 2
     assert "author" in err

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from qa.errors import FilterError
@@ -52,15 +53,17 @@ class Several:
         from qa.answering.fusing import Asked, fuse
 
         asked: list[Asked] = []
-        refused: list[FilterError] = []
+        refused: dict[str, FilterError] = {}
         for name, one in self._assistants.items():
             try:
                 asked.append(Asked(name, _root(one), one.ask(question, k, **options)))
             except FilterError as error:
-                refused.append(error)
+                refused[name] = error
         if not asked:
-            raise refused[0]
-        return fuse(asked, above=self.root, k=k or self.settings.k)
+            raise next(iter(refused.values()))
+        answer = fuse(asked, above=self.root, k=k or self.settings.k)
+        left_out = (f"{name} was left out: {error}." for name, error in refused.items())
+        return replace(answer, notes=(*answer.notes, *left_out))
 
 
 def _root(one: Any) -> Path:  # noqa: ANN401 - an Assistant of files, which has a root
