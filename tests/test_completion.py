@@ -22,7 +22,7 @@ COMPLETED = {
     "qa ver": "verify",
     "qa ask --thres": "--threshold",
     "qa ask who --fo": "--format",
-    "qa ask --format js": "json",
+    "qa ask --format mark": "markdown",
     "qa index --corpus no": "notes",
     "qa model pre": "prepare",
     "qa --vers": "--version",
