@@ -21,6 +21,7 @@ __all__ = ["Corpora", "Known", "Lost", "look", "remove"]
 
 _OURS = re.compile(r".*-[0-9a-f]{12}")  # see Settings.index_path
 _REMOVED = ".removed-"
+_NOT_INDEXED = "not indexed yet"
 _GONE = (FileNotFoundError, NotADirectoryError)
 
 
@@ -76,9 +77,10 @@ def look(usual: Settings, named: Mapping[str, Settings]) -> Corpora:
     known = [_known(name, settings) for name, settings in named.items()]
     seen = {os.path.realpath(one.index) for one in known}
     lost = []
-    if os.path.realpath(usual.index_path()) not in seen and usual.index_path().is_dir():
-        known.append(_known("", usual))
-        seen.add(os.path.realpath(known[-1].index))
+    if os.path.realpath(usual.index_path()) not in seen:
+        one = _known("", usual)
+        known += [one] * (one.problem != _NOT_INDEXED)
+        seen.add(os.path.realpath(one.index))
     for folder in _stored(shelf):
         if os.path.realpath(folder) in seen:
             continue
@@ -148,7 +150,7 @@ def _known(name: str, settings: Settings) -> Known:
         with Assistant(settings=settings) as assistant:
             found = assistant.status()
     except IndexMissingError:
-        return Known(name, corpus, str(index), problem="not indexed yet")
+        return Known(name, corpus, str(index), problem=_NOT_INDEXED)
     except QaError as error:
         return Known(name, corpus, str(index), size_bytes=_size(index), problem=str(error))
     return Known(

@@ -311,6 +311,14 @@ def test_on_a_terminal_the_removal_is_asked_for(
 
 def test_without_any_corpus_it_says_so(run: Run, tmp_path: Path) -> None:
     assert "No corpus has a name or an index" in run("corpora")[1]
+    (tmp_path / "index").mkdir()
+    (tmp_path / "index" / "letter.txt").write_text("not an index")
+    assert "No corpus has a name or an index" in run("corpora")[1]
+
+
+def test_the_usual_corpus_is_listed_once_it_is_indexed(run: Run, corpus: Path) -> None:
+    run("index")
+    assert run("corpora")[1].startswith(f"{corpus}\n  3 documents, ")
 
 
 def test_a_qa_toml_that_is_wrong_is_an_error_here_too(run: Run, tmp_path: Path) -> None:

@@ -422,9 +422,12 @@ def test_on_a_terminal_a_person_is_asked_once(
     for again in (False, True):
         talk = [] if again and allowed else [("[y/N]", typed + "\n")]
         status, shown = on_terminal(
-            [sys.executable, "-m", "qa", "status"], *talk, cwd=home / "p", environment=environment
+            [sys.executable, "-m", "qa", "index", "-q"],
+            *talk,
+            cwd=home / "p",
+            environment=environment,
         )
         assert status == 2
-        assert ("no index at" in shown) is allowed
+        assert ("There is no corpus" in shown) is allowed
         assert ("needs your consent" in shown) is not allowed
         assert not talk or "  index = /elsewhere/index" in shown

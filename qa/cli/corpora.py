@@ -46,7 +46,7 @@ def command(
     from qa.settings import named_corpora
 
     output = Output()
-    usual = settings_from(output, {})
+    usual = settings_from({})
     found = look(usual, named_corpora())
     if output_format is Format.JSON:
         output.json(found.to_dict())

@@ -34,7 +34,7 @@ def command(
     from qa.diagnosis import diagnose
 
     output = Output()
-    settings = settings_from(output, {"corpus": corpus, "index": index, "model": model})
+    settings = settings_from({"corpus": corpus, "index": index, "model": model})
     found = diagnose(settings)
     if output_format is Format.JSON:
         output.json(found.to_dict())

@@ -32,7 +32,7 @@ def show(context: typer.Context) -> None:
         from qa.encoding.loader import cached_models
 
         output = Output()
-        cache = settings_from(output, {}).cache_path()
+        cache = settings_from({}).cache_path()
         output.lines(render.models(cached_models(cache), cache))
 
 
@@ -43,7 +43,7 @@ def prepare(*, model: options.Model = None, quiet: options.Quiet = False) -> Non
     from qa.encoding.model import locate
 
     output = Output(quiet=quiet)
-    settings = settings_from(output, {"model": model})
+    settings = settings_from({"model": model})
     cache = settings.cache_path()
     files = locate(settings.model, cache=cache)
     load_encoder(files, cache=cache, notify=output.note)

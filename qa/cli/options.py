@@ -115,7 +115,7 @@ def open_assistant(
     """Make the assistant from the settings and what was given on the command line."""
     from qa.assistant import Assistant
 
-    settings = settings_from(output, arguments)
+    settings = settings_from(arguments)
     if documents is None:
         _tell_of_names(output, arguments.get("corpus"), settings.corpus)
     return Assistant(
@@ -140,7 +140,7 @@ def open_to_ask(
     return Several(opened)
 
 
-def settings_from(output: Output, arguments: dict[str, Any]) -> Settings:
+def settings_from(arguments: dict[str, Any]) -> Settings:
     """The settings, as arguments, environment and qa.toml have them.
 
     On a terminal the person is asked, once, to allow a qa.toml what needs consent.
@@ -154,7 +154,7 @@ def settings_from(output: Output, arguments: dict[str, Any]) -> Settings:
         from qa.cli.trust import allowed_now
         from qa.trust import UntrustedError
 
-        if not isinstance(error, UntrustedError) or not allowed_now(output, error):
+        if not isinstance(error, UntrustedError) or not allowed_now(error):
             raise
     return load_settings(arguments)
 

@@ -66,8 +66,9 @@ def command(
         output.data(f"{path} needs no consent, or has it.")
 
 
-def allowed_now(output: Output, error: UntrustedError) -> bool:
+def allowed_now(error: UntrustedError) -> bool:
     """Ask on a terminal whether a settings file may have what it asks for; note a yes."""
+    output = Output()  # even when quiet: a question that nobody sees waits for ever
     if not (sys.stdin and sys.stderr and sys.stdin.isatty() and sys.stderr.isatty()):
         return False
     output.note(f"{error.file.path} asks for:")
