@@ -115,7 +115,8 @@ def remove(one: Lost) -> None:
     try:
         # Under another name first: what is removed only in part must not be taken for an index.
         aside = folder.with_name(_REMOVED + folder.name)
-        shutil.rmtree(aside, ignore_errors=True)
+        for left in folder.parent.glob(f"{_REMOVED}*"):  # by a removal that was cut short
+            shutil.rmtree(left, ignore_errors=True)
         folder.rename(aside)
         shutil.rmtree(aside)
     except OSError as error:

@@ -228,9 +228,11 @@ def test_an_index_that_lost_its_corpus_is_told_and_removed_only_when_said(
     assert str(lost) in out
     assert "--yes" in err
     assert lost.exists()
+    (lost.parent / ".removed-other-0123456789ab").mkdir()  # by a removal that was killed
     status, _, err = run("corpora", "--remove", "--yes")
     assert status == 0
     assert f"Removed {lost}" in err
+    assert not list(lost.parent.glob(".removed-*"))
     assert not lost.exists()
     assert [one.name.partition("-")[0] for one in indexes(two)] == ["my"]
     assert run("corpora", "--remove", "--yes")[0] == 0
