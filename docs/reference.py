@@ -1,4 +1,4 @@
-"""Write docs/commands.md and the generated parts of docs/python.md and docs/decisions.md.
+"""Write docs/commands.md, the man page, and the generated parts of python.md and decisions.md.
 
 Usage: python docs/reference.py. The commands come from typer, the rest from signatures and
 docstrings; a test compares the pages with what this would write.
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from unicodedata import category
 
 import typer
+from manual import manual
 
 import qa.errors
 from qa.cli.app import app
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 HERE = Path(__file__).parent
 COMMANDS, DECISIONS, PYTHON = (HERE / f"{one}.md" for one in ("commands", "decisions", "python"))
+MAN_PAGE = HERE / "qa.1"
 _ABOVE_COMMANDS = """
 Written by `docs/reference.py` from the commands themselves, which show the same with `--help`.
 Exit status: 2 on an error, 130 when stopped with Ctrl-C; others where they are named. Settings can
@@ -39,6 +41,7 @@ def pages() -> dict[Path, str]:
     python = _between("errors", errors(), PYTHON.read_text("utf-8"))
     return {
         COMMANDS: commands(),
+        MAN_PAGE: manual(registered(), _kind),
         DECISIONS: _between("contents", contents(decisions), decisions),
         PYTHON: _between("reference", reference(), python),
     }

@@ -6,7 +6,6 @@ import difflib
 import os
 import re
 import sys
-import tomllib
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
@@ -16,9 +15,8 @@ from qa.errors import SettingsError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["Settings", "SettingsArguments", "load_settings", "override"]
+__all__ = ["Settings", "SettingsArguments", "load_settings", "named_corpora", "override"]
 
-SETTINGS_FILE = "qa.toml"
 PREFIX = "QA_"
 _MOST_JOBS = 1024
 _FRESH = ("check", "watch")
@@ -27,7 +25,7 @@ _EDITOR_LINK = (
     r"[A-Za-z][A-Za-z0-9+.-]*:(?:[!-z|~]|\{line\}|\{page\})*"
     r"\{path\}(?:[!-z|~]|\{(?:path|line|page)\})*"
 )
-_OF_THE_LOG = {"QA_LOG", "QA_LOG_TEXT"}  # the command line's own, see qa.logs
+_NO_SETTINGS = {"QA_LOG", "QA_LOG_TEXT", "QA_TRUST"}  # the command line's own
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,11 +119,15 @@ class Settings:
             return Path("index")
         import hashlib
 
-        from platformdirs import user_data_path
-
         corpus = Path(os.path.realpath(self.corpus))
         digest = hashlib.sha256(str(corpus).encode("utf-8", "surrogateescape")).hexdigest()
-        return user_data_path("retrieval-qa") / "indexes" / f"{corpus.name}-{digest[:12]}"
+        return self.shelf() / f"{corpus.name}-{digest[:12]}"
+
+    def shelf(self) -> Path:
+        """The folder in the user's data directory that indexes lie in by default."""
+        from platformdirs import user_data_path
+
+        return user_data_path("retrieval-qa") / "indexes"
 
     def cores(self) -> int:
         """How many cores indexing uses (see `jobs`)."""
@@ -197,23 +199,49 @@ def load_settings(
 ) -> Settings:
     """Merge the layers; an argument that is None counts as not given.
 
+    A corpus may be given by a name that the settings file has for it (`[corpora.NAME]`). The index
+    that the file names beside a corpus is not taken for another corpus, given elsewhere.
+
     Args:
         arguments: what the caller was given, strongest.
-        folder: where `qa.toml` is looked for; by default the working directory.
+        folder: where `qa.toml` is looked for, and above; by default the working directory.
         environment: by default that of the process.
 
     Raises:
-        SettingsError: an unknown key, a value of the wrong type, or a qa.toml that is not TOML.
+        SettingsError: an unknown key, a value of the wrong type, or a qa.toml that can't be read or
+            that asks for what nobody has allowed it (`qa.trust.UntrustedError`).
     """
-    file = (folder or Path()) / SETTINGS_FILE
-    values = _from_file(file) if file.is_file() else {}
     environment = os.environ if environment is None else environment
+    inherited, corpora = _from_file(folder, environment)
+    given: dict[str, Any] = {}
     for name, text in environment.items():
-        if name.startswith(PREFIX) and name not in _OF_THE_LOG:
+        if name.startswith(PREFIX) and name not in _NO_SETTINGS:
             key = name.removeprefix(PREFIX).lower()
-            values[key] = _parse(key, text, f"environment variable {name}: ")
-    values |= {key: value for key, value in (arguments or {}).items() if value is not None}
-    return override(Settings(), values)
+            given[key] = _parse(key, text, f"environment variable {name}: ")
+    given |= {key: value for key, value in (arguments or {}).items() if value is not None}
+    values = inherited | given
+    if isinstance(corpus := values.get("corpus"), str) and corpus in corpora:
+        values |= {"index": None, **corpora[corpus]}
+        values |= {key: given[key] for key in ("index",) if key in given}
+    elif "index" not in given and not _is_same(values.get("corpus"), inherited.get("corpus")):
+        values["index"] = None
+    return override(Settings(), {k: value for k, value in values.items() if value is not None})
+
+
+def named_corpora(
+    *, folder: Path | None = None, environment: Mapping[str, str] | None = None
+) -> dict[str, Settings]:
+    """The settings for each corpus that the settings file has a name for, by that name.
+
+    Raises:
+        SettingsError: see `load_settings`.
+    """
+    environment = os.environ if environment is None else environment
+    rest = {key: text for key, text in environment.items() if key not in {"QA_CORPUS", "QA_INDEX"}}
+    _, corpora = _from_file(folder, environment)
+    return {
+        name: load_settings({"corpus": name}, folder=folder, environment=rest) for name in corpora
+    }
 
 
 def _is_utf8(text: str) -> bool:
@@ -224,13 +252,30 @@ def _is_utf8(text: str) -> bool:
     return True
 
 
-def _from_file(file: Path) -> dict[str, Any]:
-    try:
-        table = tomllib.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:  # ValueError: no UTF-8, no TOML
-        raise SettingsError(f"{file} can't be read: {error}", hint="Fix or remove it.") from error
-    where = f"{file}: "
-    return {key: _check(key, value, where) for key, value in table.items()}
+def _from_file(
+    folder: Path | None, environment: Mapping[str, str]
+) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
+    """What the settings file sets, and the corpora that it names."""
+    from qa.settings_file import find_settings_file, read_settings_file, wishes
+
+    if (path := find_settings_file(folder)) is None:
+        return {}, {}
+    file = read_settings_file(path, _check)
+    if asked := wishes(file):
+        from qa.trust import VARIABLE, UntrustedError, is_allowed
+
+        if not is_allowed(file, asked, environment.get(VARIABLE, "")):
+            raise UntrustedError(file, asked)
+    return file.resolved()
+
+
+def _is_same(corpus: object, inherited: str | None) -> bool:
+    """Whether a corpus is the one of the settings file; where that names none, any is."""
+    if inherited is None or corpus == inherited:
+        return True
+    return isinstance(corpus, str | os.PathLike) and (
+        os.path.realpath(corpus) == os.path.realpath(inherited)
+    )
 
 
 def _kind(key: str, where: str = "") -> type:

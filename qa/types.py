@@ -238,7 +238,8 @@ class CitedPassage:
 
     `metadata` has `title`, `author`, `date`, `language` and more, where the document tells them.
     `also` says where else the same text stands below the same headings, each quote verified: the
-    first few places by path and line.
+    first few places by path and line. `corpus` is what its corpus was called in the question, where
+    several were asked; else empty.
     """
 
     citation: Citation
@@ -247,6 +248,7 @@ class CitedPassage:
     metadata: Mapping[str, str] = field(default_factory=dict)
     explanation: Explanation | None = None
     also: tuple[Citation, ...] = ()
+    corpus: str = ""
 
 
 @dataclass(frozen=True, slots=True)

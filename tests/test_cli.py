@@ -119,7 +119,7 @@ def test_explain_says_where_a_score_comes_from(run: Run) -> None:
     ("arguments", "said"),
     [
         (("ask", ""), "empty"),
-        (("ask", "What?", "--corpus", "a", "--corpus", "b"), "'--corpus' was given 2 times"),
+        (("index", "--corpus", "a", "--corpus", "b"), "'--corpus' was given 2 times"),
         (("ask", "What?", "--where", "a=1", "--where", "a=2"), "'a' twice"),
         (("ask", "x", "--corpus", "nowhere"), "nowhere"),
         (("ask", "x", "--model", "no-such-model"), "no-such-model"),
@@ -340,7 +340,8 @@ def test_status_names_what_can_not_be_read_and_why(run: Run, corpus: Path) -> No
 def test_the_version_is_told(run: Run) -> None:
     from qa import __version__
 
-    assert run("--version")[1] == f"qa {__version__}\n"
+    for option in ("--version", "-v", "-V"):
+        assert run(option) == (0, f"qa {__version__}\n", "")
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="a terminal of POSIX")

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from qa.assistant import Assistant
+from qa.cli.decisions import MEANINGS, decide, told
 from qa.errors import QuestionsError
-from qa.evaluation.evaluate import evaluate, report
+from qa.evaluation.evaluate import Outcome, evaluate, report
 from qa.evaluation.measures import calibration_error, confidence, ranking, risk_coverage
 from qa.evaluation.questions import Question, load_beir, load_questions
 
@@ -356,7 +360,7 @@ def test_calibrate_is_a_command(run: Run, tmp_path: Path) -> None:
     file.write_text("\n".join(map(json.dumps, rows)), "utf-8")
     status, out, _ = run("calibrate", file)
     assert status == 0
-    assert out.startswith("bias ")
+    assert re.match(r"Right decisions: \d+ of 10 → \d+ of 10 \(answered where", out)
     assert run("calibrate", "--reset")[0] == 0
     assert run("calibrate")[0] == 2
 
@@ -381,3 +385,103 @@ def test_one_of_anything_is_not_said_in_the_plural(run: Run, corpus: Path, tmp_p
     assert "1 question\n" in measured
     assert "1 questions" not in measured
     assert "the document has 1 line\n" in run("show", "moon.md:7")[2]
+
+
+def outcome(
+    text: str, probability: float, *, unanswerable: bool = False, hit: int | None = None
+) -> Outcome:
+    relevant = {} if unanswerable else {"a.md": 1}
+    question = Question(text, f"{text}?", relevant, unanswerable=unanswerable)
+    return Outcome(
+        question=question, probability=probability, documents={"b.md": 0.9, "a.md": 0.8}, hit=hit,
+        evidence=None, signals=(), seconds=0.0, truncated=False,
+    )  # fmt: skip
+
+
+def test_each_question_that_went_wrong_is_named_once_by_how_it_did() -> None:
+    outcomes = [
+        outcome("right", 0.9, hit=1),
+        outcome("late", 0.9, hit=3),
+        outcome("nowhere", 0.8, hit=0),
+        outcome("by document", 0.7),
+        outcome("refused", 0.4, hit=1),
+        outcome("refused more", 0.1, hit=0),
+        outcome("foreign", 0.2, unanswerable=True),
+        outcome("foreign answered", 0.5, unanswerable=True),
+    ]
+    made = decide(outcomes, threshold=0.5, k=2)
+    assert [one.question.id for one in made.refused] == ["refused more", "refused"]
+    assert [one.question.id for one in made.answered] == ["foreign answered"]
+    assert [one.question.id for one in made.missed] == ["late", "nowhere"]
+    assert (made.right, made.questions) == (5, 8)
+    assert [one.question.id for one in decide(outcomes, threshold=0.5, k=1).missed][-1] == (
+        "by document"
+    )
+    said = told(made, decide(outcomes, threshold=0.85, k=2))
+    assert said == (
+        "Right decisions: 4 of 8 → 5 of 8 (answered where the documents answer: 2 of 6 → 4 of 6; "
+        "refused where they don't: 2 of 2 → 1 of 2)."
+    )
+
+
+@given(
+    st.lists(st.tuples(st.floats(0, 1), st.booleans(), st.sampled_from([None, 0, 1, 9]))),
+    st.floats(0, 1),
+)
+def test_what_went_wrong_and_what_was_right_are_all_questions(
+    made: list[tuple[float, bool, int | None]], threshold: float
+) -> None:
+    outcomes = [
+        outcome(str(number), probability, unanswerable=foreign, hit=None if foreign else hit)
+        for number, (probability, foreign, hit) in enumerate(made)
+    ]
+    found = decide(outcomes, threshold=threshold, k=5)
+    assert found.right + len(found.refused) + len(found.answered) == found.questions == len(made)
+    wrong = {one.question.id for one in (*found.refused, *found.answered)}
+    assert not wrong & {one.question.id for one in found.missed}
+
+
+@pytest.mark.usefixtures("corpus")
+def test_eval_says_what_figures_mean_and_lists_what_went_wrong(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "own.jsonl"
+    rows: list[dict[str, object]] = [dict(MOON)]
+    rows += [
+        {
+            "id": f"r{n}",
+            "question": f"What does a barrister earn in {n}?",
+            "documents": ["bread.txt"],
+        }
+        for n in range(12)
+    ]
+    rows += [{"id": "u", "question": "What do whales eat?", "unanswerable": True}]
+    rows += [{"id": "m", "question": "How does sourdough bread rise?", "documents": ["moon.md"],
+              "answer": "Zanzibar"}]  # fmt: skip
+    file.write_text("\n".join(map(json.dumps, rows)), "utf-8")
+    status, out, _ = run("eval", file, "-q")
+    assert status == 0
+    plain = " ".join(out.split())
+    assert "how near the top the relevant documents stand" in plain
+    assert re.search(
+        r"Right decisions: 2 of 15 \(answered where the documents answer: 2 of 14;", plain
+    )
+    assert "Wrongly refused, 12 questions: the probability is below the threshold of 0.5" in plain
+    assert "… and 2 more: add --all" in plain
+    assert "Wrongly answered, 1 question: the documents don't answer" in plain
+    assert "What do whales eat? question u, first found: deep/whales.txt" in plain
+    assert "Missed, 1 question: answered, but the first 5 passages hold no answer" in plain
+    assert max(map(len, out.splitlines())) <= 80
+    everything = run("eval", file, "-q", "--all")[1]
+    assert "barrister earn in 11?" in everything
+    assert "add --all" not in everything
+    listed = json.loads(run("eval", file, "-q", "--format", "json")[1])["decisions"]
+    assert [one["id"] for one in listed["wrongly_answered"]] == ["u"]
+    assert len(listed["wrongly_refused"]) == 12
+    _, out, _ = run("eval", file, "-q", "--format", "markdown")
+    assert "**Wrongly answered, 1 question: the documents don't answer**" in out
+
+
+@pytest.mark.usefixtures("corpus")
+def test_every_figure_that_eval_shows_has_a_meaning(run: Run, beir: Path, questions: Path) -> None:
+    found = json.loads(run("eval", beir, "--foreign", questions, "--format", "json")[1])
+    found["measures"] |= json.loads(run("eval", questions, "--format", "json")[1])["measures"]
+    assert set(found["measures"]) == set(MEANINGS)

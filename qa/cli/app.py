@@ -21,12 +21,14 @@ COMMANDS = (
     "chat",
     "index",
     "status",
+    "corpora",
     "show",
     "open",
     "verify",
     "eval",
     "calibrate",
     "doctor",
+    "trust",
     "model",
 )
 
@@ -113,7 +115,7 @@ def _root(
     version: Annotated[  # noqa: ARG001 - its callback shows it
         bool,
         typer.Option(
-            "--version", callback=_version, is_eager=True, help="Show the version and exit."
+            "--version", "-v", "-V", callback=_version, is_eager=True, help="Show the version."
         ),
     ] = False,
 ) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from qa.cli import last, options
-from qa.cli.options import open_assistant
+from qa.cli.options import open_to_ask
 from qa.cli.output import Output
 from qa.errors import FilterError, QuestionError
 
@@ -28,6 +28,8 @@ qa ask "Will Russia send food or medicine?"
 qa ask "Who signed?" --corpus ~/papers -k 3 --format json
 
 qa ask "Who signed?" --in "reports/**" --where author="A. Adams" --since 2024-01-01
+
+qa ask who signed the pact --corpus notes --corpus papers
 
 echo "Who signed?" | qa ask"""
 
@@ -48,13 +50,13 @@ class Format(StrEnum):
 
 def command(
     question: Annotated[
-        str | None, typer.Argument(help="In plain language; read from stdin if omitted.")
+        list[str] | None, typer.Argument(help="In plain language; read from stdin if omitted.")
     ] = None,
     *,
     k: Annotated[
         int | None, typer.Option("-k", help="Show at most this many passages.  [default: 5]")
     ] = None,
-    corpus: options.Corpus = None,
+    corpus: options.Corpora = None,
     index: options.Index = None,
     model: options.Model = None,
     output_format: Annotated[Format, typer.Option("--format", help="Output format.")] = Format.TEXT,
@@ -123,9 +125,9 @@ def command(
     if (full or brief) and output_format is not Format.TEXT:
         raise typer.BadParameter(f"--full and --brief are of --format text, not {output_format}.")
     output = Output(quiet=quiet, paged=not no_pager)
-    with open_assistant(
+    with open_to_ask(
         output,
-        corpus=corpus,
+        corpus,
         index=index,
         model=model,
         k=k,
@@ -208,9 +210,9 @@ def _write(
         output.note(one.reason)
 
 
-def _asked(question: str | None) -> str:
-    if question is not None and question != "-":
-        return question
+def _asked(question: list[str] | None) -> str:
+    if question and question != ["-"]:
+        return " ".join(question)
     if sys.stdin is None or sys.stdin.isatty():
         raise QuestionError("No question", hint='Ask like this: qa ask "Who …?"')
     return sys.stdin.buffer.read().decode("utf-8", "replace").strip()

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from functools import partial
 from pathlib import Path  # noqa: TC003 - typer reads annotations at run time
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from qa.cli import options
 from qa.cli.options import open_assistant
-from qa.cli.output import Output
+from qa.cli.output import Output, Segment
+from qa.errors import MissingExtraError
+
+if TYPE_CHECKING:
+    from qa.cli.decisions import Decisions
 
 EXAMPLES = """Examples:
 
@@ -42,7 +46,29 @@ def command(
             assistant.calibrate(None)
             output.note("The default calibration is back.")
             return
+        try:
+            import scipy  # noqa: F401 - to say so before the work, not after
+
+            from qa.evaluation.evaluate import evaluate
+        except ImportError as error:
+            raise MissingExtraError("qa calibrate", "eval") from error
+        from qa.cli.decisions import decide, told
+        from qa.cli.layout import wrap
         from qa.evaluation.questions import load_questions
 
-        fitted = assistant.calibrate(load_questions(questions))
-    output.data(", ".join(f"{name} {number:.3f}" for name, number in asdict(fitted).items()))
+        asked = load_questions(questions)
+        assistant.refresh()
+
+        def decided(doing: str) -> Decisions:
+            progress = partial(output.far, doing=doing, things="questions")
+            outcomes = evaluate(assistant, asked, progress=progress)
+            return decide(outcomes, threshold=assistant.settings.threshold, k=assistant.settings.k)
+
+        before = decided("Asking before")
+        assistant.calibrate(asked)
+        now = decided("Asking now")
+    output.lines((Segment(line),) for line in wrap(told(now, before), output.room))
+    output.note(
+        "Counted on the questions that it was fitted to, so others may come out worse. "
+        "`qa calibrate --reset` goes back."
+    )

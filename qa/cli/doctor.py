@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from qa.cli import options, render
-from qa.cli.options import Format
+from qa.cli.options import Format, settings_from
 from qa.cli.output import Output
 
 EXAMPLES = """Examples:
@@ -32,10 +32,10 @@ def command(
     did, 2 on an error.
     """
     from qa.diagnosis import diagnose
-    from qa.settings import load_settings
 
     output = Output()
-    found = diagnose(load_settings({"corpus": corpus, "index": index, "model": model}))
+    settings = settings_from({"corpus": corpus, "index": index, "model": model})
+    found = diagnose(settings)
     if output_format is Format.JSON:
         output.json(found.to_dict())
     else:

@@ -106,6 +106,9 @@ def report_errors() -> Iterator[None]:
 
         output = Output()
         if (show := getattr(error, "show", None)) is not None:  # typer's, of a command's words
+            from qa.cli.suggest import explain
+
+            explain(error, sys.argv[1:])
             said = io.StringIO()
             show(file=said)
             output.refuse(said.getvalue())

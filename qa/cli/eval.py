@@ -18,6 +18,7 @@ from qa.errors import MissingExtraError, QuestionsError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from qa.cli.decisions import Decisions
     from qa.evaluation.evaluate import Outcome, Report
 
 EXAMPLES = """Examples:
@@ -53,6 +54,9 @@ def command(
     plot: Annotated[
         Path | None, typer.Option(help="Plot reliability and risk to this file (.png, .svg, .pdf).")
     ] = None,
+    everything: Annotated[
+        bool, typer.Option("--all", help="List every question that went wrong, not the first ten.")
+    ] = False,
     corpus: options.Corpus = None,
     index: options.Index = None,
     model: options.Model = None,
@@ -60,6 +64,9 @@ def command(
     quiet: options.Quiet = False,
 ) -> None:
     """Measure how good the answers are, on questions whose answers are known.
+
+    What each figure means stands below it; then come the questions that were wrongly refused,
+    wrongly answered, or answered without showing the answer.
 
     A folder in BEIR form brings its own corpus, indexed in a temporary folder unless --index
     names one. Exit status: 0, 1 if a measure is below --fail-under, 2 on an error.
@@ -73,6 +80,7 @@ def command(
         from qa.evaluation.measures import RANKING
     except ImportError as error:
         raise MissingExtraError("qa eval", "eval") from error
+    from qa.cli.decisions import decide
     from qa.evaluation.questions import load_beir, load_foreign, load_questions
 
     unknown = sorted(wanted.keys() - {*RANKING, "answer@1", "answer@5", "evidence", "auroc"})
@@ -101,12 +109,14 @@ def command(
     with open_assistant(
         output, documents=documents, corpus=corpus, index=index, model=model
     ) as assistant:
+        settings = assistant.settings
         assistant.refresh()
         outcomes = evaluate(
             assistant, asked, progress=partial(output.far, doing="Evaluating", things="questions")
         )
     found = report(outcomes)
-    _write(output, found, output_format)
+    made = decide(outcomes, threshold=settings.threshold, k=settings.k)
+    _write(output, found, made, output_format, everything=everything)
     if truncated := sum(outcome.truncated for outcome in outcomes):
         output.note(
             f"{truncated:,} of {len(outcomes):,} questions are longer than the model reads: "
@@ -158,15 +168,23 @@ def _missed(found: Report, wanted: dict[str, float]) -> Sequence[str]:
     return missed
 
 
-def _write(output: Output, found: Report, output_format: Format) -> None:
-    from qa.cli import measured
+def _write(
+    output: Output, found: Report, made: Decisions, output_format: Format, *, everything: bool
+) -> None:
+    from qa.cli import decisions, measured
 
     if output_format is Format.JSON:
-        output.json(found.to_dict())
+        output.json(found.to_dict() | {"decisions": made.to_dict()})
     elif output_format is Format.MARKDOWN:
         output.data(measured.measures_markdown(found))
+        output.data(decisions.written(made, everything=everything))
     else:
-        output.lines(measured.measures(found))
+        output.lines(
+            line
+            for name, one in zip(found.measures, measured.measures(found), strict=True)
+            for line in (one, *decisions.meant(name, output.width))
+        )
+        output.lines(decisions.listed(made, width=output.width, everything=everything))
 
 
 def _line(one: Outcome) -> str:

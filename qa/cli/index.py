@@ -14,12 +14,13 @@ EXAMPLES = """Examples:
 
 qa index
 
-qa index --corpus ~/papers
+qa index ~/papers
 
 qa index --rebuild --model ./my-model"""
 
 
 def command(
+    path: Annotated[str | None, typer.Argument(help="The same as --corpus: what to index.")] = None,
     *,
     corpus: options.Corpus = None,
     index: options.Index = None,
@@ -44,9 +45,11 @@ def command(
 ) -> None:
     """Update the index; only documents that changed are embedded."""
     output = Output(quiet=quiet)
+    if path is not None and corpus is not None:
+        raise typer.BadParameter(f"{path} and --corpus {corpus} both name a corpus; give one")
     with open_assistant(
         output,
-        corpus=corpus,
+        corpus=corpus if path is None else path,
         index=index,
         model=model,
         device=device,

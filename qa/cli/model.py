@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import typer
 
 from qa.cli import options, render
-from qa.cli.options import Command
+from qa.cli.options import Command, settings_from
 from qa.cli.output import Output
-
-if TYPE_CHECKING:
-    from qa.settings import Settings
 
 EXAMPLES = """Examples:
 
@@ -35,8 +31,9 @@ def show(context: typer.Context) -> None:
     if context.invoked_subcommand is None:
         from qa.encoding.loader import cached_models
 
-        cache = _settings(None).cache_path()
-        Output().lines(render.models(cached_models(cache), cache))
+        output = Output()
+        cache = settings_from({}).cache_path()
+        output.lines(render.models(cached_models(cache), cache))
 
 
 @app.command(cls=Command, epilog=EXAMPLES)
@@ -46,15 +43,9 @@ def prepare(*, model: options.Model = None, quiet: options.Quiet = False) -> Non
     from qa.encoding.model import locate
 
     output = Output(quiet=quiet)
-    settings = _settings(model)
+    settings = settings_from({"model": model})
     cache = settings.cache_path()
     files = locate(settings.model, cache=cache)
     load_encoder(files, cache=cache, notify=output.note)
     ready = [model for model in cached_models(cache) if model.fingerprint == files.fingerprint]
     output.lines(render.models(ready, Path(cache)))
-
-
-def _settings(model: str | None) -> Settings:
-    from qa.settings import load_settings
-
-    return load_settings({"model": model})

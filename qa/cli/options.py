@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,10 +13,13 @@ from typer.core import TyperCommand
 if TYPE_CHECKING:
     from qa.assistant import Assistant
     from qa.cli.output import Output
+    from qa.cli.several import Several
     from qa.corpus import PairCorpus
+    from qa.settings import Settings
 
 __all__ = [
     "Command",
+    "Corpora",
     "Corpus",
     "Format",
     "Index",
@@ -24,6 +28,8 @@ __all__ = [
     "Ocr",
     "Quiet",
     "open_assistant",
+    "open_to_ask",
+    "settings_from",
 ]
 
 
@@ -52,10 +58,33 @@ class Format(StrEnum):
     MARKDOWN = "markdown"
 
 
+def _names(incomplete: str) -> list[str]:
+    """The corpora that qa.toml names, for the shell's completion; else it completes paths."""
+    from qa.errors import SettingsError
+    from qa.settings import named_corpora
+
+    try:
+        return [name for name in named_corpora() if name.startswith(incomplete)]
+    except SettingsError:  # which asking shows; completion must stay silent
+        return []
+
+
 # typer reads these at run time, so they are not written as `str | None`.
 Corpus = Annotated[
     str | None,
-    typer.Option("--corpus", help="Folder or file to answer from.  [default: corpus]"),
+    typer.Option(
+        "--corpus",
+        autocompletion=_names,
+        help="Folder or file, or its name in qa.toml.  [default: corpus]",
+    ),
+]
+Corpora = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--corpus",
+        autocompletion=_names,
+        help="Folder, file, or name in qa.toml; repeatable.  [default: corpus]",
+    ),
 ]
 Index = Annotated[
     str | None,
@@ -85,9 +114,58 @@ def open_assistant(
 ) -> Assistant:
     """Make the assistant from the settings and what was given on the command line."""
     from qa.assistant import Assistant
-    from qa.settings import load_settings
 
-    settings = load_settings(arguments)
+    settings = settings_from(arguments)
+    if documents is None:
+        _tell_of_names(output, arguments.get("corpus"), settings.corpus)
     return Assistant(
         documents=documents, settings=settings, notify=output.note, progress=output.progress
     )
+
+
+def open_to_ask(
+    output: Output,
+    corpora: list[str] | None,
+    **arguments: Any,  # noqa: ANN401 - as above
+) -> Assistant | Several:
+    """Make the assistant of one corpus, or of several that are asked as one."""
+    wanted = list(dict.fromkeys(corpora or ()))
+    if len(wanted) < 2:
+        return open_assistant(output, corpus=wanted[0] if wanted else None, **arguments)
+    from qa.cli.several import Several
+
+    if arguments.get("index") is not None:
+        raise typer.BadParameter("--index is of one corpus; name several indexes in qa.toml")
+    opened = {name: open_assistant(output, corpus=name, **arguments) for name in wanted}
+    return Several(opened)
+
+
+def settings_from(arguments: dict[str, Any]) -> Settings:
+    """The settings, as arguments, environment and qa.toml have them.
+
+    On a terminal the person is asked, once, to allow a qa.toml what needs consent.
+    """
+    from qa.errors import SettingsError
+    from qa.settings import load_settings
+
+    try:
+        return load_settings(arguments)
+    except SettingsError as error:
+        from qa.cli.trust import allowed_now
+        from qa.trust import UntrustedError
+
+        if not isinstance(error, UntrustedError) or not allowed_now(error):
+            raise
+    return load_settings(arguments)
+
+
+def _tell_of_names(output: Output, given: str | None, corpus: str) -> None:
+    """Say that a name went before a path, or which names there are where nothing is at a path."""
+    if given is not None and given != corpus:
+        if os.path.exists(given) and os.path.realpath(given) != os.path.realpath(corpus):  # noqa: PTH110
+            output.note(
+                f"{given} is the name of a corpus in qa.toml ({corpus}); "
+                f"for what is here, write {os.path.join('.', given)}"  # noqa: PTH118
+            )
+    elif not os.path.exists(corpus) and (names := _names("")):  # noqa: PTH110
+        output.note(f"There is nothing at {corpus}; qa.toml names: {', '.join(names)}")

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from qa.cli import last, render
 from qa.cli.leaning import leaning
 from qa.cli.output import Output, Segment, visible
+from qa.cli.scores import why
 from qa.errors import CitationError, FilterError, IndexMissingError, QaError, QuestionError
 
 if TYPE_CHECKING:
@@ -234,7 +235,7 @@ class Session:
         else:
             self._show_answer(answer)
 
-    def _do_why(self, rest: str) -> None:
+    def _dowhy(self, rest: str) -> None:
         answer, number = self._numbered(rest)
         cited = str(_results(answer)[number].citation)
         explained = _results(self._ask(len(_results(answer)), explain=True))
@@ -242,7 +243,7 @@ class Session:
         if one is None:
             raise CitationError(f"{cited} is not among the results any more", hint="Ask again.")
         lines = [
-            *_why(one),
+            *why(one),
             f"The documents hold an answer with probability {answer.probability:.3f}.",
         ]
         self._output.lines([(Segment(f"{number + 1}. ", "bold"), Segment(cited, "bold"))])
@@ -371,19 +372,10 @@ def _results(answer: Answer) -> tuple[CitedPassage, ...]:
     return answer.passages or answer.nearest
 
 
-def _why(one: CitedPassage) -> Iterator[str]:
-    scores = one.scores
-    yield f"score {scores.fused:.3f}, made of:"
-    yield f"  {scores.dense:.3f}  how near the passage's meaning is (cosine)"
-    yield f"  {scores.sentence:.3f}  the same for its best sentence"
-    yield f"  {scores.lexical:.3f}  the question's words in it"
-    yield f"  {scores.coverage:.3f}  the same for that sentence"
-    if scores.rerank is not None:
-        yield f"  {scores.rerank:.3f}  the reranker's score, which decided"
-    if one.explanation is not None:
-        terms = [f"{term} {share:.3f}" for term, share in one.explanation.terms if share]
-        yield "words: " + (", ".join(terms) or "none of the question's")
-        yield "nearest in meaning: " + ", ".join(word for word, _ in one.explanation.words)
+_LEANING = (
+    'A question that begins with "and", "or", "but", "what about" or "how about" leans on '
+    "the one before; what is asked is shown."
+)
 
 
 def _help(width: int) -> Iterator[Line]:
@@ -395,9 +387,4 @@ def _help(width: int) -> Iterator[Line]:
         yield Segment(f"  {f':{name} {argument}':18}", "bold"), Segment(first)
         for line in rest:
             yield (Segment(" " * 20 + line),)
-    for line in wrap(
-        'A question that begins with "and", "or", "but", "what about" or "how about" leans on '
-        "the one before; what is asked is shown.",
-        width,
-    ):
-        yield (Segment(line),)
+    yield from ((Segment(line),) for line in wrap(_LEANING, width))

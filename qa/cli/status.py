@@ -8,7 +8,7 @@ import typer
 
 from qa.cli import options, render
 from qa.cli.options import Format, open_assistant
-from qa.cli.output import Output
+from qa.cli.output import Output, Segment
 
 EXAMPLES = """Examples:
 
@@ -33,8 +33,13 @@ def command(
     output = Output()
     with open_assistant(output, corpus=corpus, index=index) as assistant:
         status = assistant.status()
+    from qa.settings_file import find_settings_file
+
+    file = find_settings_file()
     if output_format is Format.JSON:
-        output.json(status.to_dict())
+        output.json(status.to_dict() | {"settings": str(file) if file else None})
+    elif problems:
+        output.lines(render.problems(status, width=output.room))
     else:
-        laid_out = render.problems if problems else render.status
-        output.lines(laid_out(status, width=output.room))
+        said = (Segment("settings  ", "dim"), Segment(str(file or "no qa.toml here or above")))
+        output.lines([said, *render.status(status, width=output.room)])
