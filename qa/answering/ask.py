@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from qa.answering.search import Ranked
     from qa.citations.source import Headings, Source
     from qa.corpus import Corpus
-    from qa.encoding.encoder import Encoder, Runtime
+    from qa.encoding.encoder import EncodedQuestion, Encoder, Runtime
     from qa.encoding.loader import ModelLoader
     from qa.encoding.model import ModelFiles
     from qa.store.index import Index
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from qa.store.snapshot import Snapshot
     from qa.types import Citation, Problem, Refresh
 
-__all__ = ["Found", "abstention_reason", "cite", "conclude", "find"]
+__all__ = ["Found", "abstention_reason", "cite", "conclude", "encoder_of", "find"]
 
 _UNKNOWN_SHOWN = 5
 _ALSO = 5  # other places of a text: each costs the reading of a file
@@ -94,6 +94,7 @@ def find(
     headings: Headings,
     in_use: Callable[[], AbstractContextManager[None]],
     refresh: Callable[[], tuple[Refresh | None, str]],
+    encoded: tuple[Encoder[Runtime], EncodedQuestion] | None = None,
 ) -> Found:
     """Find the best passages for a question, each quote read again from its file.
 
@@ -105,6 +106,7 @@ def find(
         headings: of those files.
         in_use: held while index and corpus are used; not while the question is embedded.
         refresh: brings the index in line; gives what that did, or None and why it could not.
+        encoded: the question, where it is known already, and by which encoder.
 
     Raises:
         QuestionError: a filter lets no document pass.
@@ -112,14 +114,17 @@ def find(
             used.
     """
     refreshed, refusal = refresh() if request.refresh else (None, "")
-    with in_use():
-        encoder = models.loaded or _load(index, models)
-    encoded = encoder.encode_question(request.beginning)  # with those of other threads
+    if encoded is None:
+        with in_use():
+            encoder = models.loaded or encoder_of(index, models)
+        question = encoder.encode_question(request.beginning)  # with those of other threads
+    else:
+        encoder, question = encoded
     with in_use(), index.snapshot(to_search=True) as snapshot:
         encoder_now = models.encoder(_files_of(snapshot, models))
         if encoder_now is not encoder:  # another writer has rebuilt the index meanwhile
             encoder = encoder_now
-            encoded = encoder.encode_question(request.beginning)
+            question = encoder.encode_question(request.beginning)
         allowed = None
         if request.chosen:
             from qa.answering.filter import allowed_passages
@@ -128,7 +133,7 @@ def find(
         hits = search(
             snapshot,
             request.question,
-            encoded,
+            question,
             encoder.encode_now,
             allowed=allowed,
             explain=request.explain,
@@ -136,7 +141,9 @@ def find(
         ranked = hits.ranked
         if (reranker := models.reranker()) is not None:
             ranked = rerank(snapshot, request.question, ranked, reranker)
-        explain = partial(encoder.contributions, vector=encoded.vector) if request.explain else None
+        explain = (
+            partial(encoder.contributions, vector=question.vector) if request.explain else None
+        )
         passages: list[CitedPassage] = []
         dropped = 0
         while missing := request.k - len(passages):
@@ -165,7 +172,7 @@ def find(
             unknown=hits.unknown,
             has_content=hits.has_content,
             model=encoder.spec.name,
-            characters=encoded.characters,
+            characters=question.characters,
             refreshed=refreshed,
             refusal=refusal,
             problems=refreshed.problems
@@ -174,7 +181,8 @@ def find(
         )
 
 
-def _load(index: Index, models: ModelLoader) -> Encoder[Runtime]:
+def encoder_of(index: Index, models: ModelLoader) -> Encoder[Runtime]:
+    """Load the encoder that an index was made with."""
     with index.snapshot() as snapshot:
         files = _files_of(snapshot, models)
     return models.encoder(files)

@@ -15,6 +15,8 @@ from qa.errors import FilterError, QuestionError
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from qa.answering.request import AskArguments
+
 EXAMPLES = """Examples:
 
 qa ask "Will Russia send food or medicine?"
@@ -23,7 +25,9 @@ qa ask "Who signed?" --corpus ~/papers -k 3 --format json
 
 qa ask "Who signed?" --in "reports/**" --where author="A. Adams" --since 2024-01-01
 
-echo "Who signed?" | qa ask"""
+echo "Who signed?" | qa ask
+
+qa ask --batch questions.txt > answers.jsonl"""
 
 NOT_ANSWERED, CANT_TELL = 1, 2
 
@@ -63,6 +67,12 @@ def command(
     until: Annotated[
         str | None, typer.Option(help="Only documents dated this day or earlier.")
     ] = None,
+    batch: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE", help="Ask each line, as text or JSON (- is stdin); writes JSON lines."
+        ),
+    ] = None,
     rerank: Annotated[
         str | None,
         typer.Option(help="Rerank the best with a cross-encoder: local path or hub name."),
@@ -82,7 +92,8 @@ def command(
 
     The index is built on first use and updated when documents have changed. If the documents
     probably don't hold the answer, qa says so and shows the closest passages. Exit status: 0 if
-    answered, 1 if not, 2 on an error or if too little is indexed to tell.
+    answered, 1 if not, 2 on an error or if too little is indexed to tell; with --batch, the highest
+    of all lines.
     """
     output = Output(quiet=quiet)
     with open_assistant(
@@ -96,15 +107,24 @@ def command(
         ocr=ocr or None,
         lock_timeout=lock_timeout,
     ) as assistant:
-        answer = assistant.ask(
-            _asked(question),
-            refresh=refresh,
-            explain=explain,
-            within=within or (),
-            where=_conditions(where or ()),
-            since=since,
-            until=until,
-        )
+        options_of_all: AskArguments = {
+            "refresh": refresh,
+            "explain": explain,
+            "within": within or (),
+            "where": _conditions(where or ()),
+            "since": since,
+            "until": until,
+        }
+        if batch is not None:
+            from qa.cli.batch import ask_lines
+
+            if question is not None or output_format is Format.MARKDOWN:
+                other = "QUESTION" if question is not None else f"--format {output_format}"
+                raise QuestionError(
+                    f"--batch and {other} don't go together", hint="Leave out one of them."
+                )
+            raise typer.Exit(ask_lines(assistant, batch, output, options_of_all))
+        answer = assistant.ask(_asked(question), **options_of_all)
         root = assistant.root
     if output_format is Format.JSON:
         output.json(answer.to_dict())

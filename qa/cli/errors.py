@@ -8,12 +8,12 @@ import signal
 import sys
 import threading
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
-__all__ = ["report_errors"]
+__all__ = ["report_errors", "signals_held"]
 
 FAILED = 2
 _SIGNALLED = 128  # and the number of the signal
@@ -73,6 +73,36 @@ def _signals() -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+@contextmanager
+def signals_held() -> Iterator[Callable[[], bool]]:
+    """Let a signal wait until the end of this, for what must not be left half done.
+
+    A second one does not wait. Gives a function that tells whether one has come.
+    """
+    came: list[int] = []
+    before: dict[int, Any] = {}
+
+    def note(number: int, _: object) -> None:
+        came.append(number)
+        restore()
+
+    def restore() -> None:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+    if threading.current_thread() is threading.main_thread():
+        for number in (signal.SIGINT, signal.SIGTERM):
+            if callable(handler := signal.getsignal(number)):
+                before[number] = handler
+                signal.signal(number, note)
+    try:
+        yield lambda: bool(came)
+    finally:
+        restore()
+    if came:
+        raise _Stopped(came[0])
 
 
 def _what_is_kept() -> tuple[str, str]:

@@ -72,10 +72,10 @@ class Output:
         for line in text.split("\n"):
             _write(sys.stdout, visible(line))
 
-    def json(self, value: dict[str, Any]) -> None:
-        """Write one JSON object."""
+    def json(self, value: dict[str, Any], *, indent: int | None = 2) -> None:
+        """Write one JSON object; on one line where `indent` is None."""
         self._erase()
-        text = json.dumps(value, ensure_ascii=False, indent=2)
+        text = json.dumps(value, ensure_ascii=False, indent=indent)
         _write(sys.stdout, escaped(text))
 
     def lines(self, lines: Iterable[Line]) -> None:
@@ -145,6 +145,11 @@ class Output:
         elif not self._drawn or self._clock() - self._redrawn >= _REDRAWN:
             self._redrawn = self._clock()
             self._draw(said)
+
+    def doing(self, text: str) -> None:
+        """Show what is going on, on a terminal alone; what is written next takes its place."""
+        if not self._quiet and _is_terminal(sys.stderr):
+            self._draw(text)
 
     def _is_due(self, done: int, total: int, doing: str) -> bool:
         if self._pace is None:
