@@ -78,6 +78,10 @@ def _ways(assistant: qa.Assistant, lines: Path, index: Path) -> dict[str, Callab
     async def awaited() -> list[qa.Answer]:
         return await asyncio.gather(*map(assistant.ask_async, QUESTIONS))
 
+    async def in_the_threads_of_asyncio() -> list[qa.Answer]:
+        asked = (asyncio.to_thread(assistant.ask, one) for one in QUESTIONS)
+        return await asyncio.gather(*asked)
+
     def threads() -> None:
         with ThreadPoolExecutor(16) as pool:
             list(pool.map(assistant.ask, QUESTIONS))
@@ -96,6 +100,7 @@ def _ways(assistant: qa.Assistant, lines: Path, index: Path) -> dict[str, Callab
     return {
         "ask, one by one": lambda: [assistant.ask(one) for one in QUESTIONS],
         "ask, 16 threads": threads,
+        "ask in asyncio's threads, all at once": lambda: asyncio.run(in_the_threads_of_asyncio()),
         "ask_async, all at once": lambda: asyncio.run(awaited()),
         "ask_many, 8 at a time": eights,
         "ask_many, all": lambda: list(assistant.ask_many(QUESTIONS)),

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from qa.citations.locate import Excerpt
     from qa.citations.verify import Verification
     from qa.corpus import Corpus
-    from qa.errors import QuestionError
+    from qa.errors import QaError, QuestionError
     from qa.evaluation.questions import Question
     from qa.progress import Progress
     from qa.ranking.calibration import Calibration
@@ -77,8 +77,8 @@ class Assistant:
         progress: Callable[[Progress], None] | None = None,
         **more: Unpack[SettingsArguments],
     ) -> None:
-        given = {"corpus": corpus, "index": index}
-        given = {key: value for key, value in given.items() if value is not None}
+        places = {"corpus": corpus, "index": index}
+        given = {key: value for key, value in places.items() if value is not None}
         self.settings = override(Settings() if settings is None else settings, {**more, **given})
         self._notify = notifying(notify)
         self._progress = indexing(progress or (lambda _: None))
@@ -165,11 +165,21 @@ class Assistant:
             IndexUnusableError: the index is locked, damaged, read-only or made for another
                 corpus or by another model.
         """
-        started = time.monotonic()
-        with self._writing:
-            self._require_open()
-            done = self._refresh(rebuild=rebuild, thorough=True)
-        return dataclasses.replace(done, seconds=time.monotonic() - started)
+        return self._refresh_now(rebuild=rebuild, thorough=True)
+
+    def follow(self) -> Generator[Refresh | QaError]:
+        """Refresh, and again whenever documents change, for as long as this is iterated.
+
+        Gives what was done each time that something was, or the error with which it failed: it is
+        tried again, later and later, until it succeeds, which is given too. Unless Linux tells
+        of changes (`fresh="watch"`), all files are looked at every two seconds or more rarely.
+
+        Raises:
+            CorpusError, IndexUnusableError: see `refresh`; of the first time alone.
+        """
+        from qa.indexing.following import follow
+
+        return follow(self._refresh_now, self._corpus.told)
 
     @answers
     def ask(
@@ -264,13 +274,8 @@ class Assistant:
         from qa.answering.many import answer_many, requests_of
 
         self._require_open()
-        threshold = options.get("threshold")
-        given = {
-            "k": self.settings.k if k is None else k,
-            **options,
-            "threshold": self.settings.threshold if threshold is None else threshold,
-        }
-        return answer_many(self._asking, requests_of(questions, given), refused=refused)
+        requests = requests_of(questions, self.settings, {"k": k, **options})
+        return answer_many(self._asking, requests, refused=refused)
 
     def calibrate(self, questions: Sequence[Question] | None) -> Calibration:
         """Fit the probability to questions of which some are marked unanswerable.
@@ -352,17 +357,22 @@ class Assistant:
     def _threads(self) -> ThreadPoolExecutor:
         """Threads of our own: asyncio's are few, and shared with all that a program awaits."""
         if self._pool is None:
-            from concurrent.futures import ThreadPoolExecutor
-
             from qa.answering.many import threads
 
-            self._pool = ThreadPoolExecutor(threads(), thread_name_prefix="qa-ask")
+            self._pool = threads()
             self._held.callback(self._pool.shutdown)
         return self._pool
 
     def _require_open(self) -> None:
         if self._is_closed:
             raise ClosedError("The assistant is closed", hint="Make another `qa.Assistant`.")
+
+    def _refresh_now(self, *, rebuild: bool = False, thorough: bool) -> Refresh:
+        started = time.monotonic()
+        with self._writing:
+            self._require_open()
+            done = self._refresh(rebuild=rebuild, thorough=thorough)
+        return dataclasses.replace(done, seconds=time.monotonic() - started)
 
     @refreshes
     def _refresh(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from functools import partial
 from itertools import count, islice
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from qa.answering.asking import Asking
     from qa.encoding.encoder import EncodedQuestion, Encoder, Runtime
+    from qa.settings import Settings
     from qa.types import Answer
 
     T = TypeVar("T")
@@ -33,25 +35,27 @@ _AHEAD = 2  # windows of questions that are taken before their turn
 _KEYS = ("question", "k", "threshold", "explain", "within", "where", "since", "until")
 
 
-def threads() -> int:
-    """How many threads ask at a time: enough that those of a pass are there when it begins."""
+def threads() -> ThreadPoolExecutor:
+    """Threads to ask from: so many that those of a pass are there when it begins."""
     from qa.cores import usable_cores
 
-    return MAX_TEXTS + usable_cores()
+    return ThreadPoolExecutor(MAX_TEXTS + usable_cores(), thread_name_prefix="qa-ask")
 
 
 def requests_of(
-    questions: Iterable[str | Mapping[str, object]], arguments: Mapping[str, Any]
+    questions: Iterable[str | Mapping[str, object]], settings: Settings, given: Mapping[str, Any]
 ) -> Iterator[Asked]:
     """What is asked with each question, or why it can't be.
 
     Args:
         questions: as text, or as mappings of "question" and any arguments of its own.
-        arguments: of all the others (see `make_request`).
+        settings: say what is not given.
+        given: arguments of all the others (see `make_request`); None counts as not given.
 
     Raises:
         QuestionError: at once, where it is those that make no sense.
     """
+    arguments = {"k": settings.k, "threshold": settings.threshold, **_known(given)}
     make_request(**{**arguments, "question": "?"})
     return (_request(one, arguments) for one in questions)
 
@@ -72,7 +76,11 @@ def _own(one: object) -> dict[str, Any]:
         raise QuestionError(
             f"A question has nothing called {unknown[0]!r:.80}", hint=f"Known: {', '.join(_KEYS)}."
         )
-    return {key: value for key, value in one.items() if value is not None}
+    return _known(one)
+
+
+def _known(given: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in given.items() if value is not None}
 
 
 def answer_many(

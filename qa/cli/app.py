@@ -7,7 +7,18 @@ from typing import Annotated
 
 import typer
 
-from qa.cli import ask, calibrate, doctor, eval, index, model, show, status, verify  # noqa: A004
+from qa.cli import (
+    ask,
+    calibrate,
+    doctor,
+    eval,  # noqa: A004
+    index,
+    model,
+    show,
+    status,
+    verify,
+    watch,
+)
 from qa.cli.options import Command
 
 __all__ = ["app"]
@@ -19,7 +30,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80},
 )
-for module in (ask, index, status, show, verify, eval, calibrate, doctor):
+for module in (ask, index, watch, status, show, verify, eval, calibrate, doctor):
     name = module.__name__.rpartition(".")[2]
     app.command(name, cls=Command, epilog=module.EXAMPLES)(module.command)
 app.add_typer(model.app, name="model")
