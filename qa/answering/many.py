@@ -70,7 +70,7 @@ def _request(one: object, arguments: Mapping[str, Any]) -> Asked:
 def _own(one: object) -> dict[str, Any]:
     if not isinstance(one, Mapping):
         return {"question": one}
-    if "question" not in one:
+    if one.get("question") is None:
         raise QuestionError("There is no question", hint='Give it as "question".')
     if unknown := [key for key in one if key not in _KEYS]:
         raise QuestionError(
