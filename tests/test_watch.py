@@ -24,6 +24,7 @@ from hypothesis import strategies as st
 
 import qa
 from conftest import ARTICLE
+from qa.corpus import FolderCorpus
 from qa.indexing import following
 from qa.indexing.following import follow
 from qa.types import Refresh
@@ -105,7 +106,7 @@ def test_every_change_is_taken_up_soon_and_a_stream_of_them_in_few_looks(
     assert all(wait >= following._QUIET - 1e-6 for wait in waits)
 
 
-def test_where_nothing_happens_it_looks_once_a_minute_and_gives_nothing() -> None:
+def test_where_nothing_happens_it_looks_every_ten_seconds_and_gives_nothing() -> None:
     clock = Clock(changes=[])
     outcomes: Iterator[Refresh | Exception] = iter([SOMETHING, *[NOTHING] * 9])
     steps = followed(clock, outcomes)
@@ -113,7 +114,7 @@ def test_where_nothing_happens_it_looks_once_a_minute_and_gives_nothing() -> Non
     with pytest.raises(RuntimeError, match="StopIteration"):
         next(steps)
     assert clock.looks[:2] == [0, 0]  # the second sees what changed during the first
-    assert [round(later - one) for one, later in pairwise(clock.looks[3:])] == [60] * 7
+    assert [round(later - one) for one, later in pairwise(clock.looks[3:])] == [10] * 7
 
 
 def test_where_changes_are_not_told_of_looks_take_a_twentieth_of_the_time_at_most() -> None:
@@ -174,6 +175,72 @@ def test_without_a_watch_all_files_are_looked_at(assistant: qa.Assistant, corpus
     done = next(steps)
     assert isinstance(done, Refresh)
     assert done.added == 1
+
+
+def test_others_may_ask_and_look_while_an_index_is_followed(corpus: Path, tmp_path: Path) -> None:
+    given: list[Refresh | qa.QaError] = []
+    with qa.Assistant(corpus, tmp_path / "index", fresh="watch") as assistant:
+
+        def go_on() -> None:
+            try:
+                for step in assistant.follow():
+                    given.append(step)  # noqa: PERF402 - it raises at the end
+            except qa.ClosedError:
+                pass
+
+        following_it = threading.Thread(target=go_on)
+        following_it.start()
+        for number in range(15):
+            word = f"zebra{number}"
+            (corpus / "deep" / f"{number}.txt").write_text(f"The {word} lives here.\n", "utf-8")
+            if number % 3 == 0:
+                shutil.rmtree(corpus / "moved", ignore_errors=True)
+                shutil.copytree(corpus / "deep", corpus / "moved")
+            answer = assistant.ask(f"Where does the {word} live?", k=1, threshold=0)
+            assert word in answer.passages[0].citation.quote
+            assert not assistant.status().stale
+    following_it.join(PATIENCE)
+    assert not following_it.is_alive()
+    assert all(isinstance(step, Refresh) for step in given)
+
+
+def test_waiting_for_changes_leaves_no_files_open(watched: FolderCorpus) -> None:
+    before = len(os.listdir("/proc/self/fd"))  # noqa: PTH208 - a count
+    assert [watched.told(0) for _ in range(50)] == [0] * 50
+    assert len(os.listdir("/proc/self/fd")) == before  # noqa: PTH208
+
+
+def test_what_is_told_of_wakes_who_waits_and_stays_until_it_is_looked_at(
+    watched: FolderCorpus,
+) -> None:
+    writing = threading.Timer(0.2, (watched.root / "new.txt").write_text, ["x"])
+    writing.start()
+    assert watched.told(PATIENCE)
+    writing.join()
+    assert watched.told(0) == watched.told(0)
+    assert "new.txt" in watched.scan().stamps
+    assert watched.told(0) == 0
+
+
+def test_a_folder_above_that_is_moved_is_noticed_though_nothing_tells_of_it(
+    watched: FolderCorpus,
+) -> None:
+    above = watched.root.parent
+    above.rename(above.with_name("elsewhere"))
+    assert watched.told(PATIENCE) is None
+
+
+@pytest.fixture(name="watched")
+def _watched(corpus: Path) -> Iterator[FolderCorpus]:
+    """Give a folder that is watched."""
+    (corpus.parent / "above").mkdir()
+    folder = corpus.rename(corpus.parent / "above" / "corpus")
+    one = FolderCorpus(folder, max_file_size=1000, notify=pytest.fail)
+    assert one.told(0) is None
+    for _ in range(2):  # the first of a process watches nothing yet
+        one.scan()
+    yield one
+    one.stop_watching()
 
 
 # --- the command ------------------------------------------------------------------------
@@ -471,6 +538,20 @@ def test_an_index_that_may_not_be_written_for_a_while_is_written_after_that(
         while not isinstance(done, Refresh):
             done = next(steps)
         assert done.added == 1
+
+
+def test_a_corpus_that_linux_does_not_tell_of_is_looked_at(
+    corpus: Path, tmp_path: Path, cache: Path
+) -> None:
+    (corpus / "second.txt").hardlink_to(corpus / "bread.txt")
+    with closing(Watcher(tmp_path, cache)) as one:
+        one.until("The corpus can't be watched: a file or folder in it has a second name")
+        (corpus / "deep" / "new.txt").write_text("Penguins live in the south.\n", "utf-8")
+        at = one.until("1 added: 5 documents")
+        (corpus / "second.txt").unlink()  # from here on, it can be
+        one.until("1 removed: 4 documents", after=at)
+        one.until_in_line()
+    assert sum("can't be watched" in line for line in one.lines) == 1
 
 
 def test_an_index_that_was_removed_is_made_again(

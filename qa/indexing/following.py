@@ -34,7 +34,7 @@ _UNWATCHED = 2.0  # seconds between two looks where changes are not told of
 _SHARE = 20  # and so many times what a look took
 _GONE = 1.0  # seconds between two looks for a corpus that is not there
 _LONGEST = 30.0  # seconds between two tries to write
-_ANYWAY = 60.0  # seconds after which there is a look, whatever was told: the index may be gone
+_ANYWAY = 10.0  # seconds after which there is a look, whatever was told: the index may be gone
 _YOUNG = 2.5  # seconds after which the times of a file that has just changed can be trusted
 _SLICE = 1.0  # seconds that are waited for a change at once
 
@@ -81,12 +81,12 @@ def follow(
         took = clock() - started
         was_first, is_first, pause = is_first, False, 0.0
         had_changed, has_changed = has_changed, bool(done.added or done.changed or done.removed)
-        if has_changed or was_first or failed or done.problems != problems:
-            yield done
+        if is_news := has_changed or was_first or failed or done.problems != problems:
+            yield done  # who takes it may look at the corpus, which takes what was told of
         failed, problems = False, done.problems
         if not was_first:  # what changed during the first, which takes long, is looked for at once
             unwatched = max(_UNWATCHED, 0 if has_changed else _SHARE * took)
-            wait = _YOUNG if has_changed or had_changed else _ANYWAY
+            wait = _YOUNG if is_news or had_changed else _ANYWAY
             _wait(told, wait, unwatched, sleep, clock)
 
 
