@@ -383,6 +383,32 @@ def test_when_its_reader_has_gone_it_ends_in_silence(batch: Any) -> None:
     assert batch.stderr.read() == b""
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="terminals of POSIX")
+def test_on_a_terminal_it_is_said_how_far_it_is_and_then_no_more(
+    assistant: Assistant, corpus: Path, tmp_path: Path, cache: Path
+) -> None:
+    import pty
+
+    assistant.refresh()
+    (tmp_path / "lines").write_text("\n".join([MOON] * 30), "utf-8")
+    leader, follower = pty.openpty()
+    command = [sys.executable, "-m", "qa", "ask", "--batch", tmp_path / "lines"]
+    done = subprocess.run(
+        [*command, "--corpus", corpus, "--index", tmp_path / "index"],
+        check=True,
+        stdout=subprocess.PIPE,
+        stderr=follower,
+        env={**os.environ, "QA_CACHE": str(cache)},
+    )
+    shown = os.read(leader, 100_000).decode()
+    os.close(leader)
+    os.close(follower)
+    assert done.stdout.count(b"\n") == 30
+    assert "30 lines asked" in shown
+    assert "\n" not in shown
+    assert not shown.rpartition("asked")[2].strip()
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
 def test_endless_input_takes_no_more_memory(batch: Any) -> None:
     feeding = threading.Thread(target=_feed, args=[batch.stdin], daemon=True)

@@ -60,9 +60,12 @@ def ask_lines(assistant: Assistant, name: str, output: Output, options: AskArgum
         CorpusError, IndexUnusableError, ModelError: see `Assistant.ask`.
     """
     batch = _Batch(assistant, output, options)
-    with _opened(name) as file:
-        for portion in _portions(_lines(file, name)):
-            batch.ask(portion)
+    try:
+        with _opened(name) as file:
+            for portion in _portions(_lines(file, name)):
+                batch.ask(portion)
+    finally:
+        output.doing("")
     if not batch.lines:
         output.note(f"There is no question in {'stdin' if name == '-' else name}.")
     return batch.status
