@@ -374,6 +374,16 @@ def test_a_signal_ends_it_while_it_waits_for_a_line(batch: Any) -> None:
     assert batch.wait(30) == 130
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
+def test_a_signal_ends_it_though_nobody_reads_the_line_that_it_writes(batch: Any) -> None:
+    feeding = threading.Thread(target=_feed, args=[batch.stdin], daemon=True)
+    feeding.start()
+    assert batch.stdout.readline()
+    time.sleep(3)  # until the pipe is full
+    batch.send_signal(signal.SIGTERM)
+    assert batch.wait(30) == 143
+
+
 def test_when_its_reader_has_gone_it_ends_in_silence(batch: Any) -> None:
     feeding = threading.Thread(target=_feed, args=[batch.stdin], daemon=True)
     feeding.start()

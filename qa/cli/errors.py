@@ -17,6 +17,7 @@ __all__ = ["report_errors", "signals_held"]
 
 FAILED = 2
 _SIGNALLED = 128  # and the number of the signal
+_HELD = 3.0  # seconds that a signal waits at most
 TRACEBACK = "RETRIEVAL_QA_TRACEBACK"
 
 
@@ -77,18 +78,27 @@ def _signals() -> Iterator[None]:
 
 @contextmanager
 def signals_held() -> Iterator[Callable[[], bool]]:
-    """Let a signal wait until the end of this, for what must not be left half done.
+    """Let a signal wait until the end of this, for what had better not be left half done.
 
-    A second one does not wait. Gives a function that tells whether one has come.
+    It waits for some seconds, and a second one not at all. Gives a function that tells whether one
+    has come.
     """
     came: list[int] = []
     before: dict[int, Any] = {}
+    waiting: list[threading.Timer] = []
 
     def note(number: int, _: object) -> None:
         came.append(number)
         restore()
+        if hasattr(signal, "pthread_kill"):  # what waits for a reader would wait for ever
+            main = threading.main_thread().ident
+            waiting.append(threading.Timer(_HELD, signal.pthread_kill, [main, number]))
+            waiting[0].daemon = True
+            waiting[0].start()
 
     def restore() -> None:
+        for timer in waiting:
+            timer.cancel()
         for number, handler in before.items():
             signal.signal(number, handler)
 
