@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import closing
 from itertools import count, islice, pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 import qa
+from qa.cli.batch import lines
 from qa.corpus import FolderCorpus
 
 if TYPE_CHECKING:
@@ -318,6 +320,20 @@ def test_a_file_that_cant_be_read_is_named(run: Run, corpus: Path, name: str) ->
     status, out, err = run("ask", "--batch", name, "--corpus", corpus)
     assert (status, out) == (2, "")
     assert "can't be read" in err
+
+
+@given(st.lists(st.binary(max_size=20), max_size=8))
+def test_lines_come_out_the_same_however_they_arrive(parts: list[bytes]) -> None:
+    reading, writing = os.pipe()
+    with closing(lines(reading, "-")) as arriving:
+        came: list[bytes] = []
+        for part in filter(None, parts):
+            os.write(writing, part)
+            came += next(arriving)
+        os.close(writing)
+        came += next(arriving)
+    os.close(reading)
+    assert came == b"".join(parts).split(b"\n")
 
 
 @pytest.fixture(name="batch")

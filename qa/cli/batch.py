@@ -15,14 +15,14 @@ from qa.cli.errors import signals_held
 from qa.errors import QuestionsError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Generator, Iterable, Iterator, Mapping
 
     from qa.answering.request import AskArguments
     from qa.assistant import Assistant
     from qa.cli.output import Output
     from qa.errors import QuestionError
 
-__all__ = ["ask_lines"]
+__all__ = ["Line", "ask_lines", "lines", "read_line"]
 
 ANSWERED, NOT_ANSWERED, CANT_TELL = 0, 1, 2
 _LONGEST = 1_000_000  # bytes of a line
@@ -32,7 +32,7 @@ _BOM = b"\xef\xbb\xbf"
 
 
 @dataclass(frozen=True, slots=True)
-class _Line:
+class Line:
     """A line that asks something, or why it can't be asked."""
 
     number: int
@@ -62,7 +62,7 @@ def ask_lines(assistant: Assistant, name: str, output: Output, options: AskArgum
     batch = _Batch(assistant, output, options)
     try:
         with _opened(name) as file:
-            for portion in _portions(_lines(file, name)):
+            for portion in _portions(lines(file, name)):
                 batch.ask(portion)
     finally:
         output.doing("")
@@ -80,9 +80,9 @@ class _Batch:
         self._assistant = assistant
         self._output = output
         self._options = options
-        self._waiting: deque[_Line] = deque()
+        self._waiting: deque[Line] = deque()
 
-    def ask(self, portion: Iterable[_Line]) -> None:
+    def ask(self, portion: Iterable[Line]) -> None:
         """Ask some lines; a signal ends this after the answer that is under way."""
         self._waiting.extend(portion)
         asked = [line.asked for line in self._waiting if not line.problem]
@@ -100,7 +100,7 @@ class _Batch:
                 while self._waiting:
                     self._refuse(self._waiting.popleft())
 
-    def _next_asked(self) -> _Line:
+    def _next_asked(self) -> Line:
         """The next line that was asked, once those before it that can't be are written."""
         while (line := self._waiting.popleft()).problem:
             self._refuse(line)
@@ -109,14 +109,14 @@ class _Batch:
     def _refused(self, _: int, error: QuestionError) -> None:
         self._refuse(replace(self._next_asked(), problem=str(error)))
 
-    def _refuse(self, line: _Line) -> None:
+    def _refuse(self, line: Line) -> None:
         self._at_least(CANT_TELL)
         self._write(line, {"schema": "qa.error/1", "error": line.problem})
 
     def _at_least(self, status: int) -> None:
         self.status = max(self.status, status)
 
-    def _write(self, line: _Line, value: dict[str, Any]) -> None:
+    def _write(self, line: Line, value: dict[str, Any]) -> None:
         self.lines += 1
         about = {"line": line.number} | ({} if line.key is None else {"id": line.key})
         self._output.json(about | value, indent=None)
@@ -152,7 +152,7 @@ def _reading(name: str) -> Iterator[None]:
         ) from error
 
 
-def _lines(file: int, name: str) -> Iterator[list[bytes]]:
+def lines(file: int, name: str) -> Generator[list[bytes]]:
     """The lines of a file as they come: those that are there, waiting for no more than one.
 
     So whoever waits for an answer before asking on gets it, and many are asked together.
@@ -174,31 +174,33 @@ def _lines(file: int, name: str) -> Iterator[list[bytes]]:
         yield found
 
 
-def _portions(arriving: Iterator[list[bytes]]) -> Iterator[list[_Line]]:
+def _portions(arriving: Iterator[list[bytes]]) -> Iterator[list[Line]]:
     """The lines that are not blank, with their numbers, so many at a time as are there."""
     numbers = count(1)
-    for lines in arriving:
-        numbered = zip(lines, numbers, strict=False)  # there are always more numbers
-        found = [_line(number, raw) for raw, number in numbered if raw.strip() not in {b"", _BOM}]
+    for some in arriving:
+        numbered = zip(some, numbers, strict=False)  # there are always more numbers
+        found = [
+            read_line(number, raw) for raw, number in numbered if raw.strip() not in {b"", _BOM}
+        ]
         for start in range(0, len(found), _PORTION):
             yield found[start : start + _PORTION]
 
 
-def _line(number: int, raw: bytes) -> _Line:
+def read_line(number: int, raw: bytes) -> Line:
     """Read one line."""
     if len(raw) > _LONGEST:
-        return _Line(number, problem=f"The line is longer than {_LONGEST:,} bytes")
+        return Line(number, problem=f"The line is longer than {_LONGEST:,} bytes")
     try:
         text = raw.removeprefix(_BOM if number == 1 else b"").decode("utf-8").strip()
     except UnicodeDecodeError:
-        return _Line(number, problem="The line is not UTF-8")
+        return Line(number, problem="The line is not UTF-8")
     if not text.startswith("{"):
-        return _Line(number, asked=text)
+        return Line(number, asked=text)
     try:
         asked = json.loads(text)
     except (ValueError, RecursionError) as error:
-        return _Line(number, problem=f"The line begins with {{ and is not JSON: {error}")
+        return Line(number, problem=f"The line begins with {{ and is not JSON: {error}")
     key = asked.pop("id", None)
     if not (key is None or isinstance(key, str | int)) or isinstance(key, bool):
-        return _Line(number, problem="The id is neither text nor a whole number")
-    return _Line(number, key, asked)
+        return Line(number, problem="The id is neither text nor a whole number")
+    return Line(number, key, asked)
