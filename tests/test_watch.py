@@ -517,27 +517,80 @@ def test_a_disk_that_fills_up_is_said_once_and_recovered_from(
         subprocess.run(["umount", "-l", disk], check=True)  # noqa: S607 - where it is, differs
 
 
-def test_an_index_that_may_not_be_written_for_a_while_is_written_after_that(
+@pytest.fixture(name="mine")
+def _mine(
     corpus: Path, tmp_path: Path, cache: Path, as_user: Callable[[], None]
-) -> None:
+) -> Iterator[qa.Assistant]:
+    """Give an assistant that watches, and that permissions hold for."""
     index = tmp_path / "mine" / "index"
     index.parent.mkdir()
-    index.parent.chmod(0o777)  # for the user that this becomes
-    corpus.chmod(0o777)
+    for folder in (index.parent, corpus, corpus / "deep"):
+        folder.chmod(0o777)
+        os.chown(folder, 65534, 65534)
     for folder in (cache, *cache.rglob("*"), *cache.parents[:2]):
         folder.chmod(folder.stat().st_mode | 0o055)
+    with qa.Assistant(corpus, tmp_path / "other") as other:
+        other.ask("Who?")  # imports what the user may not read where root has installed it
     as_user()
+    if os.geteuid() == 0:
+        pytest.skip("root may do everything")
     with qa.Assistant(corpus, index, fresh="watch", cache=str(cache)) as assistant:
-        steps = assistant.follow()
-        assert isinstance(next(steps), Refresh)
-        index.chmod(0o555)
-        (corpus / "new.txt").write_text("Penguins live in the south.\n", "utf-8")
-        assert isinstance(next(steps), qa.IndexUnusableError)
-        index.chmod(0o755)
+        yield assistant
+
+
+def test_an_index_that_may_not_be_written_for_a_while_is_written_after_that(
+    mine: qa.Assistant, corpus: Path
+) -> None:
+    index = mine.settings.index_path()
+    steps = mine.follow()
+    assert isinstance(next(steps), Refresh)
+    index.chmod(0o555)
+    (corpus / "new.txt").write_text("Penguins live in the south.\n", "utf-8")
+    assert isinstance(next(steps), qa.IndexUnusableError)
+    index.chmod(0o755)
+    done = next(steps)
+    while not isinstance(done, Refresh):
         done = next(steps)
-        while not isinstance(done, Refresh):
-            done = next(steps)
-        assert done.added == 1
+    assert done.added == 1
+
+
+def test_a_folder_that_may_not_be_read_for_a_while_is_taken_up_after_that(
+    mine: qa.Assistant, corpus: Path
+) -> None:
+    steps = mine.follow()
+    next(steps)
+    (corpus / "deep").chmod(0)
+    done = next(steps)
+    assert isinstance(done, Refresh)
+    assert (done.removed, [one.document for one in done.problems]) == (1, ["deep/"])
+    (corpus / "deep").chmod(0o755)
+    done = next(steps)
+    assert isinstance(done, Refresh)
+    assert (done.added, done.problems) == (1, ())
+
+
+def test_a_corpus_that_may_not_be_read_for_a_while_leaves_the_index_as_it_was(
+    mine: qa.Assistant, corpus: Path
+) -> None:
+    steps = mine.follow()
+    next(steps)
+    corpus.chmod(0)
+    assert isinstance(next(steps), qa.CorpusError)
+    corpus.chmod(0o755)
+    done = next(steps)
+    while not isinstance(done, Refresh):
+        done = next(steps)
+    assert (done.added, done.removed, done.unchanged) == (0, 0, 3)
+
+
+def test_two_may_watch_the_same_corpus(watch: Callable[..., Watcher], corpus: Path) -> None:
+    both = watch(), watch()
+    for number in range(4, 7):
+        (corpus / f"{number}.txt").write_text(f"Number {number} is a number.\n", "utf-8")
+        both[0].until_in_line()
+    assert [one.stop() for one in both] == [143, 143]
+    assert not [line for one in both for line in one.lines if "qa: " in line and "Stop" not in line]
+    assert both[0].is_in_line()
 
 
 def test_a_corpus_that_linux_does_not_tell_of_is_looked_at(
