@@ -77,8 +77,8 @@ class Assistant:
         progress: Callable[[Progress], None] | None = None,
         **more: Unpack[SettingsArguments],
     ) -> None:
-        places = {"corpus": corpus, "index": index}
-        given = {key: value for key, value in places.items() if value is not None}
+        given = {"corpus": corpus, "index": index}
+        given = {key: value for key, value in given.items() if value is not None}
         self.settings = override(Settings() if settings is None else settings, {**more, **given})
         self._notify = notifying(notify)
         self._progress = indexing(progress or (lambda _: None))

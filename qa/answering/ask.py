@@ -94,7 +94,7 @@ def find(
     headings: Headings,
     in_use: Callable[[], AbstractContextManager[None]],
     refresh: Callable[[], tuple[Refresh | None, str]],
-    encoded: tuple[Encoder[Runtime], EncodedQuestion] | None = None,
+    known: tuple[Encoder[Runtime], EncodedQuestion] | None = None,
 ) -> Found:
     """Find the best passages for a question, each quote read again from its file.
 
@@ -106,7 +106,7 @@ def find(
         headings: of those files.
         in_use: held while index and corpus are used; not while the question is embedded.
         refresh: brings the index in line; gives what that did, or None and why it could not.
-        encoded: the question, where it is known already, and by which encoder.
+        known: what encodes the question, and what it gave, where that was done already.
 
     Raises:
         QuestionError: a filter lets no document pass.
@@ -114,17 +114,17 @@ def find(
             used.
     """
     refreshed, refusal = refresh() if request.refresh else (None, "")
-    if encoded is None:
+    if known is None:
         with in_use():
             encoder = models.loaded or encoder_of(index, models)
-        question = encoder.encode_question(request.beginning)  # with those of other threads
+        encoded = encoder.encode_question(request.beginning)  # with those of other threads
     else:
-        encoder, question = encoded
+        encoder, encoded = known
     with in_use(), index.snapshot(to_search=True) as snapshot:
         encoder_now = models.encoder(_files_of(snapshot, models))
         if encoder_now is not encoder:  # another writer has rebuilt the index meanwhile
             encoder = encoder_now
-            question = encoder.encode_question(request.beginning)
+            encoded = encoder.encode_question(request.beginning)
         allowed = None
         if request.chosen:
             from qa.answering.filter import allowed_passages
@@ -133,7 +133,7 @@ def find(
         hits = search(
             snapshot,
             request.question,
-            question,
+            encoded,
             encoder.encode_now,
             allowed=allowed,
             explain=request.explain,
@@ -141,9 +141,7 @@ def find(
         ranked = hits.ranked
         if (reranker := models.reranker()) is not None:
             ranked = rerank(snapshot, request.question, ranked, reranker)
-        explain = (
-            partial(encoder.contributions, vector=question.vector) if request.explain else None
-        )
+        explain = partial(encoder.contributions, vector=encoded.vector) if request.explain else None
         passages: list[CitedPassage] = []
         dropped = 0
         while missing := request.k - len(passages):
@@ -172,7 +170,7 @@ def find(
             unknown=hits.unknown,
             has_content=hits.has_content,
             model=encoder.spec.name,
-            characters=question.characters,
+            characters=encoded.characters,
             refreshed=refreshed,
             refusal=refusal,
             problems=refreshed.problems

@@ -82,7 +82,7 @@ class Asking:
         *,
         look: Look | None = None,
         lacking: Callable[[], str] | None = None,
-        encoded: tuple[Encoder[Runtime], EncodedQuestion] | None = None,
+        known: tuple[Encoder[Runtime], EncodedQuestion] | None = None,
     ) -> Answer:
         """Answer a request.
 
@@ -90,7 +90,7 @@ class Asking:
             request: the question, checked.
             look: in place of the method of that name, at first.
             lacking: in place of the method of that name.
-            encoded: the question, where it is known already, and by which encoder.
+            known: what encodes the question, and what it gave, where that was done already.
 
         Raises:
             QuestionError: a filter lets no document pass.
@@ -108,7 +108,7 @@ class Asking:
                 headings=self._headings,
                 in_use=self.in_use,
                 refresh=one,
-                encoded=encoded,
+                known=known,
             )
             is_trusted = is_trusted and found.refreshed is None
             if is_trusted and (found.dropped or not found.is_answer(request.threshold)):

@@ -11,7 +11,7 @@ from itertools import count, islice
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from qa.ahead import in_order
-from qa.answering.request import Request, make_request
+from qa.answering.request import AskArguments, Request, make_request
 from qa.encoding.micro_batcher import MAX_TEXTS
 from qa.errors import QuestionError
 from qa.logs import record_answer
@@ -32,7 +32,8 @@ __all__ = ["answer_many", "requests_of", "threads"]
 
 _LOOKED = 1.0  # seconds for which a look at the corpus serves
 _AHEAD = 2  # windows of questions that are taken before their turn
-_KEYS = ("question", "k", "threshold", "explain", "within", "where", "since", "until")
+# What a question may have of its own; a refresh is of all.
+_KEYS = ("question", "k", *(key for key in AskArguments.__annotations__ if key != "refresh"))
 
 
 def threads() -> ThreadPoolExecutor:
@@ -107,12 +108,12 @@ def answer_many(
     encoded = in_order(partial(_encoded, asking), _looked(windows, look), workers=1, most=_AHEAD)
     with closing(encoded):
         for window in encoded:
-            for (request, vector), number in zip(window, numbers, strict=False):
+            for (request, known), number in zip(window, numbers, strict=False):
                 started = time.perf_counter()
                 try:
                     if isinstance(request, QuestionError):
                         raise request
-                    answer = asking.answer(request, look=look, lacking=lacking, encoded=vector)
+                    answer = asking.answer(request, look=look, lacking=lacking, known=known)
                 except QuestionError as error:
                     if refused is None:
                         raise

@@ -118,7 +118,7 @@ def command(
         if batch is not None:
             from qa.cli.batch import ask_lines
 
-            if question is not None or output_format is Format.MARKDOWN:
+            if question is not None or output_format not in {"text", "json", "jsonl"}:
                 other = "QUESTION" if question is not None else f"--format {output_format}"
                 raise QuestionError(
                     f"--batch and {other} don't go together", hint="Leave out one of them."
