@@ -12,20 +12,13 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from qa.answering.asking import Asking
 from qa.answering.request import make_request
 from qa.citations.source import Headings
 from qa.corpus import FolderCorpus, PairCorpus
 from qa.encoding.loader import ModelLoader
-from qa.errors import (
-    CatalogDamagedError,
-    ClosedError,
-    IndexLockedError,
-    IndexMissingError,
-    ReadOnlyIndexError,
-    SettingsError,
-    StorageError,
-)
-from qa.indexing.plan import checked_plan, coverage, nothing_yet, take_stock
+from qa.errors import ClosedError, IndexMissingError, SettingsError
+from qa.indexing.plan import nothing_yet, take_stock
 from qa.indexing.refresh import refresh
 from qa.logs import answers, indexing, notifying, refreshes
 from qa.ranking.calibration import DEFAULT
@@ -34,7 +27,8 @@ from qa.store.index import Index, moment
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+    from concurrent.futures import ThreadPoolExecutor
     from datetime import date
     from typing import Self, Unpack
 
@@ -42,6 +36,7 @@ if TYPE_CHECKING:
     from qa.citations.locate import Excerpt
     from qa.citations.verify import Verification
     from qa.corpus import Corpus
+    from qa.errors import QaError, QuestionError
     from qa.evaluation.questions import Question
     from qa.progress import Progress
     from qa.ranking.calibration import Calibration
@@ -49,10 +44,6 @@ if TYPE_CHECKING:
     from qa.types import Answer, Refresh, Status
 
 __all__ = ["Assistant"]
-
-# An answer whose files change while it is made is made again this often, then without them.
-_MAX_TRIES = 3
-_PATIENCE = 1.0  # seconds that a question waits for another writer
 
 
 class Assistant:
@@ -92,7 +83,7 @@ class Assistant:
         self._progress = indexing(progress or (lambda _: None))
         self._held = ExitStack()
         self._is_closed = False
-        self._trusted_until = 0.0  # on the monotonic clock: see `Settings.max_age`
+        self._pool: ThreadPoolExecutor | None = None
         self._lock = threading.RLock()  # of what answers; held for a moment at a time
         self._writing = threading.RLock()  # of who writes the index, as long as that takes
         self._folder = self.settings.index_path().absolute()
@@ -124,7 +115,16 @@ class Assistant:
         )
         self._index, self._writer = open_index(), open_index()
         self._models = ModelLoader(self.settings, self._notify)
-        self._headings = Headings(self._corpus)
+        self._asking = Asking(
+            index=self._index,
+            corpus=self._corpus,
+            models=self._models,
+            headings=Headings(self._corpus),
+            in_use=self._in_use,
+            writing=self._writing,
+            refresh=self._refresh,
+            prior=self.settings.prior,
+        )
 
     def __enter__(self) -> Self:
         self._require_open()
@@ -143,7 +143,7 @@ class Assistant:
             self._corpus.close()
             self._index.close()
             self._writer.close()
-            self._held.close()
+        self._held.close()  # without a lock: threads that wait for one end now
 
     @property
     def root(self) -> Path | None:
@@ -164,11 +164,21 @@ class Assistant:
             IndexUnusableError: the index is locked, damaged, read-only or made for another
                 corpus or by another model.
         """
-        started = time.monotonic()
-        with self._writing:
-            self._require_open()
-            done = self._refresh(rebuild=rebuild, thorough=True)
-        return dataclasses.replace(done, seconds=time.monotonic() - started)
+        return self._refresh_now(rebuild=rebuild, thorough=True)
+
+    def follow(self) -> Generator[Refresh | QaError]:
+        """Refresh, and again whenever documents change, for as long as this is iterated.
+
+        Gives what was done each time that something was, or the error with which it failed: it is
+        tried again, later and later, until it succeeds, which is given too. Unless Linux tells
+        of changes (`fresh="watch"`), all files are looked at every two seconds or more rarely.
+
+        Raises:
+            CorpusError, IndexUnusableError: see `refresh`; of the first time alone.
+        """
+        from qa.indexing.following import follow
+
+        return follow(self._refresh_now, self._corpus.told)
 
     @answers
     def ask(
@@ -219,30 +229,7 @@ class Assistant:
             since=since,
             until=until,
         )
-        from qa.answering.ask import conclude, find
-
-        for _ in range(_MAX_TRIES):
-            is_trusted = refresh and time.monotonic() < self._trusted_until
-            found = find(
-                request,
-                index=self._index,
-                corpus=self._corpus,
-                models=self._models,
-                headings=self._headings,
-                in_use=self._in_use,
-                refresh=self._refresh_for_answer,
-                prior=self.settings.prior,
-            )
-            if is_trusted and (found.dropped or not found.is_answer(request.threshold)):
-                self._trusted_until = 0.0  # nothing is denied, and nothing left out, unchecked
-            elif found.is_settled:
-                break
-        lacking = "" if found.refreshed else None
-        if lacking is None and is_trusted:
-            return conclude(found, request, corpus=self._corpus.location, lacking=None)
-        if lacking is None and (refresh or found.pending or not found.is_answer(request.threshold)):
-            lacking = self._lacking()
-        return conclude(found, request, corpus=self._corpus.location, lacking=lacking)
+        return self._asking.answer(request)
 
     async def ask_async(
         self, question: str, k: int | None = None, **options: Unpack[AskArguments]
@@ -252,8 +239,45 @@ class Assistant:
         Where the task is cancelled, the answer is still made, in its thread, and then dropped.
         """
         import asyncio
+        import contextvars
 
-        return await asyncio.to_thread(self.ask, question, k, **options)
+        ask = partial(contextvars.copy_context().run, self.ask, question, k, **options)
+        with self._in_use():
+            asked = asyncio.get_running_loop().run_in_executor(self._threads(), ask)
+        return await asked
+
+    def ask_many(
+        self,
+        questions: Iterable[str | Mapping[str, object]],
+        k: int | None = None,
+        *,
+        refused: Callable[[int, QuestionError], None] | None = None,
+        **options: Unpack[AskArguments],
+    ) -> Generator[Answer]:
+        """Answer questions in their order, several embedded at a time, as answers are asked for.
+
+        The corpus is compared with the index before the first answer, and again where that is
+        more than a second ago, not for each question. A quote is read again from its file all the
+        same, and a document that changes meanwhile is not cited as it was.
+
+        Args:
+            questions: each as text, or as a mapping: "question", and of the arguments of `ask`
+                those that are others than here (k, threshold, explain, within, where, since,
+                until). Up to 48 more are taken than answers.
+            k: see `ask`.
+            refused: is told of each question that can't be asked, by its number from 0, in its
+                turn; the others are answered. By default the first one raises its error.
+            **options: see `ask`.
+
+        Raises:
+            QuestionError: an argument makes no sense, or a question can't be asked.
+            CorpusError, IndexUnusableError: see `refresh`.
+        """
+        from qa.answering.many import answer_many, requests_of
+
+        self._require_open()
+        requests = requests_of(questions, self.settings, {"k": k, **options})
+        return answer_many(self._asking, requests, refused=refused)
 
     def calibrate(self, questions: Sequence[Question] | None) -> Calibration:
         """Fit the probability to questions of which some are marked unanswerable.
@@ -332,9 +356,25 @@ class Assistant:
             self._require_open()
             yield
 
+    def _threads(self) -> ThreadPoolExecutor:
+        """Threads of our own: asyncio's are few, and shared with all that a program awaits."""
+        if self._pool is None:
+            from qa.answering.many import threads
+
+            self._pool = threads()
+            self._held.callback(self._pool.shutdown)
+        return self._pool
+
     def _require_open(self) -> None:
         if self._is_closed:
             raise ClosedError("The assistant is closed", hint="Make another `qa.Assistant`.")
+
+    def _refresh_now(self, *, rebuild: bool = False, thorough: bool) -> Refresh:
+        started = time.monotonic()
+        with self._writing:
+            self._require_open()
+            done = self._refresh(rebuild=rebuild, thorough=thorough)
+        return dataclasses.replace(done, seconds=time.monotonic() - started)
 
     @refreshes
     def _refresh(
@@ -356,46 +396,5 @@ class Assistant:
             thorough=thorough,
             unless=unless,
         )
-        self._trusted_until = trusted_until
+        self._asking.trusted_until = trusted_until
         return done
-
-    def _refresh_for_answer(self) -> tuple[Refresh | None, str]:
-        """Refresh; where only writing fails, what is indexed still answers, with a note.
-
-        Nor is another writer waited for longer than a moment, once there is something to answer
-        from.
-        """
-        if time.monotonic() < self._trusted_until:
-            return None, ""
-        while not self._writing.acquire(timeout=_PATIENCE):
-            if self._can_answer():
-                return None, ""
-        try:
-            self._require_open()
-            return self._refresh(unless=self._can_answer), ""
-        except (ReadOnlyIndexError, IndexLockedError, StorageError) as error:
-            if not self._can_answer():
-                raise
-            is_locked = isinstance(error, IndexLockedError)
-            return None, "" if is_locked else f"The index could not be refreshed: {error}."
-        finally:
-            self._writing.release()
-
-    def _can_answer(self) -> bool:
-        """Whether there is something to answer from."""
-        try:
-            with self._index.snapshot() as snapshot:
-                return not snapshot.is_empty
-        except (IndexMissingError, CatalogDamagedError):
-            return False
-
-    def _lacking(self) -> str:
-        """How much of the corpus the index lacks, in words; "" where it is in line."""
-        with self._in_use(), self._index.snapshot() as snapshot:
-            plan = checked_plan(self._corpus, snapshot.known_files(), time.time_ns())
-            return coverage(
-                plan,
-                passages=snapshot.count_passages(),
-                pending=snapshot.count_pending(),
-                is_written=self._index.is_written(),
-            )

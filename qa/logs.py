@@ -24,7 +24,17 @@ if TYPE_CHECKING:
 
     P = ParamSpec("P")
 
-__all__ = ["Pace", "answers", "error", "indexing", "notifying", "record", "refreshes", "to_file"]
+__all__ = [
+    "Pace",
+    "answers",
+    "error",
+    "indexing",
+    "notifying",
+    "record",
+    "record_answer",
+    "refreshes",
+    "to_file",
+]
 
 _LOGGER, _TEXT = "qa", "qa.text"
 _DIGITS = 12  # of a digest
@@ -93,22 +103,27 @@ def answers(ask: Callable[P, Answer]) -> Callable[P, Answer]:
     def recorded(*given: P.args, **options: P.kwargs) -> Answer:
         started = time.perf_counter()
         answer = ask(*given, **options)
-        name = hashlib.sha256(answer.question.encode()).hexdigest()[:_DIGITS]
-        record(
-            "answered" if answer.answered else "not answered",
-            question=name,
-            characters=len(answer.question),
-            probability=round(answer.probability, 4),
-            passages=len(answer.passages),
-            documents=[str(passage.citation) for passage in answer.passages],
-            notes=len(answer.notes),
-            seconds=round(time.perf_counter() - started, 4),
-        )
-        quotes = [passage.evidence.citation.quote for passage in answer.passages]
-        _record_text("text", question=name, asked=answer.question, evidence=quotes)
+        record_answer(answer, time.perf_counter() - started)
         return answer
 
     return recorded
+
+
+def record_answer(answer: Answer, seconds: float) -> None:
+    """Record how an answer came out, and how long it took."""
+    name = hashlib.sha256(answer.question.encode()).hexdigest()[:_DIGITS]
+    record(
+        "answered" if answer.answered else "not answered",
+        question=name,
+        characters=len(answer.question),
+        probability=round(answer.probability, 4),
+        passages=len(answer.passages),
+        documents=[str(passage.citation) for passage in answer.passages],
+        notes=len(answer.notes),
+        seconds=round(seconds, 4),
+    )
+    quotes = [passage.evidence.citation.quote for passage in answer.passages]
+    _record_text("text", question=name, asked=answer.question, evidence=quotes)
 
 
 def refreshes(refresh: Callable[P, Refresh]) -> Callable[P, Refresh]:

@@ -194,7 +194,7 @@ def test_many_questions_give_the_vectors_of_the_first_ones(encoder: Encoder[Runt
 
 
 def test_questions_that_arrive_together_take_fewer_passes(encoder: Encoder[Runtime]) -> None:
-    """While the first is computed, the others gather; then they go in one pass."""
+    """While the first is computed, the others gather; then those of a length go in one pass."""
     from threading import Event, Thread
 
     from qa.encoding.micro_batcher import MicroBatcher
@@ -223,7 +223,7 @@ def test_questions_that_arrive_together_take_fewer_passes(encoder: Encoder[Runti
     go_on.set()
     for thread in threads:
         thread.join(30)
-    assert sizes == [1, len(ids) - 1]
+    assert sizes == [1, 2, 1]  # one of 250 words would have the short ones padded to its length
     for n, one in enumerate(ids):
         [alone] = encoder.runtime.forward([one])
         assert np.allclose(found[n], alone, atol=1e-5)

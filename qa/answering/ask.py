@@ -18,7 +18,7 @@ from qa.ranking.calibration import read_calibration, signals
 from qa.ranking.evidence import marks
 from qa.store.identity import check_encoder
 from qa.types import Answer, CitedPassage, Evidence, Explanation, Span
-from qa.words.questions import asked, explained, names
+from qa.words.questions import explained, names
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from qa.answering.search import Hits, Ranked
     from qa.citations.source import Headings, Source
     from qa.corpus import Corpus
-    from qa.encoding.encoder import Encoder, Runtime
+    from qa.encoding.encoder import EncodedQuestion, Encoder, Runtime
     from qa.encoding.loader import ModelLoader
     from qa.encoding.model import ModelFiles
     from qa.ranking.calibration import Signals
@@ -40,7 +40,15 @@ if TYPE_CHECKING:
     from qa.store.snapshot import Snapshot
     from qa.types import Citation, Problem, Refresh, Scores
 
-__all__ = ["Found", "abstention_reason", "cite", "conclude", "find", "signals_of"]
+__all__ = [
+    "Found",
+    "abstention_reason",
+    "cite",
+    "conclude",
+    "encoder_of",
+    "find",
+    "signals_of",
+]
 
 _UNKNOWN_SHOWN = 5
 _ALSO = 5  # other places of a text: each costs the reading of a file
@@ -104,6 +112,7 @@ def find(
     in_use: Callable[[], AbstractContextManager[None]],
     refresh: Callable[[], tuple[Refresh | None, str]],
     prior: float,
+    known: tuple[Encoder[Runtime], EncodedQuestion] | None = None,
 ) -> Found:
     """Find the best passages for a question, each quote read again from its file.
 
@@ -116,18 +125,21 @@ def find(
         in_use: held while index and corpus are used; not while the question is embedded.
         refresh: brings the index in line; gives what that did, or None and why it could not.
         prior: the share of questions that the corpus answers.
+        known: what encodes the question, and what it gave, where that was done already.
 
     Raises:
         QuestionError: a filter lets no document pass.
         CorpusError, IndexUnusableError, ModelError: the corpus, the index or its model can't be
             used.
     """
-    begin, end = asked(request.beginning)
-    question = request.beginning[begin:end]
+    begin, question = request.asked
     refreshed, refusal = refresh() if request.refresh else (None, "")
-    with in_use():
-        encoder = models.loaded or _load(index, models)
-    encoded = encoder.encode_question(question)  # with those of other threads
+    if known is None:
+        with in_use():
+            encoder = models.loaded or encoder_of(index, models)
+        encoded = encoder.encode_question(question)  # with those of other threads
+    else:
+        encoder, encoded = known
     with in_use(), index.snapshot(to_search=True) as snapshot:
         encoder_now = models.encoder(_files_of(snapshot, models))
         if encoder_now is not encoder:  # another writer has rebuilt the index meanwhile
@@ -228,7 +240,8 @@ def signals_of(
     return signals(best, others, terms=hits.terms, passages=searched, names=len(absent))
 
 
-def _load(index: Index, models: ModelLoader) -> Encoder[Runtime]:
+def encoder_of(index: Index, models: ModelLoader) -> Encoder[Runtime]:
+    """Load the encoder that an index was made with."""
     with index.snapshot() as snapshot:
         files = _files_of(snapshot, models)
     return models.encoder(files)

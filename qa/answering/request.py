@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypedDict
 
 from qa.errors import QuestionError
+from qa.words.questions import asked
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -54,6 +55,12 @@ class Request:
     explain: bool = False
     per_document: int = 0
     chosen: Filter | None = None
+
+    @property
+    def asked(self) -> tuple[int, str]:
+        """What is searched for, without phrases of request, and where in the question it begins."""
+        begin, end = asked(self.beginning)
+        return begin, self.beginning[begin:end]
 
     @property
     def beginning(self) -> str:

@@ -20,6 +20,7 @@ COMMANDS = (
     "ask",
     "chat",
     "index",
+    "watch",
     "status",
     "corpora",
     "show",

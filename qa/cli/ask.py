@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
+    from qa.answering.request import AskArguments
     from qa.cli.render.answers import Form
     from qa.types import Answer
 
@@ -31,7 +32,9 @@ qa ask "Who signed?" --in "reports/**" --where author="A. Adams" --since 2024-01
 
 qa ask who signed the pact --corpus notes --corpus papers
 
-echo "Who signed?" | qa ask"""
+echo "Who signed?" | qa ask
+
+qa ask --batch questions.txt > answers.jsonl"""
 
 NOT_ANSWERED, CANT_TELL = 1, 2
 
@@ -83,6 +86,12 @@ def command(
     until: Annotated[
         str | None, typer.Option(help="Only documents dated this day or earlier.")
     ] = None,
+    batch: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE", help="Ask each line, as text or JSON (- is stdin); writes JSON lines."
+        ),
+    ] = None,
     rerank: Annotated[
         str | None,
         typer.Option(help="Rerank the best with a cross-encoder: local path or hub name."),
@@ -118,7 +127,8 @@ def command(
 
     The index is built on first use and updated when documents have changed. If the documents
     probably don't hold the answer, qa says so and shows the closest passages. Exit status: 0 if
-    answered, 1 if not, 2 on an error or if too little is indexed to tell.
+    answered, 1 if not, 2 on an error or if too little is indexed to tell; with --batch, the highest
+    of all lines.
     """
     if full and brief:
         raise typer.BadParameter("--full and --brief exclude each other.")
@@ -136,16 +146,28 @@ def command(
         ocr=ocr or None,
         lock_timeout=lock_timeout,
     ) as assistant:
-        answer = assistant.ask(
-            _asked(question),
-            refresh=refresh,
-            explain=explain,
-            per_document=per_document,
-            within=within or (),
-            where=_conditions(where or ()),
-            since=since,
-            until=until,
-        )
+        options_of_all: AskArguments = {
+            "refresh": refresh,
+            "explain": explain,
+            "per_document": per_document,
+            "within": within or (),
+            "where": _conditions(where or ()),
+            "since": since,
+            "until": until,
+        }
+        if batch is not None:
+            from qa.cli.batch import ask_lines
+            from qa.cli.several import Several
+
+            if question or output_format not in {"text", "json", "jsonl"}:
+                other = "QUESTION" if question else f"--format {output_format}"
+                raise QuestionError(
+                    f"--batch and {other} don't go together", hint="Leave out one of them."
+                )
+            if isinstance(assistant, Several):
+                raise QuestionError("--batch asks one corpus", hint="Name one with --corpus.")
+            raise typer.Exit(ask_lines(assistant, batch, output, options_of_all))
+        answer = assistant.ask(_asked(question), **options_of_all)
         root = assistant.root
         link = assistant.settings.editor_link
     form: Form = "full" if full else "brief" if brief else "short"

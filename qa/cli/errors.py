@@ -8,15 +8,16 @@ import signal
 import sys
 import threading
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
-__all__ = ["report_errors"]
+__all__ = ["report_errors", "signals_held"]
 
 FAILED = 2
 _SIGNALLED = 128  # and the number of the signal
+_HELD = 3.0  # seconds that a signal waits at most
 TRACEBACK = "RETRIEVAL_QA_TRACEBACK"
 
 
@@ -73,6 +74,45 @@ def _signals() -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+@contextmanager
+def signals_held() -> Iterator[Callable[[], bool]]:
+    """Let a signal wait until the end of this, for what had better not be left half done.
+
+    It waits for some seconds, and a second one not at all. Gives a function that tells whether one
+    has come.
+    """
+    came: list[int] = []
+    before: dict[int, Any] = {}
+    waiting: list[threading.Timer] = []
+
+    def note(number: int, _: object) -> None:
+        came.append(number)
+        restore()
+        if hasattr(signal, "pthread_kill"):  # what waits for a reader would wait for ever
+            main = threading.main_thread().ident
+            waiting.append(threading.Timer(_HELD, signal.pthread_kill, [main, number]))
+            waiting[0].daemon = True
+            waiting[0].start()
+
+    def restore() -> None:
+        for timer in waiting:
+            timer.cancel()
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+    if threading.current_thread() is threading.main_thread():
+        for number in (signal.SIGINT, signal.SIGTERM):
+            if callable(handler := signal.getsignal(number)):
+                before[number] = handler
+                signal.signal(number, note)
+    try:
+        yield lambda: bool(came)
+    finally:
+        restore()
+    if came:
+        raise _Stopped(came[0])
 
 
 def _what_is_kept() -> tuple[str, str]:

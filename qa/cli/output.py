@@ -192,6 +192,11 @@ class Output:
             self._redrawn = self._clock()
             self._draw(said)
 
+    def doing(self, text: str) -> None:
+        """Show what is going on, on a terminal alone; what is written next takes its place."""
+        if not self._quiet and _is_terminal(sys.stderr):
+            self._draw(text)
+
     def _is_due(self, done: int, total: int, doing: str) -> bool:
         if self._pace is None:
             from qa.logs import Pace

@@ -6,6 +6,7 @@ import errno
 import hashlib
 import os
 import stat
+import time
 from collections.abc import Iterable, Mapping
 from contextlib import contextmanager
 from functools import partial
@@ -66,6 +67,9 @@ class Corpus(Protocol):
 
     def abandon(self) -> None:
         """End what other threads are reading: nobody wants it any more."""
+
+    def told(self, seconds: float) -> int | None:
+        """Wait so long for a change at most; 0 where there is none, None where none is told of."""
 
     def apart(self) -> Corpus:
         """The same corpus, to be read while this one is, and closed by itself."""
@@ -192,6 +196,10 @@ class FolderCorpus:
             self._path, max_file_size=self._max_file_size, ocr=self._ocr, exclude=exclude
         )
 
+    def told(self, seconds: float) -> int | None:
+        """Wait so long for a change at most; 0 where there is none, None where none is told of."""
+        return None if self._watch is None else self._watch.told(str(self._path), seconds)
+
     def stop_watching(self) -> None:
         """Let go of what watching took; `close` does not, as it is for after each refresh."""
         if self._watch is not None:
@@ -286,6 +294,11 @@ class PairCorpus:
 
     def abandon(self) -> None:
         """There is nothing to end: texts are read at once."""
+
+    def told(self, seconds: float) -> int | None:
+        """Wait: texts that were given don't change."""
+        time.sleep(seconds)
+        return 0
 
     def apart(self) -> PairCorpus:
         """These pairs: reading takes nothing that two could want."""

@@ -91,6 +91,33 @@ class Watch:
             self._end()  # it turned out that it can't be watched, so what was kept may be old
             return walk(looking=_looking_always) if is_from_before else found
 
+    def told(self, root: str, seconds: float) -> int | None:
+        """How much was told of since the last scan, in bytes; if nothing, wait for it.
+
+        Args:
+            root: the folder.
+            seconds: to wait at most.
+
+        Returns:
+            0 where nothing has changed; None, at once, where a change might not be told of.
+        """
+        from fcntl import ioctl
+        from select import select
+        from termios import FIONREAD
+
+        with self._in_use:
+            if self._scan is None or self._queue is None:
+                return None
+            if _surroundings(root) != self._surroundings:
+                return None
+            queue = os.dup(self._queue.fileno())  # another thread may end the watch meanwhile
+        try:
+            if not select([queue], [], [], seconds)[0]:
+                return 0
+            return int.from_bytes(ioctl(queue, FIONREAD, bytes(4)), sys.byteorder)
+        finally:
+            os.close(queue)
+
     def close(self) -> None:
         """Stop watching; a scan begins to watch again."""
         with self._in_use:
@@ -175,7 +202,7 @@ class Watch:
         if reason and reason not in self._told:
             self._told.add(reason)
             self._notify(
-                f"The corpus can't be watched: {reason}. Each question looks at all its files."
+                f"The corpus can't be watched: {reason}. All its files are looked at each time."
             )
 
 

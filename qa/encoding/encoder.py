@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from numpy.typing import NDArray
+    from tokenizers import Encoding
 
     from qa.encoding.tokens import Tokens
     from qa.encoding.word_tokens import Tokenised
@@ -160,6 +161,20 @@ class Encoder(Generic[R_co]):
 
         Of one that has more tokens than the model reads, the beginning is embedded.
         """
+        [encoded] = self.encode_questions([question])
+        return encoded
+
+    def encode_questions(self, questions: Iterable[str]) -> list[EncodedQuestion]:
+        """The same of several, in few passes."""
+        beginnings = list(map(self._beginning, questions))
+        embeddings = self._question.of_several([encoding.ids for _, encoding in beginnings])
+        return [
+            EncodedQuestion(mean(one), self._content_tokens(question, encoding), len(question))
+            for (question, encoding), one in zip(beginnings, embeddings, strict=True)
+        ]
+
+    def _beginning(self, question: str) -> tuple[str, Encoding]:
+        """As much of a question as the model reads, and its tokens with the prompt's."""
         prompt = self.spec.question_prompt
         encoding = self.tokens.encode(prompt + question)
         while len(encoding.ids) > self.spec.limit:
@@ -168,14 +183,18 @@ class Encoder(Generic[R_co]):
             words = beginning.rsplit(maxsplit=1)
             question = words[0] if len(words) > 1 else beginning  # cut between words
             encoding = self.tokens.encode(prompt + question)
-        embeddings = self._question(encoding.ids)
+        return question, encoding
+
+    def _content_tokens(self, question: str, encoding: Encoding) -> NDArray[np.int64]:
+        """The tokens of a question that are of no stop word."""
+        lead = len(self.spec.question_prompt)
         tokens = [
             one
             for one, (begin, end) in zip(encoding.ids, encoding.offsets, strict=True)
-            if len(prompt) <= begin < end
-            and question[begin - len(prompt) : end - len(prompt)].strip().lower() not in STOP_WORDS
+            if lead <= begin < end
+            and question[begin - lead : end - lead].strip().lower() not in STOP_WORDS
         ]
-        return EncodedQuestion(mean(embeddings), np.array(tokens, np.int64), len(question))
+        return np.array(tokens, np.int64)
 
     def encode_passages(self, inputs: Iterable[PassageInput]) -> Iterator[EncodedPassage]:
         """The vectors of each input, in order.

@@ -16,9 +16,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qa.answering.filter import make_filter
-from qa.answering.request import make_request
+from qa.answering.many import requests_of
+from qa.answering.request import Request, make_request
 from qa.citations.locate import excerpt
 from qa.citations.verify import verify
+from qa.cli.batch import read_line
 from qa.cli.output import visible
 from qa.corpus import FolderCorpus, PairCorpus
 from qa.corpus.ignoring import parse, verdict
@@ -40,7 +42,7 @@ from qa.reading.files import Limits, read_file
 from qa.reading.sandbox.budget import Budget
 from qa.reading.sandbox.protocol import pack, unpack
 from qa.reading.sandbox.worker import reader_of
-from qa.settings import load_settings
+from qa.settings import Settings, load_settings
 from qa.store.accelerators import segments_of
 from qa.store.membership import Described
 from qa.types import Document, Span
@@ -321,6 +323,20 @@ def questions(raw: bytes) -> None:
             require(one.text.strip() and one.id, "a question has a text and an id")
 
 
+def batch(raw: bytes) -> None:
+    """The lines of a file after `--batch`."""
+    for number, each in enumerate(raw.split(b"\n"), 1):
+        line = read_line(number, each)
+        if line.problem:
+            continue
+        asked = line.asked if isinstance(line.asked, str) else dict(line.asked)
+        for one in requests_of([asked], Settings(), {}):
+            if isinstance(one, Request):
+                require(one.question.strip() and one.k >= 1, "what is asked can be")
+            else:
+                str(one).encode()
+
+
 def output(raw: bytes) -> None:
     """Any text on its way to a terminal."""
     shown = visible(raw.decode("utf-8", "surrogateescape"))
@@ -358,6 +374,7 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
         ignore_patterns,
         within,
         questions,
+        batch,
         output,
         notes_of_the_catalog,
     )

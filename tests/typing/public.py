@@ -20,6 +20,12 @@ def right() -> None:
         assert_type(one.ask("Who?"), qa.Answer)
         answer = one.ask("Who?", 3, threshold=0, refresh=False, explain=True, within="*.md")
         one.ask("Who?", within=["*.md"], where={"author": "A*"}, since=date(2024, 1, 31))
+        for several in one.ask_many(["Who?", {"question": "Who?", "k": 1}], k=3, explain=True):
+            assert_type(several, qa.Answer)
+        hints: dict[int, str] = {}
+        one.ask_many(("Who?",), refused=lambda number, error: hints.update({number: error.hint}))
+        for step in one.follow():
+            assert_type(step, qa.Refresh | qa.QaError)
         assert_type(one.refresh(rebuild=True), qa.Refresh)
         assert_type(one.status(), qa.Status)
         assert_type(one.status().running, qa.Running | None)
@@ -82,6 +88,9 @@ def wrong_questions(one: qa.Assistant) -> None:
     one.ask("Who?", where=["title"])  # type: ignore[arg-type]
     one.ask("Who?", since=2024)  # type: ignore[arg-type]
     one.verify("answer.json")  # type: ignore[arg-type]
+    one.ask_many([5])  # type: ignore[list-item]
+    one.ask_many(["Who?"], refrsh=False)  # type: ignore[call-arg]
+    one.ask_many(["Who?"], refused=print, k="5")  # type: ignore[arg-type]
 
 
 async def wrong_questions_awaited(one: qa.Assistant) -> None:
