@@ -52,7 +52,7 @@ KIN = {"squad2-cs224n-dev", "xquad-en"}  # of the same articles: one answers the
 ANSWERED = {"own": 0.7, "keywords": 0.15, "requests": 0.15}
 NOT_ANSWERED = {"foreign": 0.25, "neighbours": 0.05, "left out": 0.7}
 # These the fit sees apart, after the rest: they show what a name that stands nowhere is worth.
-NAMES = "other names"
+NAMES, OF_NAMES = "other names", 0.25
 KINDS = {
     "own": "as the set has them",
     "keywords": "the words of such questions that say what they are about",
@@ -279,14 +279,15 @@ def fitted(found: dict[str, Found], without: str = "") -> Calibration:
     """Fit to all sets but one, and then, with that as it is, what a name that stands nowhere costs.
 
     Fitted together, names would take over what tells foreign questions, which often have some.
+    What is answerable has some, too, so that all kinds weigh in the second step.
     """
     kept = [one for key, one in found.items() if not key.startswith(without or "\0")]
     columns = list(zip(*(stacked(one, ANSWERED, NOT_ANSWERED) for one in kept), strict=True))
     signals, truths, weights = map(np.concatenate, columns)
     signals[:, -1] = 0
     first = fit(signals, truths, weights * len(weights) / weights.sum())
-    named = [one for one in kept if NAMES in one.rows]
-    columns = list(zip(*(stacked(one, {"own": 1}, {NAMES: 1}) for one in named), strict=True))
+    named = NOT_ANSWERED | {NAMES: OF_NAMES}
+    columns = list(zip(*(stacked(one, ANSWERED, named) for one in kept), strict=True))
     signals, truths, weights = map(np.concatenate, columns)
     rest = Signals(*signals.T)
     costs = np.arange(0, 8.05, 0.1)

@@ -130,15 +130,47 @@ def all_quality(found: dict[str, Any]) -> str:
 
 
 def calibration(found: dict[str, Any]) -> str:
-    """Make the table of the calibration on sets that its fit has not seen."""
-    rows = [
-        "| set | questions | AUROC | ECE | answered | foreign answered |",
-        "|---|---|---|---|---|---|",
+    """Make the tables of the calibration on sets that its fit has not seen, each kind apart."""
+    rows = ["| kind of question | corpora | answered | AUROC | ECE |", "|---|---|---|---|---|"]
+    for name, one in found["means"].items():
+        kind, _, size = name.rpartition(", ")
+        answered = one["answered"] if "answered" in one else round(1 - one["refused"], 4)
+        rows.append(
+            f"| {kind}: {found['kinds'][kind]} | {size} | {answered} |"
+            f" {one.get('auroc', '')} | {one.get('ece', '')} |"
+        )
+    rows += ["", "| probability | share of questions | of these answerable |", "|---|---|---|"]
+    rows += [
+        f"| {one['probability']} | {one['questions']} | {one['answerable']} |"
+        for one in found["verdicts"]
     ]
+    kinds = ["own, small", "foreign, small", "left out, small"]
+    rows += [
+        "",
+        "| prior | own refused | foreign answered | left out answered |",
+        "|---|---|---|---|",
+    ]
+    for prior, means in found["priors"].items():
+        figures = (means[kind].get("refused", means[kind].get("answered")) for kind in kinds)
+        rows.append(f"| {prior} | " + " | ".join(map(str, figures)) + " |")
+    rows += ["", f"| set | {' | '.join(_JUDGED)} |", "|---" * (len(_JUDGED) + 1) + "|"]
     for name, one in found["left out of the fit"].items():
-        rows.append(f"| {name} | " + " | ".join(str(value) for value in one.values()) + " |")
-    rows.append(f"| mean | | {found['mean auroc']} | {found['mean ece']} | | |")
+        cells = [str(one.get(kind, {}).get(key, "")) for kind, key in _JUDGED.values()]
+        rows.append(f"| {name} | {' | '.join(cells)} |")
     return "\n".join(rows)
+
+
+_JUDGED = {
+    "refused": ("own", "refused"),
+    "requests refused": ("requests", "refused"),
+    "keywords refused": ("keywords", "refused"),
+    "foreign answered": ("foreign", "answered"),
+    "AUROC": ("foreign", "auroc"),
+    "left out answered": ("left out", "answered"),
+    "AUROC of these": ("left out", "auroc"),
+    "ECE of these": ("left out", "ece"),
+    "other names answered": ("other names", "answered"),
+}
 
 
 def extraction(found: dict[str, Any]) -> str:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from qa.assistant import Assistant
 from qa.errors import SettingsError
+from qa.words.languages import language
 from qa.words.questions import asked, explained, is_one_edit, names
 
 if TYPE_CHECKING:
@@ -57,12 +58,12 @@ def test_what_is_asked_is_a_slice_with_a_word_where_the_question_has_one(questio
         ("Who is Kim Jong-un?", ["Kim", "Jong-un"]),
         ("What happened in 1991?", ["1991"]),
         ("Russia signed. Who else?", []),
-        ("Does NASA use GPT-4?", ["NASA", "GPT-4"]),
+        ("Does NASA use GPT-4?", ["NASA"]),
         ("who signed?", []),
         ("“Who” signed?", []),
     ],
 )
-def test_names_are_capitalised_inside_a_sentence_or_have_a_digit(
+def test_names_are_capitalised_inside_a_sentence_or_of_digits_alone(
     question: str, found: list[str]
 ) -> None:
     assert names(question) == found
@@ -138,6 +139,37 @@ def test_a_misspelt_word_is_looked_for_only_among_what_is_indexed(
     answer = assistant.ask("Where is the harbbour?")
     assert answer.corrected == (("harbbour", "harbour"),)
     assert answer.passages[0].citation.document == "harbour.txt"
+
+
+# --- languages ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("question", "spoken"),
+    [
+        ("Wer hat den Pakt unterzeichnet?", "German"),
+        ("Qui a signé le pacte et pourquoi ?", "French"),
+        ("¿Quién firmó el pacto y por qué?", "Spanish"),
+        ("Chi ha firmato il patto?", "Italian"),
+        ("Quem assinou o pacto e por que não?", "Portuguese"),
+        ("Wie heeft het verdrag getekend?", "Dutch"),
+        ("Who signed the pact?", ""),
+        ("Is it on the Rue de la Paix?", ""),
+        ("Who wrote Die Zauberflöte?", ""),
+        ("pact", ""),
+        ("", ""),
+    ],
+)
+def test_a_language_is_told_by_its_small_words(question: str, spoken: str) -> None:
+    assert language(question) == spoken
+
+
+def test_an_abstention_says_that_the_question_is_in_another_language(
+    assistant: Assistant,
+) -> None:
+    answer = assistant.ask("Wer hat das Rezept für die Suppe von der Oma?")
+    assert not answer.answered
+    assert "The question looks German; all-MiniLM-L6-v2 reads English." in answer.reason
 
 
 # --- what the answer says of it ----------------------------------------------------------

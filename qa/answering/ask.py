@@ -18,6 +18,7 @@ from qa.ranking.calibration import read_calibration, signals
 from qa.ranking.evidence import marks
 from qa.store.identity import check_encoder
 from qa.types import Answer, CitedPassage, Evidence, Explanation, Span
+from qa.words.languages import language
 from qa.words.questions import explained, names
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ __all__ = [
     "signals_of",
 ]
 
+_READ_ENGLISH = {"all-MiniLM-L6-v2", "sentence-transformers/all-MiniLM-L6-v2"}
 _UNKNOWN_SHOWN = 5
 _ALSO = 5  # other places of a text: each costs the reading of a file
 
@@ -361,7 +363,7 @@ def conclude(found: Found, request: Request, *, corpus: str, lacking: str | None
         probability=found.probability,
         passages=found.passages if answered else (),
         nearest=() if answered else found.passages,
-        reason="" if answered else abstention_reason(found, request.threshold, lacking),
+        reason="" if answered else _reason(found, request, lacking),
         model=found.model,
         corpus=corpus,
         notes=(*notes, *notes_on(found.problems)),
@@ -370,6 +372,14 @@ def conclude(found: Found, request: Request, *, corpus: str, lacking: str | None
         corrected=found.corrected,
         searched=found.searched,
         signals=found.signals,
+    )
+
+
+def _reason(found: Found, request: Request, lacking: str | None) -> str:
+    reason = abstention_reason(found, request.threshold, lacking)
+    spoken = language(request.question) if found.model in _READ_ENGLISH else ""
+    return (
+        f"{reason} The question looks {spoken}; {found.model} reads English." if spoken else reason
     )
 
 

@@ -57,9 +57,9 @@ def _like(word: str, snapshot: Snapshot) -> str:
     found: dict[str, str] = {}  # a word of the documents by its term
     for row in snapshot.passages(snapshot.passages_with_a_term_like(term, _LOOKED_AT)):
         for each in WORD.findall(f"{row.context} {row.text}"):
-            if each[:1].casefold() == word[0].casefold() and abs(len(each) - len(word)) <= 2:
+            if each[:1].casefold() == word[0].casefold() and abs(len(each) - len(word)) <= 1:
                 [its, *rest] = analyse(each) or [""]
-                if not rest and is_one_edit(term, its):
+                if not rest and is_one_edit(word.casefold(), each.casefold()):
                     found.setdefault(its, each)
     if not found:
         return ""

@@ -51,12 +51,16 @@ def asked(question: str) -> tuple[int, int]:
 
 
 def names(question: str) -> list[str]:
-    """The words that are names or numbers: capitalised inside a sentence, or with a digit."""
+    """The words that are names or numbers: capitalised inside a sentence, or of digits alone.
+
+    Letters mixed with digits name a thing that goes by other names, too (a gene, a part, a model).
+    """
     found = []
     for match in WORD.finditer(question):
         word, before = match[0], question[: match.start()].rstrip()
         is_inside = bool(before) and before[-1] not in ".?!:\"“”'"
-        if any(map(str.isdigit, word)) or (is_inside and word[0].isupper()):
+        has_digit, has_letter = any(map(str.isdigit, word)), any(map(str.isalpha, word))
+        if (has_digit and not has_letter) or (is_inside and word[0].isupper() and not has_digit):
             found.append(word)
     return found
 

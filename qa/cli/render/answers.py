@@ -35,6 +35,7 @@ Actions = tuple[str, str, str, str]  # open, show, show all of it, show the clos
 COMMANDS: Actions = ("qa open", "qa show", "--full", "--always")
 
 NOT_ANSWERED = "Probably not in these documents."
+UNSURE = "Unsure whether these documents answer it."
 CLOSEST_WHOLE, _CLOSEST = 2, 5  # passages of an abstention: whole, in a line each
 _WIDTH = 80  # columns of plain text
 _GAP = "  "
@@ -45,9 +46,10 @@ _PROMPTS = 2  # rows of a screen that the command and the next prompt take
 
 def verdict(one: Answer) -> str:
     """Say in a few words whether a question is answered, and how sure that is."""
-    if not one.answered:
-        return NOT_ANSWERED
-    return f"Answered, {int(one.probability * 100) / 100:.2f}"  # never rounded up to certainty
+    if one.answered:
+        said = "Answered" if one.verdict == "answered" else "Unsure"
+        return f"{said}, {int(one.probability * 100) / 100:.2f}"  # never rounded up to certainty
+    return UNSURE if one.verdict == "unsure" else NOT_ANSWERED
 
 
 def answer(
