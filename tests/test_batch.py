@@ -414,6 +414,35 @@ def test_when_its_reader_has_gone_it_ends_in_silence(batch: Any) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="terminals of POSIX")
+def test_answers_that_are_longer_than_a_screen_open_no_pager(
+    assistant: Assistant, corpus: Path, tmp_path: Path, cache: Path
+) -> None:
+    import pty
+    import termios
+
+    assistant.refresh()
+    (tmp_path / "lines").write_text("\n".join([MOON] * 3), "utf-8")
+    leader, follower = pty.openpty()
+    termios.tcsetwinsize(follower, (4, 40))
+    command = [sys.executable, "-m", "qa", "ask", "--batch", tmp_path / "lines"]
+    shown = b""
+    with subprocess.Popen(
+        [*command, "--corpus", corpus, "--index", tmp_path / "index"],
+        stdin=follower,
+        stdout=follower,
+        stderr=subprocess.DEVNULL,
+        env={**os.environ, "QA_CACHE": str(cache), "PAGER": "echo a pager; cat"},
+    ) as process:
+        while shown.count(b"\n") < 3:
+            shown += os.read(leader, 100_000)
+        assert process.wait(60) == 0
+    os.close(leader)
+    os.close(follower)
+    assert b"a pager" not in shown
+    assert [json.loads(line)["line"] for line in shown.splitlines()] == [1, 2, 3]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="terminals of POSIX")
 def test_on_a_terminal_it_is_said_how_far_it_is_and_then_no_more(
     assistant: Assistant, corpus: Path, tmp_path: Path, cache: Path
 ) -> None:

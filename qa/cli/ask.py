@@ -134,7 +134,7 @@ def command(
         raise typer.BadParameter("--full and --brief exclude each other.")
     if (full or brief) and output_format is not Format.TEXT:
         raise typer.BadParameter(f"--full and --brief are of --format text, not {output_format}.")
-    output = Output(quiet=quiet, paged=not no_pager)
+    output = Output(quiet=quiet, paged=not no_pager and batch is None)
     with open_to_ask(
         output,
         corpus,
