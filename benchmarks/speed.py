@@ -269,7 +269,7 @@ def scifact(bench: Path, work: Path, cache: Path) -> dict[str, float]:
 
     from qa.assistant import Assistant
     from qa.encoding.encoder import in_context
-    from qa.indexing.passages import split
+    from qa.indexing.passages import cut
 
     documents = [json.loads(line) for line in (bench / "corpus.jsonl").open()]
     pairs = [(f"{one['_id']}.md", f"# {one['title']}\n\n{one['text']}") for one in documents]
@@ -283,7 +283,8 @@ def scifact(bench: Path, work: Path, cache: Path) -> dict[str, float]:
         owners, texts = [], []
         for name, _ in pairs:
             (document,) = corpus.read(name).documents
-            for passage in split(document, encoder.tokens, encoder.budget):
+            for one in cut(document, encoder.tokens, encoder.budget):
+                passage = one.passage
                 owners.append(name.removesuffix(".md"))
                 texts.append(
                     in_context(passage.context, document.text[passage.start : passage.end])

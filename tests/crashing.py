@@ -13,13 +13,13 @@ from qa.assistant import Assistant
 from qa.errors import IndexMissingError
 from qa.evaluation.questions import Question
 from releasing import release
-from tracing import states, trace, write_state
+from tracing import State, states, trace, write_state
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable
     from pathlib import Path
 
-    from tracing import Call, State
+    from tracing import Call
 
 __all__ = ["OPERATIONS", "QUESTION", "Case", "change", "contents", "operate"]
 
@@ -40,6 +40,7 @@ with Assistant(corpus, index, cache=cache) as assistant:
     sys.stdout.flush()
 """
 Contents = tuple[dict[str, list[str]], str]
+Broken = tuple[str, bool, State]  # where it broke off, whether it had told that it was done
 EMPTY: Contents = ({}, "")
 
 
@@ -124,31 +125,25 @@ class Case:
         assert operation == "rebuild" or self._old != self._new
 
     def run(
-        self, *, power: bool, most: int = sys.maxsize, chances: int = 3, seed: int = 0
+        self, *, power: bool, most: int | None = None, chances: int = 3, seed: int = 0
     ) -> dict[str, int]:
-        """Check states in which the operation could break off, `most` of them by chance.
+        """Check states in which the operation could break off: all, or `most` of them by chance.
 
         Returns:
             How many there were that hold the old contents, the new, and what is between them.
         """
-        numbers: Sequence[int] = range(sum(1 for _ in self._states(power, chances, seed)))
-        if len(numbers) > most:
-            numbers = random.Random(seed).sample(numbers, most)  # noqa: S311 - repeatable
-        chosen = set(numbers)
+        found: Iterable[Broken] = states(
+            self._index, self._before, self.calls, power=power, chances=chances, seed=seed
+        )
+        if most is not None:
+            found = _some_of(found, most, random.Random(seed))  # noqa: S311 - repeatable
         outcomes = {"old": 0, "new": 0, "between": 0}
-        for number, (where, told, state) in enumerate(self._states(power, chances, seed)):
-            if number not in chosen:
-                continue
+        for where, told, state in found:
             try:
                 outcomes[self._check(state, told=told)] += 1
             except Exception as error:
                 raise AssertionError(f"{self.operation} broken off at {where}: {error}") from error
         return outcomes
-
-    def _states(self, power: bool, chances: int, seed: int) -> Iterator[tuple[str, bool, State]]:  # noqa: FBT001 - inside
-        return states(
-            self._index, self._before, self.calls, power=power, chances=chances, seed=seed
-        )
 
     def _check(self, state: State, *, told: bool) -> str:
         release(self._assistant)
@@ -166,3 +161,14 @@ class Case:
             assert now.is_tidy(), "files are left"
         release(self._assistant)
         return "new" if found == self._new else "old" if found == self._old else "between"
+
+
+def _some_of(found: Iterable[Broken], most: int, chance: random.Random) -> list[Broken]:
+    """Choose `most` with equal chances: the states are seen once, and are too large to keep all."""
+    chosen: list[Broken] = []
+    for number, one in enumerate(found):
+        if len(chosen) < most:
+            chosen.append(one)
+        elif (place := chance.randint(0, number)) < most:
+            chosen[place] = one
+    return chosen

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from qa.assistant import Assistant
 from qa.errors import CitationError
@@ -53,14 +54,14 @@ def test_every_offset_of_a_citation_leads_to_its_quote(
         assert passage.evidence.citation.end <= inside.end
 
 
-@settings(max_examples=25, suppress_health_check=list(HealthCheck))
-@given(text=TEXTS)
-def test_quotes_of_any_text_are_its_slices(text: str, cache: Path) -> None:
-    pairs = [("any.md", f"{text}\n\nwhales sing\n")]
-    with Assistant(documents=pairs, cache=str(cache)) as assistant:
-        for passage in assistant.ask("whales", k=20).passages:
+@settings(max_examples=5, suppress_health_check=list(HealthCheck))
+@given(texts=st.lists(TEXTS, min_size=6, max_size=6))
+def test_quotes_of_any_text_are_its_slices(texts: list[str], cache: Path) -> None:
+    pairs = {f"{n}.md": f"{text}\n\nwhales sing\n" for n, text in enumerate(texts)}
+    with Assistant(documents=pairs.items(), cache=str(cache)) as assistant:
+        for passage in assistant.ask("whales", k=120).passages:
             one = passage.citation
-            assert pairs[0][1][one.start : one.end] == one.quote
+            assert pairs[one.document][one.start : one.end] == one.quote
             assert passage.evidence.citation.quote in one.quote
 
 

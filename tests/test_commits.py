@@ -18,7 +18,7 @@ from qa.assistant import Assistant
 from qa.encoding.encoder import Encoder
 from qa.errors import CatalogDamagedError, ForeignIndexError
 from qa.indexing import apply
-from qa.store import migration, segments
+from qa.store import catalog, database, migration, segments
 from qa.store.checks import check
 from releasing import release
 
@@ -187,6 +187,50 @@ def test_equal_texts_are_embedded_once_whichever_commit_they_are_in(
     monkeypatch.setattr(apply, "COMMIT_PASSAGES", 1)
     done = assistant.refresh()
     assert done.encoded == done.passages - 2
+
+
+def copies_of_two_texts(number: int) -> str:
+    texts = [
+        f"The {thing} of the harbour {'lifts and turns ' * 20}." for thing in ("crane", "gate")
+    ]
+    return "\n\n".join(texts * number)
+
+
+def test_a_text_is_embedded_once_however_many_passages_hold_it(
+    assistant: Assistant, corpus: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for path in (corpus / "moon.md", corpus / "bread.txt", corpus / "deep" / "whales.txt"):
+        path.unlink()
+    (corpus / "a.txt").write_text(copies_of_two_texts(100))
+    monkeypatch.setattr(apply, "_BATCH", 3)
+    done = assistant.refresh()
+    assert (done.passages, done.encoded) == (200, 2)
+
+
+def test_passages_of_the_same_text_are_not_compared_each_with_each(
+    tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usual = database.connect_to_write
+    steps = 0
+
+    def count() -> None:
+        nonlocal steps
+        steps += 1
+
+    def counting(path: Path) -> sqlite3.Connection:
+        connection = usual(path)
+        connection.set_progress_handler(count, 100)
+        return connection
+
+    monkeypatch.setattr(catalog, "connect_to_write", counting)
+    found = []
+    for number in (50, 400):
+        steps = 0
+        pairs = [("a.txt", copies_of_two_texts(number))]
+        with Assistant(documents=pairs, index=tmp_path / str(number), cache=str(cache)) as one:
+            assert one.refresh().passages == 2 * number
+        found.append(steps)
+    assert found[1] < 12 * found[0]  # eight times as many passages; each with each: 64
 
 
 def to_format_3(index: Path) -> None:

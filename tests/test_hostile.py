@@ -97,10 +97,10 @@ def test_rebuilding_heals_any_damage_of_the_catalog(
         db.close()
         assert assistant.refresh(rebuild=True).added == 3
         return
-    whole = path.read_bytes()
-    for page in range(1, len(whole) // 4096):
-        bad = bytes(4096) if damage == "zero" else os.urandom(4096)
-        path.write_bytes(whole[: page * 4096] + bad + whole[(page + 1) * 4096 :])
+    whole, size = path.read_bytes(), 16384  # that of a page
+    for page in range(1, len(whole) // size):
+        bad = bytes(size) if damage == "zero" else os.urandom(size)
+        path.write_bytes(whole[: page * size] + bad + whole[(page + 1) * size :])
         assert assistant.refresh(rebuild=True).added == 3
         release(assistant)
 

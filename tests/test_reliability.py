@@ -145,9 +145,9 @@ def test_readers_see_one_state_while_a_writer_changes_it(
 @posix
 @pytest.mark.usefixtures("encoder")
 def test_a_kill_at_any_instant_leaves_each_document_old_or_new(tmp_path: Path, cache: Path) -> None:
-    """Kill -9 30 times; `tests/long/kill.py` does it more often."""
-    outcomes = kill_writers(tmp_path / "corpus", tmp_path / "index", cache, times=30, seed=3)
-    assert outcomes["old"] + outcomes["new"] + outcomes["between"] == 30
+    """Kill -9 15 times; `tests/long/kill.py` does it more often."""
+    outcomes = kill_writers(tmp_path / "corpus", tmp_path / "index", cache, times=15, seed=3)
+    assert outcomes["old"] + outcomes["new"] + outcomes["between"] == 15
     assert outcomes["between"]
     assert outcomes["with files left"]
 

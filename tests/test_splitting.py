@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from qa.encoding.encoder import in_context
-from qa.indexing.passages import split
+from qa.indexing.passages import cut
 from qa.indexing.sentences import sentences_of, trimmed
 from qa.reading.extracted import Composer
 from qa.reading.files import read_text
@@ -29,6 +29,13 @@ def document_of(text: str, name: str = "a.md") -> Document:
     return read_text(name, text.encode("utf-8")).documents[0]
 
 
+def passages_of(
+    document: Document, encoder: Encoder[Runtime], *, budget: int | None = None
+) -> list[Passage]:
+    cuts = cut(document, encoder.tokens, encoder.budget if budget is None else budget)
+    return [one.passage for one in cuts]
+
+
 def covered(spans: list[tuple[int, int]]) -> list[int]:
     return [position for start, end in spans for position in range(start, end)]
 
@@ -39,7 +46,7 @@ def test_every_character_of_the_body_is_in_exactly_one_passage(
     text: str, name: str, budget: int, encoder: Encoder[Runtime]
 ) -> None:
     document = document_of(text, name)
-    passages = list(split(document, encoder.tokens, budget))
+    passages = passages_of(document, encoder, budget=budget)
     inside = covered([(p.start, p.end) for p in passages])
     assert len(inside) == len(set(inside))
     body = covered([(b.start, b.end) for s in document.sections for b in s.blocks])
@@ -53,7 +60,7 @@ def test_no_passage_is_over_the_budget_with_its_context(
     text: str, name: str, budget: int, encoder: Encoder[Runtime]
 ) -> None:
     document = document_of(text, name)
-    for passage in split(document, encoder.tokens, budget):
+    for passage in passages_of(document, encoder, budget=budget):
         assert (
             encoder.tokens.count([in_context(passage.context, text[passage.start : passage.end])])[
                 0
@@ -67,7 +74,7 @@ def test_no_passage_is_over_the_budget_with_its_context(
 def test_sentences_are_slices_that_cover_their_passage(
     text: str, name: str, encoder: Encoder[Runtime]
 ) -> None:
-    for passage in split(document_of(text, name), encoder.tokens, encoder.budget):
+    for passage in passages_of(document_of(text, name), encoder):
         assert passage.sentences
         assert passage.sentences[0].start == passage.start
         assert passage.sentences[-1].end == passage.end
@@ -104,12 +111,12 @@ def _article(encoder: Encoder[Runtime]) -> tuple[str, list[Passage]]:
     from conftest import ARTICLE
 
     document = read_text(ARTICLE.name, ARTICLE.read_bytes()).documents[0]
-    return document.text, list(split(document, encoder.tokens, encoder.budget))
+    return document.text, passages_of(document, encoder)
 
 
 def test_a_section_of_one_endless_sentence_is_cut_at_words(encoder: Encoder[Runtime]) -> None:
     text = "sentence " * 2000
-    passages = list(split(document_of(text, "a.txt"), encoder.tokens, encoder.budget))
+    passages = passages_of(document_of(text, "a.txt"), encoder)
     assert len(passages) > 7
     for passage in passages:
         for start, end in passage.sentences:
@@ -121,7 +128,7 @@ def test_a_code_block_is_kept_whole_and_its_lines_are_its_sentences(
 ) -> None:
     code = "```python\ndef f(x):\n    return x. y\n```"
     text = f"# T\n\nSome words before the code that say what it is about.\n\n{code}\n"
-    passages = list(split(document_of(text), encoder.tokens, encoder.budget))
+    passages = passages_of(document_of(text), encoder)
     holding = next(p for p in passages if "def f" in text[p.start : p.end])
     assert code in text[holding.start : holding.end]
     assert "    return x. y".strip() in [text[a:b] for a, b in holding.sentences]
@@ -129,7 +136,7 @@ def test_a_code_block_is_kept_whole_and_its_lines_are_its_sentences(
 
 def test_very_short_neighbours_are_joined(encoder: Encoder[Runtime]) -> None:
     text = "One.\n\nTwo.\n\nThree.\n"
-    passages = list(split(document_of(text, "a.txt"), encoder.tokens, encoder.budget))
+    passages = passages_of(document_of(text, "a.txt"), encoder)
     assert [text[p.start : p.end] for p in passages] == ["One.\n\nTwo.\n\nThree."]
 
 
@@ -162,7 +169,7 @@ def test_no_passage_joins_the_blocks_of_two_pages(
         sections=found.sections,
         places=found.places,
     )
-    passages = list(split(document, encoder.tokens, encoder.budget))
+    passages = passages_of(document, encoder)
     assert [found.text[one.start : one.end].split("\n\n") for one in passages] == [
         blocks for blocks in pages if blocks
     ]
@@ -180,7 +187,7 @@ def sentences(number: int, *, tokens: int) -> str:
 
 def sizes(text: str, encoder: Encoder[Runtime], *, budget: int = 254) -> list[int]:
     """Cut a text; how many tokens each passage has without its context."""
-    passages = list(split(document_of(text), encoder.tokens, budget))
+    passages = passages_of(document_of(text), encoder, budget=budget)
     return [encoder.tokens.count([text[p.start : p.end]])[0] for p in passages]
 
 
@@ -225,7 +232,7 @@ def test_no_run_of_sentences_is_over_the_budget(encoder: Encoder[Runtime]) -> No
 
 def test_what_is_few_tokens_but_very_many_characters_is_halved(encoder: Encoder[Runtime]) -> None:
     def lengths(text: str) -> list[int]:
-        passages = list(split(document_of(text, "a.txt"), encoder.tokens, encoder.budget))
+        passages = passages_of(document_of(text, "a.txt"), encoder)
         return [p.end - p.start for p in passages]
 
     assert lengths("x" * 8000) == [8000]
@@ -247,7 +254,7 @@ def test_outer_headings_are_left_out_of_a_context_over_a_quarter_of_the_budget(
     encoder: Encoder[Runtime], outer: str, inner: str, expected: str
 ) -> None:
     document = document_of(f"# {outer}\n\n## {inner}\n\nText.\n")
-    (passage,) = split(document, encoder.tokens, 254)
+    (passage,) = passages_of(document, encoder, budget=254)
     assert passage.context == expected
     assert passage.heading_path == (outer, inner)
     lead = f"{expected}\n" if expected else ""
@@ -257,7 +264,7 @@ def test_outer_headings_are_left_out_of_a_context_over_a_quarter_of_the_budget(
 def test_a_heading_without_end_is_kept_by_its_passages_in_part(encoder: Encoder[Runtime]) -> None:
     for inner in ("", "## Two\n\n"):
         document = document_of(f"# {'x' * 1001}\n\n{inner}Text.\n")
-        (passage,) = split(document, encoder.tokens, encoder.budget)
+        (passage,) = passages_of(document, encoder)
         assert passage.heading_path == ("x" * 1000, *(["Two"] if inner else []))
 
 
@@ -270,7 +277,7 @@ def test_a_piece_of_a_word_that_has_more_tokens_by_itself_is_halved(
     )
     found = sizes(text, encoder, budget=12)
     assert max(found) <= 12
-    passages = list(split(document_of(text), encoder.tokens, 12))
+    passages = passages_of(document_of(text), encoder, budget=12)
     assert covered([(p.start, p.end) for p in passages]) == list(range(len(text)))
 
 

@@ -22,7 +22,7 @@ from qa.assistant import Assistant
 from qa.citations.source import open_source
 from qa.corpus import FolderCorpus
 from qa.errors import ForeignIndexError, ModelError
-from qa.indexing.passages import split
+from qa.indexing.passages import cut
 from qa.reading.files import read_text
 from qa.store.durable_files import Segment
 from qa.store.faiss_header import check_header
@@ -430,7 +430,8 @@ def test_a_heading_without_end_does_not_take_the_square_of_its_length(
 ) -> None:
     text = f"# {'long ' * 50_000}\n\n" + "A sentence of its own, more or less.\n\n" * 400
     document = read_text("a.md", text.encode()).documents[0]
-    kept = [one.heading_path[0] for one in split(document, encoder.tokens, encoder.budget)]
+    cuts = cut(document, encoder.tokens, encoder.budget)
+    kept = [one.passage.heading_path[0] for one in cuts]
     assert len(kept) > 10
     assert {len(one) for one in kept} == {1000}
 

@@ -8,7 +8,6 @@ whatever happens afterwards, and the next refresh goes on from there.
 from __future__ import annotations
 
 import time
-from collections import deque
 from contextlib import closing
 from dataclasses import dataclass, field
 from itertools import islice, tee
@@ -146,27 +145,24 @@ def embed_pending(
     transaction, meter = commits.transaction, commits.meter
     pending = transaction.pending()
     meter.begin_embedding(len(pending))
-    taken: deque[list[int]] = deque()  # the passages of each text that is being embedded
+    waiting: dict[bytes, list[int]] = {}  # the passages of each text that is being embedded
 
     def texts() -> Iterator[PassageInput]:
         rest = iter(pending)
         while rows := transaction.passages(islice(rest, _BATCH)):
-            inputs: dict[bytes, PassageInput] = {}
-            same: dict[bytes, list[int]] = {}
             for row in rows:
                 to_embed = row.to_embed()
                 digest = to_embed.digest()
-                if transaction.put_known(row, digest):
+                if digest in waiting:
+                    waiting[digest].append(row.id)
+                elif transaction.put_known(row, digest):
                     meter.embedded()
                 else:
-                    inputs[digest] = to_embed
-                    same.setdefault(digest, []).append(row.id)
-            for digest, one in inputs.items():
-                taken.append(same[digest])
-                yield one
+                    waiting[digest] = [row.id]
+                    yield to_embed
 
     for encoded in encoder().encode_passages(texts()) if pending else ():
-        passages = taken.popleft()
+        passages = waiting.pop(next(iter(waiting)))
         for passage in passages:
             transaction.put_embedding(passage, encoded)
         outcomes.encoded += 1

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from qa.encoding.word_tokens import Tokenised
     from qa.types import Document
 
-__all__ = ["Cut", "cut", "split"]
+__all__ = ["Cut", "cut"]
 
 T = TypeVar("T")
 
@@ -74,11 +74,6 @@ class _Piece:
 
     sentences: tuple[Span, ...]
     tokens: int
-
-
-def split(document: Document, tokens: Tokens, budget: int) -> Iterator[Passage]:
-    """The passages of `cut`, for an encoder that puts nothing before them."""
-    return (one.passage for one in cut(document, tokens, budget))
 
 
 def cut(document: Document, tokens: Tokens, budget: int, *, prompt: str = "") -> Iterator[Cut]:

@@ -39,20 +39,36 @@ class EmbeddingTables:
         self._db.execute("DELETE FROM pending WHERE passage = ?", (passage,))
 
     def put_known(
-        self, passage: int, number: int, *, digest: bytes, context: str, text: str
+        self,
+        passage: int,
+        number: int,
+        *,
+        digest: bytes,
+        context: str,
+        text: str,
+        in_all: bool = True,
     ) -> bool:
         """Insert for a passage what is known of one of that digest; gives whether there is one.
 
         A digest is found by an index of SQLite's, which may be damaged and lead to another row:
         only one of the same context and text will do.
+
+        Args:
+            passage: its id.
+            number: that its embedding gets.
+            digest: of what is embedded of it.
+            context: what stands before its text there.
+            text: its own.
+            in_all: whether to look further where the first such passage waits itself: for each of
+                very many of the same text, that would take the square of their number.
         """
         row = self._db.execute(
-            "SELECT passage, vector, vector_sum, sentences, sentences_sum FROM embedding"
-            " JOIN passage ON passage.id = embedding.passage"
+            "SELECT passage, vector, vector_sum, sentences, sentences_sum FROM passage"
+            f" {'' if in_all else 'LEFT '}JOIN embedding ON embedding.passage = passage.id"
             " WHERE digest = ? AND context = ? AND text = ? LIMIT 1",
             (digest, context, text),
         ).fetchone()
-        if row is None:
+        if row is None or row[0] is None:
             return False
         with reporting_damage(self._folder):
             other, vector, vector_sum, sentences, sentences_sum = row

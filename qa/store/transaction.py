@@ -124,7 +124,7 @@ class Transaction:
         """Add a passage to the document that was put last; it gets an id that was never used.
 
         Returns:
-            Whether its embedding is known, of another of the same text; else it is pending.
+            Whether its embedding is known, of the first of the same text; else it is pending.
         """
         one, self._next = self._next, self._next + 1
         self._catalog.passages.put(one, self._document, new)
@@ -133,7 +133,11 @@ class Transaction:
         self._tokens.update(set(tokens))
         self._totals.update(passages=1, total_terms=new.terms.length, total_tokens=len(tokens))
         known = self._catalog.embeddings.put_known(
-            one, self._number, digest=new.digest, context=new.context, text=new.text
+            *(one, self._number),
+            digest=new.digest,
+            context=new.context,
+            text=new.text,
+            in_all=False,
         )
         self._number += known
         self._touched = True

@@ -33,7 +33,7 @@ from qa.errors import (
     SettingsError,
 )
 from qa.evaluation.questions import load_questions
-from qa.indexing.passages import split
+from qa.indexing.passages import cut
 from qa.ranking.calibration import read_calibration
 from qa.ranking.evidence import marks, question_kind
 from qa.reading.detect.decoding import UndecodableError, byte_offsets, decode
@@ -195,11 +195,14 @@ def splitting(raw: bytes) -> None:
     text, at = document.text, 0
     wanted = _solid(text, (span for section in document.sections for span in section.blocks))
     found: list[int] = []
-    for passage in split(document, _tokens(), budget):
+    for one in cut(document, _tokens(), budget):
+        passage = one.passage
         require(at <= passage.start < passage.end <= len(text), "passages follow each other")
         at = passage.end
         embedded = in_context(passage.context, text[passage.start : passage.end])
-        require(_tokens().count([embedded])[0] <= budget, "a passage is within the budget")
+        count = _tokens().count([embedded])[0]
+        require(count <= budget, "a passage is within the budget")
+        require(len(one.tokens) == count, "a passage has the tokens of what is embedded of it")
         found += _solid(text, passage.sentences)
         inside = [Span(s.start - passage.start, s.end - passage.start) for s in passage.sentences]
         terms = passage_terms(passage.context, text[passage.start : passage.end], inside)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from strategies import TEXTS
 from targets import TARGETS, seeds
 
-SECONDS = 10
+SECONDS = 5
 
 _BYTES = st.one_of(st.binary(max_size=300), TEXTS.map(str.encode))
 

@@ -18,4 +18,4 @@ cat "$venv/lowest.txt"
 "$venv/bin/pip" install --quiet --constraint "$venv/lowest.txt" ".[test]"
 "$venv/bin/pip" check
 # Against the installed package, not the tree.
-"$venv/bin/python" -P -m pytest "$@"
+"$venv/bin/python" -P -m pytest -n 2 "$@"
