@@ -424,10 +424,10 @@ def test_answers_that_are_longer_than_a_screen_open_no_pager(
     (tmp_path / "lines").write_text("\n".join([MOON] * 3), "utf-8")
     leader, follower = pty.openpty()
     termios.tcsetwinsize(follower, (4, 40))
-    command = [sys.executable, "-m", "qa", "ask", "--batch", tmp_path / "lines"]
+    command = [sys.executable, "-m", "qa", "ask", "--batch", str(tmp_path / "lines")]
     shown = b""
     with subprocess.Popen(
-        [*command, "--corpus", corpus, "--index", tmp_path / "index"],
+        [*command, "--corpus", str(corpus), "--index", str(tmp_path / "index")],
         stdin=follower,
         stdout=follower,
         stderr=subprocess.DEVNULL,
