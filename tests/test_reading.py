@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import textwrap
 from typing import TYPE_CHECKING, NoReturn
 
 import pytest
@@ -268,3 +269,30 @@ def test_a_file_name_that_is_not_utf8_is_left_out(tmp_path: Path) -> None:
     scan = corpus_of(tmp_path).scan()
     assert list(scan.stamps) == ["odd\nname: 3.txt"]
     assert scan.left_out == {"name is not UTF-8": 1}
+
+
+SENTENCES = (
+    "The harbour of the town has nine cranes, each of which lifts forty tonnes from the ships that "
+    "call there twice a week. Most of them were built before the war, and nobody has replaced them "
+    "since. The council wants to buy two new ones. They would be paid for by the fees that ships "
+    "pay for each day in the harbour. The vote is in June."
+)
+
+
+def test_half_sentences_of_a_text_with_blank_lines_between_all_lines_are_no_headings() -> None:
+    lines = textwrap.wrap(SENTENCES, 40)
+    text = "The harbour report\n\n" + "\n\n".join(lines) + "\n"
+    sections, _ = read_plain(text)
+    assert {section.heading_path for section in sections} <= {(), ("The harbour report",)}
+    blocks = [text[one.start : one.end] for section in sections for one in section.blocks]
+    assert any("nine cranes" in block and "twice a week" in block for block in blocks)
+    assert not any(block[:1].islower() for block in blocks)
+
+
+@given(st.lists(st.sampled_from(["and so on", "So it is", "It ends.", "a\nb", ""]), max_size=40))
+def test_no_text_is_lost_where_lines_are_put_together(lines: list[str]) -> None:
+    text = "\n\n".join(lines)
+    sections, _ = read_plain(text)
+    kept = [text[one.start : one.end] for section in sections for one in section.blocks]
+    said = " ".join([*kept, *(" ".join(section.heading_path) for section in sections)])
+    assert set(text.split()) == set(said.split())
