@@ -21,8 +21,8 @@ _ITEM = re.compile(
     r"^[^\S\r\n]*(?:[-*+•‣–]|\(?\d{1,3}[.)]|\(?[a-zA-Z][.)])[^\S\r\n]+\S", re.MULTILINE
 )
 _MAX_HEADING = 100  # characters
-# Blank lines stand between all lines where nearly all paragraphs have one, and many of them go on in
-# the next.
+# Blank lines stand between all lines where nearly all paragraphs have one line, and many of them
+# go on in the next.
 _FEWEST, _SPACED, _BROKEN = 8, 0.9, 0.2
 _LONGEST = 5000  # characters of what is put together
 _SENTENCE_ENDS = ".?!…:;。！？"
