@@ -66,7 +66,7 @@ KINDS = {
 MOST = 250  # questions of a kind for a whole set
 SMALL = (40, 12)  # small corpora of a set; questions of each kind for one
 HOLDS = 0.75  # of an answer's words: a passage with so many holds it as well
-STEPS = (0.3, 0.5, 0.7, 0.9)  # priors
+STEPS = (0.5, 0.66, 0.75, 0.9)  # priors
 REQUESTS = (
     "I'd like to know more about this: {}",
     "Could you please tell me, according to the documents, {}",
@@ -358,7 +358,7 @@ def bands(
         weights = np.where(truths, 2 * prior, 2 * (1 - prior)) * weights
         rows.append((probabilities(fits[key], signals, prior), truths, weights))
     p, truths, weights = map(np.concatenate, zip(*rows, strict=True))
-    for low, high in ((0.8, 1.01), (0.2, 0.8), (0, 0.2)):
+    for low, high in ((0.8, 1.01), (0.5, 0.8), (0.2, 0.5), (0, 0.2)):
         inside = (p >= low) & (p < high)
         yield {
             "probability": f"{low} to {min(high, 1)}",

@@ -126,7 +126,7 @@ def one_set(bench: Path, name: str, others: Sequence[Question], index: Path) -> 
     foreign = {one.id for one in others}
     topical = report([one for one in outcomes if one.question.id not in foreign]).measures
     apart = report(of_own + [one for one in outcomes if one.question.id in foreign]).measures
-    result["foreign"] = {key: round(apart[key].value, 4) for key in ("auroc", "ece")}
+    result["foreign"] = {"auroc": round(apart["auroc"].value, 4)}
     if "auroc" in topical:
         result["on topic"] = {"auroc": round(topical["auroc"].value, 4)}
     return result

@@ -117,12 +117,11 @@ def all_quality(found: dict[str, Any]) -> str:
             rows.append(
                 f"| {name} | {key} | {value} ({low} to {high}) | {others[0]} | {others[1]} |"
             )
-    rows += ["", "| set | foreign questions: AUROC | ECE | on topic: AUROC |", "|---|---|---|---|"]
+    rows += ["", "| set | foreign questions: AUROC | on topic: AUROC |", "|---|---|---|"]
     for name, one in found.items():
         if "foreign" in one:
             topical = one.get("on topic", {}).get("auroc", "")
-            figures = f"{one['foreign']['auroc']} | {one['foreign']['ece']}"
-            rows.append(f"| {name} | {figures} | {topical} |")
+            rows.append(f"| {name} | {one['foreign']['auroc']} | {topical} |")
     rows += ["", f"| excerpts, {EXCERPTS}, five | recall | IoU |", "|---|---|---|"]
     for name, figures in found[EXCERPTS].items():
         rows.append(f"| {name} | {figures['recall']} | {figures['iou']} |")

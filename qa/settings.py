@@ -68,7 +68,7 @@ class Settings:
     model: str | None = None
     k: int = 5
     threshold: float = 0.5
-    prior: float = 0.66  # people ask mostly what is there; docs/quality.md has other shares
+    prior: float = 0.75  # people ask mostly what is there; docs/quality.md has other shares
     max_file_size: int = 64 * 1024 * 1024
     ocr: bool = False
     cache: str | None = None

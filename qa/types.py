@@ -36,8 +36,8 @@ __all__ = [
 ]
 
 ANSWER_SCHEMA = "qa.answer/1"
-# Above it an answer is sure, and below 1 - SURE it is as sure that there is none (docs/quality.md).
-SURE = 0.8
+# A probability up to which nothing in the documents is likely to answer (docs/quality.md).
+UNLIKELY = 0.2
 Verdict: TypeAlias = Literal["answered", "unsure", "not in these documents"]
 
 
@@ -290,11 +290,11 @@ class Answer:
     def verdict(self) -> Verdict:
         """The probability in words: "answered", "unsure" or "not in these documents".
 
-        "unsure" is everything between SURE and 1 - SURE; what is incomplete is never denied.
+        "unsure" is what is below the threshold and above .2, and whatever was searched in part.
         """
-        if self.answered and self.probability >= SURE:
+        if self.answered:
             return "answered"
-        if self.answered or self.probability > 1 - SURE or self.complete is False:
+        if self.probability > UNLIKELY or self.complete is False:
             return "unsure"
         return "not in these documents"
 

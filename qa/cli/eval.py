@@ -114,7 +114,7 @@ def command(
         outcomes = evaluate(
             assistant, asked, progress=partial(output.far, doing="Evaluating", things="questions")
         )
-    found = report(outcomes)
+    found = report(outcomes, prior=assistant.settings.prior)
     made = decide(outcomes, threshold=settings.threshold, k=settings.k)
     _write(output, found, made, output_format, everything=everything)
     if truncated := sum(outcome.truncated for outcome in outcomes):

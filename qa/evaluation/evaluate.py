@@ -143,8 +143,14 @@ def _plain(text: str) -> str:
     return " ".join(text.casefold().split())
 
 
-def report(outcomes: Sequence[Outcome]) -> Report:
-    """Sum up outcomes: whatever measures the questions allow."""
+def report(outcomes: Sequence[Outcome], *, prior: float = 0.5) -> Report:
+    """Sum up outcomes: whatever measures the questions allow.
+
+    Args:
+        outcomes: what came of each question.
+        prior: the share of questions that the corpus answers, of which the probabilities were made:
+            how right they are is judged in such a mixture, however many there are of each kind.
+    """
     measures: dict[str, Measure] = {}
     ranked = [outcome for outcome in outcomes if outcome.question.relevant]
     if ranked:
@@ -161,8 +167,7 @@ def report(outcomes: Sequence[Outcome]) -> Report:
             measures["evidence"] = _mean(shown)
     truths = np.array([not outcome.question.unanswerable for outcome in outcomes])
     probabilities = np.array([outcome.probability for outcome in outcomes])
-    # Both kinds weigh the same, however many there are of each.
-    weights = np.where(truths, 1 / max(1, truths.sum()), 1 / max(1, (~truths).sum()))
+    weights = np.where(truths, prior / max(1, truths.sum()), (1 - prior) / max(1, (~truths).sum()))
     bins: list[tuple[float, float, float]] = []
     if truths.any() and not truths.all():
         from sklearn.metrics import roc_auc_score

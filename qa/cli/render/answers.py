@@ -47,8 +47,7 @@ _PROMPTS = 2  # rows of a screen that the command and the next prompt take
 def verdict(one: Answer) -> str:
     """Say in a few words whether a question is answered, and how sure that is."""
     if one.answered:
-        said = "Answered" if one.verdict == "answered" else "Unsure"
-        return f"{said}, {int(one.probability * 100) / 100:.2f}"  # never rounded up to certainty
+        return f"Answered, {int(one.probability * 100) / 100:.2f}"  # never rounded up to certainty
     return UNSURE if one.verdict == "unsure" else NOT_ANSWERED
 
 
