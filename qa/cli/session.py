@@ -235,7 +235,7 @@ class Session:
         else:
             self._show_answer(answer)
 
-    def _dowhy(self, rest: str) -> None:
+    def _do_why(self, rest: str) -> None:
         answer, number = self._numbered(rest)
         cited = str(_results(answer)[number].citation)
         explained = _results(self._ask(len(_results(answer)), explain=True))
