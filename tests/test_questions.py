@@ -118,6 +118,11 @@ def test_a_misspelt_word_is_searched_for_as_the_documents_have_it(
     assert any("searched for “foot”" in note for note in answer.notes)
 
 
+def test_a_misspelt_small_word_is_no_content(assistant: Assistant) -> None:
+    answer = assistant.ask("Wich man set foot on the Moon wiht boots?")
+    assert answer.corrected == (("Wich", "which"), ("wiht", "with"))
+
+
 @pytest.mark.parametrize(
     "question",
     [

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from qa.words.questions import WORD, is_one_edit
+from qa.words.stop_words import STOP_WORDS
 from qa.words.terms import analyse, content_terms, term_ids
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ __all__ = ["corrected"]
 
 _LOOKED_AT = 20  # passages with a word like it
 _MIN_LETTERS = 3
+_MIN_SMALL = 4  # letters of a small word that is looked for: shorter ones are near to everything
 _MIN_LETTERS_OF_NAME = 5
 _MOST = 5  # words of a question: each is looked up in the vocabulary
 
@@ -49,7 +51,13 @@ def _unknown(question: str, snapshot: Snapshot) -> list[str]:
 
 
 def _like(word: str, snapshot: Snapshot) -> str:
-    """The word of the documents that differs by a letter, the commonest of them; "" for none."""
+    """The small word, or the word of the documents, that differs by a letter; "" for none.
+
+    Of several in the documents it is the commonest.
+    """
+    for small in sorted(STOP_WORDS):
+        if len(small) >= _MIN_SMALL and is_one_edit(word.casefold(), small):
+            return small
     [term, *others] = analyse(word) or [""]
     least = _MIN_LETTERS_OF_NAME if word[0].isupper() else _MIN_LETTERS
     if others or len(term) < least:
