@@ -222,7 +222,8 @@ def test_what_stands_out_leads_and_what_has_equals_does_not() -> None:
     assert lead(0.9, [0.5] * 5) == MAX_LEAD
     assert lead(0.9, [0.8] * 5) == pytest.approx(0.1)
     assert lead(0.9, [0.9] * 5 + [0] * 50) == 0
-    assert lead(0.9, []) == 0
+    assert lead(0.9, []) == MAX_LEAD  # it is alone
+    assert lead(0.1, []) == pytest.approx(0.1)
     assert lead(0.2, [0.9]) == 0
 
 

@@ -141,7 +141,7 @@ def test_what_can_not_be_taken_up_is_told(sealed: Sealed) -> None:
     (corpus / "new.txt").write_text("Penguins live in the south.")
     for _ in range(2):
         status, out, err = sealed.run("ask", QUESTION, "-k1")
-        assert (status, out.splitlines()[0]) == (0, "1. moon.md:7")
+        assert (status, out.splitlines()[2]) == (0, "1. moon.md:7")
         assert "3 of 4 documents are indexed" in err
         assert err.count("could not be refreshed") == 1
         assert len(err.splitlines()) == 2
@@ -158,7 +158,7 @@ def test_without_a_folder_for_temporary_files_it_still_answers(sealed: Sealed) -
         [*sealed.without_rights, sys.executable, "-c", code],
         cwd=sealed.top, env=sealed.environment, capture_output=True, text=True, check=True,
     )  # fmt: skip
-    assert done.stdout.startswith("1. moon.md:7\n")
+    assert "\n1. moon.md:7\n" in done.stdout
     assert "can't be used" in done.stderr
     assert "damaged" not in done.stderr
 
@@ -234,7 +234,7 @@ def test_a_log_that_a_writer_left_behind_is_read_or_named(
     status, out, err = sealed.run("ask", "Which animal lives in the south?", "-k1", "--always")
     if shared:
         assert (status, err) == (0, "")
-        assert out.startswith("1. new.txt:1\n")
+        assert "\n1. new.txt:1\n" in out
     else:
         assert status == 2
         assert "catalog.sqlite-wal" in err

@@ -79,10 +79,8 @@ def signals(
 
 
 def lead(best: float, others: Sequence[float]) -> float:
-    """How far a score is above the mean of the next; 0 where there are none."""
-    next_ones = others[:BEHIND]
-    if not next_ones:
-        return 0.0
+    """How far a score is above the mean of the next; of a passage that is alone, above 0."""
+    next_ones = others[:BEHIND] or [0.0]
     return min(MAX_LEAD, max(0.0, best - sum(next_ones) / len(next_ones)))
 
 
