@@ -645,6 +645,11 @@ def test_a_signal_in_the_midst_of_a_long_refresh_keeps_what_is_done(
         assert assistant.ask("Who set foot on the Moon?", refresh=False).passages
 
 
+def _terminal_alone() -> dict[str, str]:
+    """Give an environment in which nothing but the terminal says how wide it is."""
+    return {key: value for key, value in os.environ.items() if key not in {"COLUMNS", "LINES"}}
+
+
 @pytest.mark.parametrize("width", [50, 80, 120])
 def test_on_a_terminal_one_line_is_rewritten(
     corpus: Path, tmp_path: Path, cache: Path, width: int
@@ -659,7 +664,7 @@ def test_on_a_terminal_one_line_is_rewritten(
         stdin=follower,
         stdout=follower,
         stderr=follower,
-        env={**os.environ, "QA_CACHE": str(cache)},
+        env={**_terminal_alone(), "QA_CACHE": str(cache)},
         start_new_session=True,
     )
     os.close(follower)
