@@ -118,6 +118,14 @@ def test_a_misspelt_word_is_searched_for_as_the_documents_have_it(
     assert any("searched for “foot”" in note for note in answer.notes)
 
 
+def test_an_ending_that_is_misspelt_is_found_though_the_stemmer_left_it(
+    assistant: Assistant, corpus: Path
+) -> None:
+    (corpus / "air.txt").write_text("The distribution of pressures is even on a slender body.\n")
+    answer = assistant.ask("What is the distributoin of presures?")
+    assert answer.corrected == (("distributoin", "distribution"), ("presures", "pressures"))
+
+
 def test_a_misspelt_small_word_is_no_content(assistant: Assistant) -> None:
     answer = assistant.ask("Wich man set foot on the Moon wiht boots?")
     assert answer.corrected == (("Wich", "which"), ("wiht", "with"))

@@ -17,6 +17,7 @@ __all__ = ["corrected"]
 
 _LOOKED_AT = 20  # passages with a word like it
 _MIN_LETTERS = 3
+_ENDING = 3  # letters that a stemmer cuts off
 _MIN_SMALL = 4  # letters of a small word that is looked for: shorter ones are near to everything
 _MIN_LETTERS_OF_NAME = 5
 _MOST = 5  # words of a question: each is looked up in the vocabulary
@@ -62,15 +63,24 @@ def _like(word: str, snapshot: Snapshot) -> str:
     least = _MIN_LETTERS_OF_NAME if word[0].isupper() else _MIN_LETTERS
     if others or len(term) < least:
         return ""
-    found: dict[str, str] = {}  # a word of the documents by its term
+    # An ending that is misspelt is not cut off by the stemmer, as that of the right word was.
+    beginnings = (term[:end] for end in range(len(term), max(least, len(term) - _ENDING) - 1, -1))
+    searches = (_near(word, beginning, snapshot) for beginning in beginnings)
+    found = next(filter(None, searches), {})
+    if not found:
+        return ""
+    counts = snapshot.document_frequencies(term_ids(found).tolist())
+    best = max(zip(counts, found, strict=True))[1]
+    return found[best]
+
+
+def _near(word: str, term: str, snapshot: Snapshot) -> dict[str, str]:
+    """Words that differ from one by a letter, by their terms, of passages with a term like this."""
+    found: dict[str, str] = {}
     for row in snapshot.passages(snapshot.passages_with_a_term_like(term, _LOOKED_AT)):
         for each in WORD.findall(f"{row.context} {row.text}"):
             if each[:1].casefold() == word[0].casefold() and abs(len(each) - len(word)) <= 1:
                 [its, *rest] = analyse(each) or [""]
                 if not rest and is_one_edit(word.casefold(), each.casefold()):
                     found.setdefault(its, each)
-    if not found:
-        return ""
-    counts = snapshot.document_frequencies(term_ids(found).tolist())
-    best = max(zip(counts, found, strict=True))[1]
-    return found[best]
+    return found
