@@ -136,6 +136,7 @@ def test_a_misspelt_small_word_is_no_content(assistant: Assistant) -> None:
     [
         "Who set foot on the Moon?",  # nothing is misspelt
         "Who set good on the Moon?",  # "good" is a word, though no document has it
+        "Who set MONN on the Moon?",  # an acronym is none either
         "What happened in 1968?",  # a number is never taken for another
         "Who set xylophonnes on the Moon?",  # nothing is near
     ],

@@ -43,8 +43,9 @@ def corrected(
 
 
 def _unknown(question: str, snapshot: Snapshot) -> list[str]:
-    """The words, of letters alone, with a term that no passage has."""
-    words = [match[0] for match in WORD.finditer(question) if match[0].isalpha()]
+    """The words, of letters alone and no acronyms, with a term that no passage has."""
+    found = (match[0] for match in WORD.finditer(question))
+    words = [word for word in found if word.isalpha() and not word.isupper()]
     terms = list(dict.fromkeys(term for word in words for term in content_terms(word)))
     held = snapshot.document_frequencies(term_ids(terms).tolist())
     lacking = {term for term, count in zip(terms, held, strict=True) if not count}
@@ -57,7 +58,8 @@ def _like(word: str, snapshot: Snapshot) -> str:
     Of several in the documents it is the commonest.
     """
     for small in sorted(STOP_WORDS):
-        if len(small) >= _MIN_SMALL and is_one_edit(word.casefold(), small):
+        is_alike = len(small) >= _MIN_SMALL and small[0] == word[0].casefold()
+        if is_alike and is_one_edit(word.casefold(), small):
             return small
     [term, *others] = analyse(word) or [""]
     least = _MIN_LETTERS_OF_NAME if word[0].isupper() else _MIN_LETTERS
@@ -79,7 +81,8 @@ def _near(word: str, term: str, snapshot: Snapshot) -> dict[str, str]:
     found: dict[str, str] = {}
     for row in snapshot.passages(snapshot.passages_with_a_term_like(term, _LOOKED_AT)):
         for each in WORD.findall(f"{row.context} {row.text}"):
-            if each[:1].casefold() == word[0].casefold() and abs(len(each) - len(word)) <= 1:
+            is_alike = each[0].casefold() == word[0].casefold() and not each.isupper()
+            if is_alike and abs(len(each) - len(word)) <= 1:
                 [its, *rest] = analyse(each) or [""]
                 if not rest and is_one_edit(word.casefold(), each.casefold()):
                     found.setdefault(its, each)
