@@ -8,7 +8,7 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from conftest import ARTICLE
@@ -171,6 +171,7 @@ scores = st.lists(st.floats(-1, 2), min_size=1, max_size=8)
 
 
 @given(probability=st.floats(0, 1), found=scores)
+@example(probability=0.0, found=[5e-324, 1.0])
 def test_standings_keep_the_order_of_a_corpus_and_begin_with_its_probability(
     probability: float, found: list[float]
 ) -> None:

@@ -73,7 +73,7 @@ def standings(probability: float, scores: Sequence[float]) -> list[float]:
     """
     found: list[float] = []
     for score in scores:
-        share = max(score, 0.0) / scores[0] if scores[0] > 0 else 1.0
+        share = min(1.0, max(score, 0.0) / scores[0]) if scores[0] > 0 else 1.0
         found.append(min(probability * share, found[-1] if found else probability))
     return found
 
