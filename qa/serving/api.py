@@ -1,0 +1,113 @@
+"""The routes for programs."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import PlainTextResponse, Response
+
+from qa import __version__, logs
+from qa.errors import QaError, QuestionError
+from qa.serving.guard import Guard, Rules
+from qa.serving.metrics import Metrics
+from qa.serving.queue import BusyError, Queue
+from qa.serving.replies import RETRY, Json, answer_of, refusal, refusal_of, status_of
+from qa.serving.shapes import EXAMPLE, AskBody
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from starlette.requests import Request
+    from starlette.types import ASGIApp
+
+    from qa.assistant import Assistant
+
+__all__ = ["MOST", "make_app"]
+
+MOST = 64  # questions under way at once: four passes of the encoder
+_LOOKS = 4  # of what reads more than a question does
+_SECONDS = 30.0  # that anything is waited for
+
+
+def make_app(
+    assistant: Assistant,
+    rules: Rules,
+    *,
+    problem: Callable[[], str] = lambda: "",
+    most: int = MOST,
+    seconds: float = _SECONDS,
+) -> ASGIApp:
+    """The application that serves an assistant.
+
+    Args:
+        assistant: answers, from the index as it is: somebody else keeps that in line.
+        rules: what is let in.
+        problem: tells what keeps the index from being in line; "" where nothing does.
+        most: how many questions may be under way at once.
+        seconds: how long a request is waited for.
+    """
+    asking, looking = Queue(most, seconds), Queue(_LOOKS, seconds)
+    metrics = Metrics(lambda: asking.under_way)
+    app = FastAPI(
+        title="qa", version=__version__, docs_url=None, redoc_url=None, redirect_slashes=False
+    )
+    _add_refusals(app)
+
+    @app.post(
+        "/ask",
+        summary="Ask the documents a question",
+        response_class=Json,
+        responses={
+            200: {"content": {"application/json": {"example": EXAMPLE}}},
+            503: {"description": "Too much is asked at once: see Retry-After"},
+        },
+    )
+    async def ask(body: AskBody) -> Response:
+        answer = await asking(assistant.ask_async(body.question, **body.options()))
+        return Json(answer_of(answer))
+
+    @app.get("/status", summary="What is indexed", response_class=Json)
+    async def status() -> Response:
+        found = await looking(asyncio.to_thread(assistant.status))
+        return Json(status_of(found, problem=bool(problem())))
+
+    @app.get("/healthz", summary="Whether the server runs", response_class=PlainTextResponse)
+    async def healthz() -> str:
+        return "ok\n"
+
+    @app.get("/metrics", summary="For Prometheus", response_class=PlainTextResponse)
+    async def measured() -> Response:
+        return PlainTextResponse(metrics.text(), media_type="text/plain; version=0.0.4")
+
+    return metrics.of(Guard(app, rules))
+
+
+def _add_refusals(app: FastAPI) -> None:
+    """Say what is wrong with a request in one form, whatever finds it."""
+
+    @app.exception_handler(RequestValidationError)
+    async def invalid(_: Request, error: RequestValidationError) -> Response:
+        def place(one: dict[str, Any]) -> str:
+            return ".".join(str(part)[:80] for part in one["loc"][1:]) or str(one["loc"][0])
+
+        return refusal(422, "; ".join(f"{place(one)}: {one['msg']}" for one in error.errors()[:5]))
+
+    @app.exception_handler(HTTPException)
+    async def unknown(_: Request, error: HTTPException) -> Response:
+        response = refusal(error.status_code, str(error.detail))
+        response.headers.update(error.headers or {})
+        return response
+
+    @app.exception_handler(BusyError)
+    async def busy(_: Request, __: BusyError) -> Response:
+        return refusal(503, "Too much is asked at once", "Ask again in a moment.", retry=RETRY)
+
+    @app.exception_handler(QaError)
+    async def failed(_: Request, error: QaError) -> Response:
+        if not isinstance(error, QuestionError):
+            logs.error(error)
+        return refusal_of(error)

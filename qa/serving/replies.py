@@ -1,0 +1,89 @@
+"""What is said to the network: answers without what is of this machine alone, and refusals."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import TYPE_CHECKING, Any
+
+from starlette.responses import JSONResponse
+
+from qa.errors import (
+    CitationError,
+    EmptyCorpusError,
+    FilterError,
+    IndexMissingError,
+    QuestionError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from qa.types import Answer, Status
+
+__all__ = ["Json", "answer_of", "refusal", "refusal_of", "status_of"]
+
+RETRY = 2  # seconds after which to ask again
+
+
+class Json(JSONResponse):
+    """A body of JSON, written at once."""
+
+    def render(self, content: Any) -> bytes:  # noqa: ANN401 - starlette's own
+        """Write it; in ASCII, so that a name that is not UTF-8 is no obstacle."""
+        return json.dumps(content, separators=(",", ":")).encode()
+
+
+def refusal(
+    status: int, message: str, hint: str = "", *, close: bool = False, retry: int = 0
+) -> Json:
+    """A response that says what is wrong, and what to do now.
+
+    Args:
+        status: of HTTP.
+        message: what happened.
+        hint: what to do now.
+        close: whether the connection ends with it.
+        retry: seconds after which the same may succeed.
+    """
+    headers = {"connection": "close"} if close else {}
+    if retry:
+        headers["retry-after"] = str(retry)
+    return Json({"schema": "qa.error/1", "error": message, "hint": hint}, status, headers)
+
+
+def refusal_of(error: Exception) -> Json:
+    """Say of an error what a stranger may know: what they asked, not what is on this machine."""
+    if isinstance(error, QuestionError):
+        return refusal(422, str(error), error.hint if isinstance(error, FilterError) else "")
+    if isinstance(error, CitationError):
+        return refusal(404, "There is no such document")
+    if isinstance(error, IndexMissingError | EmptyCorpusError):
+        return refusal(503, "Nothing is indexed yet", "Ask again in a moment.", retry=RETRY)
+    hint = "Whoever runs the server sees why."
+    return refusal(503, "The index can't be used at the moment", hint, retry=30)
+
+
+def answer_of(answer: Answer) -> dict[str, Any]:
+    """The JSON form of an answer (docs/json.md); the corpus' path is left empty."""
+    return {**answer.to_dict(), "corpus": "", "model": _name(answer.model)}
+
+
+def status_of(status: Status, *, problem: bool) -> Mapping[str, Any]:
+    """What is indexed, in numbers."""
+    return {
+        "schema": "qa.serving/1",
+        "model": _name(status.model),
+        "documents": status.documents,
+        "passages": status.passages,
+        "pending": status.pending,
+        "stale": status.stale,
+        "unreadable": sum(not one.indexed for one in status.problems),
+        "refreshing": status.running is not None,
+        "healthy": not problem,
+    }
+
+
+def _name(model: str) -> str:
+    """A model's name on a hub, or of its folder alone."""
+    return os.path.basename(model) if os.path.isabs(model) else model  # noqa: PTH117, PTH119
