@@ -14,7 +14,8 @@ from qa.citations.locate import Excerpt
 from qa.cli import render
 from qa.cli.layout import clip, columns, wrap
 from qa.cli.visible import visible
-from qa.types import Answer, Citation, CitedPassage, Evidence, Scores, Status
+from qa.progress import Status
+from qa.types import Answer, Citation, CitedPassage, Evidence, Scores
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable, Mapping  # noqa: TC003 - types resolve at run time
 from dataclasses import dataclass
+from datetime import date  # noqa: TC003 - as above
 from typing import TYPE_CHECKING, TypedDict
 
 from qa.errors import QuestionError
 from qa.words.questions import asked
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-    from datetime import date
-
     from qa.answering.filter import Filter
 
 __all__ = ["MAX_QUESTION", "AskArguments", "Request", "make_request"]
