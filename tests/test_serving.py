@@ -510,3 +510,60 @@ def test_what_is_under_way_is_finished_before_the_server_ends(
             assert begun.wait(PATIENCE)
             threading.Timer(0.3, held.set).start()
         assert sent.result(PATIENCE).status == 200
+
+
+# --- documents --------------------------------------------------------------------------
+
+
+def test_documents_are_listed_a_page_at_a_time_and_read(ask: Server) -> None:
+    first = ask("GET", "/documents?limit=2").json
+    rest = ask("GET", f"/documents?limit=2&after={first['next']}").json
+    assert [one["id"] for one in first["documents"] + rest["documents"]] == [
+        "bread.txt",
+        "deep/whales.txt",
+        "moon.md",
+    ]
+    assert rest["next"] is None
+    assert [one["id"] for one in ask("GET", "/documents?within=deep/").json["documents"]] == [
+        "deep/whales.txt"
+    ]
+    whole = ask("GET", "/documents/moon.md").json
+    assert [one["title"] for one in whole["outline"]] == ["The Moon", "Landing"]
+    part = ask("GET", "/documents/moon.md?start=2&limit=8").json
+    assert (part["text"], part["characters"]) == ("The Moon", len(whole["text"]))
+    assert "krill" in ask("GET", "/documents/deep%2Fwhales.txt").json["text"]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "../../etc/passwd",
+        "..%2f..%2f..%2fetc%2fpasswd",
+        "%2e%2e/%2e%2e/etc/passwd",
+        "/etc/passwd",
+        "%2fetc%2fpasswd",
+        "deep/../moon.md",
+        "./moon.md",
+        "moon.md%00",
+        "moon.md%00.txt",
+        "..\\moon.md",
+        "%ff%fe",
+        "deep",
+        "deep/",
+        ".qa",
+        "hidden.secret",
+        "link.txt",
+        "a" * 4_000,
+    ],
+)
+def test_no_path_leads_out_of_the_documents(ask: Server, corpus: Path, path: str) -> None:
+    (corpus / "hidden.secret").write_bytes(b"\x00\x01 secret")
+    (corpus / "link.txt").symlink_to("/etc/passwd")
+    reply = ask("GET", f"/documents/{path}")
+    assert reply.status == 404
+    assert b"root:" not in reply.body
+
+
+@pytest.mark.parametrize("query", ["limit=0", "limit=1001", "limit=a", "within=[", "after="])
+def test_a_list_that_makes_no_sense_is_refused(ask: Server, query: str) -> None:
+    assert ask("GET", f"/documents?{query}").status == 422

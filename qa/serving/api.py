@@ -3,20 +3,30 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, Any
 
-from fastapi import FastAPI
+from fastapi import FastAPI, Query
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import PlainTextResponse, Response
 
 from qa import __version__, logs
-from qa.errors import QaError, QuestionError
+from qa.errors import QaError, QuestionError, UnknownDocumentError
 from qa.serving.guard import Guard, Rules
 from qa.serving.metrics import Metrics
 from qa.serving.queue import BusyError, Queue
-from qa.serving.replies import RETRY, Json, answer_of, refusal, refusal_of, status_of
-from qa.serving.shapes import EXAMPLE, AskBody
+from qa.serving.replies import (
+    RETRY,
+    Json,
+    answer_of,
+    document_of,
+    documents_of,
+    refusal,
+    refusal_of,
+    status_of,
+)
+from qa.serving.shapes import EXAMPLE, AskBody, Characters, Id, Limit, Offset, Pattern
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,6 +35,7 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
     from qa.assistant import Assistant
+    from qa.contents import DocumentText
 
 __all__ = ["MOST", "make_app"]
 
@@ -70,6 +81,22 @@ def make_app(
         answer = await asking(assistant.ask_async(body.question, **body.options()))
         return Json(answer_of(answer))
 
+    @app.get("/documents", summary="List documents", response_class=Json)
+    async def documents(
+        after: Id | None = None,
+        limit: Limit = 100,
+        within: Annotated[list[Pattern], Query(max_length=20)] = [],  # noqa: B006 - pydantic copies it
+    ) -> Response:
+        listed = partial(assistant.documents, after=after, limit=limit, within=within)
+        return Json(documents_of(await looking(asyncio.to_thread(listed)), limit))
+
+    async def opened(document: str) -> DocumentText:
+        return await looking(asyncio.to_thread(assistant.document, document))
+
+    @app.get("/documents/{document:path}", summary="Read a document", response_class=Json)
+    async def document(document: Id, start: Offset = 0, limit: Characters = 100_000) -> Response:
+        return Json(document_of(await opened(document), start, limit))
+
     @app.get("/status", summary="What is indexed", response_class=Json)
     async def status() -> Response:
         found = await looking(asyncio.to_thread(assistant.status))
@@ -108,6 +135,6 @@ def _add_refusals(app: FastAPI) -> None:
 
     @app.exception_handler(QaError)
     async def failed(_: Request, error: QaError) -> Response:
-        if not isinstance(error, QuestionError):
+        if not isinstance(error, QuestionError | UnknownDocumentError):
             logs.error(error)
         return refusal_of(error)

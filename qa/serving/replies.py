@@ -4,24 +4,37 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from starlette.responses import JSONResponse
 
 from qa.errors import (
-    CitationError,
     EmptyCorpusError,
     FilterError,
     IndexMissingError,
     QuestionError,
+    UnknownDocumentError,
+    UnreadableDocumentError,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
-    from qa.types import Answer, Status
+    from qa.contents import DocumentInfo, DocumentText
+    from qa.progress import Status
+    from qa.types import Answer
 
-__all__ = ["Json", "answer_of", "refusal", "refusal_of", "status_of"]
+__all__ = [
+    "RETRY",
+    "Json",
+    "answer_of",
+    "document_of",
+    "documents_of",
+    "refusal",
+    "refusal_of",
+    "status_of",
+]
 
 RETRY = 2  # seconds after which to ask again
 
@@ -56,8 +69,11 @@ def refusal_of(error: Exception) -> Json:
     """Say of an error what a stranger may know: what they asked, not what is on this machine."""
     if isinstance(error, QuestionError):
         return refusal(422, str(error), error.hint if isinstance(error, FilterError) else "")
-    if isinstance(error, CitationError):
+    if isinstance(error, UnknownDocumentError):
         return refusal(404, "There is no such document")
+    if isinstance(error, UnreadableDocumentError):
+        hint = "Ask again in a moment."
+        return refusal(503, "The document has changed since it was indexed", hint, retry=RETRY)
     if isinstance(error, IndexMissingError | EmptyCorpusError):
         return refusal(503, "Nothing is indexed yet", "Ask again in a moment.", retry=RETRY)
     hint = "Whoever runs the server sees why."
@@ -82,6 +98,24 @@ def status_of(status: Status, *, problem: bool) -> Mapping[str, Any]:
         "refreshing": status.running is not None,
         "healthy": not problem,
     }
+
+
+def document_of(document: DocumentText, start: int, limit: int) -> dict[str, Any]:
+    """A document, with `limit` characters of its text at most, from `start` on."""
+    return {
+        "schema": "qa.document/1",
+        **asdict(document),
+        "text": document.text[start : start + limit],
+        "start": start,
+        "characters": len(document.text),
+    }
+
+
+def documents_of(documents: Sequence[DocumentInfo], limit: int) -> dict[str, Any]:
+    """A page of documents; `next` is what the page after it comes `after`."""
+    last = documents[-1].id if len(documents) == limit else None
+    listed = [asdict(one) for one in documents]
+    return {"schema": "qa.documents/1", "documents": listed, "next": last}
 
 
 def _name(model: str) -> str:

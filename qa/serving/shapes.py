@@ -9,13 +9,16 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from qa.answering.request import MAX_QUESTION
 
-__all__ = ["EXAMPLE", "MAX_K", "AskBody", "Limit", "Pattern"]
+__all__ = ["EXAMPLE", "MAX_K", "AskBody", "Characters", "Id", "Limit", "Offset", "Pattern"]
 
 MAX_K = 100
 _WORDS = 1_000  # characters of anything but the question
 
 Pattern = Annotated[str, Field(min_length=1, max_length=_WORDS)]
 Limit = Annotated[int, Field(ge=1, le=1_000)]
+Id = Annotated[str, Field(min_length=1, max_length=4_096)]
+Offset = Annotated[int, Field(ge=0, le=2**40)]
+Characters = Annotated[int, Field(ge=1, le=1_000_000)]
 _Value = Annotated[str, Field(max_length=_WORDS)]
 
 
