@@ -12,7 +12,7 @@ import typer
 from qa.cli import options
 from qa.cli.options import open_assistant
 from qa.cli.output import Output
-from qa.errors import MissingExtraError, SettingsError
+from qa.errors import MissingExtraError, QaError, SettingsError
 
 if TYPE_CHECKING:
     from qa.progress import Progress
@@ -99,7 +99,7 @@ def command(
             fresh="watch" if is_told else "check",
         ) as assistant,
     ):
-        app = make_app(assistant, rules, problem=lambda: follower.problem)
+        app = make_app(assistant, rules, problem=lambda: follower.problem, tell=output.failed)
         follower.start(assistant)
         name = f"[{host}]" if ":" in host else host
         output.data(f"http://{name}:{listening.getsockname()[1]}/")
@@ -113,6 +113,13 @@ class _Output(Output):
     """Shows notes and errors; a refresh goes on in silence."""
 
     follower: Follower | None = None
+
+    def failed(self, error: Exception) -> None:
+        """Show what a request failed with."""
+        if isinstance(error, QaError):
+            self.error(str(error), error.hint)
+        else:
+            self.error(f"Internal error (a bug in qa): {error!r}", "Please report it.")
 
     def progress(self, one: Progress) -> None:
         """End a refresh when the server does."""

@@ -12,18 +12,18 @@ from starlette.exceptions import HTTPException
 from starlette.responses import PlainTextResponse, Response
 
 from qa import __version__, logs
-from qa.errors import QaError, QuestionError, UnknownDocumentError
+from qa.errors import QaError
 from qa.serving.guard import Guard, Rules
 from qa.serving.metrics import Metrics
+from qa.serving.page import add_page
 from qa.serving.queue import BusyError, Queue
 from qa.serving.replies import (
-    RETRY,
     Json,
     answer_of,
     document_of,
     documents_of,
     refusal,
-    refusal_of,
+    refused,
     status_of,
 )
 from qa.serving.shapes import EXAMPLE, AskBody, Characters, Id, Limit, Offset, Pattern
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
     from qa.assistant import Assistant
     from qa.contents import DocumentText
+    from qa.types import Answer
 
 __all__ = ["MOST", "make_app"]
 
@@ -49,6 +50,7 @@ def make_app(
     rules: Rules,
     *,
     problem: Callable[[], str] = lambda: "",
+    tell: Callable[[Exception], None] = lambda _: None,
     most: int = MOST,
     seconds: float = _SECONDS,
 ) -> ASGIApp:
@@ -58,6 +60,7 @@ def make_app(
         assistant: answers, from the index as it is: somebody else keeps that in line.
         rules: what is let in.
         problem: tells what keeps the index from being in line; "" where nothing does.
+        tell: is told of what fails, which the network isn't.
         most: how many questions may be under way at once.
         seconds: how long a request is waited for.
     """
@@ -66,7 +69,7 @@ def make_app(
     app = FastAPI(
         title="qa", version=__version__, docs_url=None, redoc_url=None, redirect_slashes=False
     )
-    _add_refusals(app)
+    _add_refusals(app, tell)
 
     @app.post(
         "/ask",
@@ -78,8 +81,7 @@ def make_app(
         },
     )
     async def ask(body: AskBody) -> Response:
-        answer = await asking(assistant.ask_async(body.question, **body.options()))
-        return Json(answer_of(answer))
+        return Json(answer_of(await asked(body.question, **body.options())))
 
     @app.get("/documents", summary="List documents", response_class=Json)
     async def documents(
@@ -110,10 +112,14 @@ def make_app(
     async def measured() -> Response:
         return PlainTextResponse(metrics.text(), media_type="text/plain; version=0.0.4")
 
+    async def asked(question: str, **options: Any) -> Answer:  # noqa: ANN401 - those of `ask`
+        return await asking(assistant.ask_async(question, refresh=False, **options))
+
+    add_page(app, rules, ask=asked, open_document=opened)
     return metrics.of(Guard(app, rules))
 
 
-def _add_refusals(app: FastAPI) -> None:
+def _add_refusals(app: FastAPI, tell: Callable[[Exception], None]) -> None:
     """Say what is wrong with a request in one form, whatever finds it."""
 
     @app.exception_handler(RequestValidationError)
@@ -130,11 +136,16 @@ def _add_refusals(app: FastAPI) -> None:
         return response
 
     @app.exception_handler(BusyError)
-    async def busy(_: Request, __: BusyError) -> Response:
-        return refusal(503, "Too much is asked at once", "Ask again in a moment.", retry=RETRY)
-
     @app.exception_handler(QaError)
-    async def failed(_: Request, error: QaError) -> Response:
-        if not isinstance(error, QuestionError | UnknownDocumentError):
+    async def failed(_: Request, error: QaError | BusyError) -> Response:
+        said = refused(error)
+        if isinstance(error, QaError) and said.status == 503:
             logs.error(error)
-        return refusal_of(error)
+            tell(error)
+        return refusal(*said)
+
+    @app.exception_handler(Exception)
+    async def broken(_: Request, error: Exception) -> Response:
+        logs.error(error)
+        tell(error)
+        return refusal(500, "Something went wrong here", "Whoever runs the server sees what.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from starlette.responses import JSONResponse
 
@@ -13,10 +13,12 @@ from qa.errors import (
     EmptyCorpusError,
     FilterError,
     IndexMissingError,
+    QaError,
     QuestionError,
     UnknownDocumentError,
     UnreadableDocumentError,
 )
+from qa.serving.queue import BusyError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -25,16 +27,7 @@ if TYPE_CHECKING:
     from qa.progress import Status
     from qa.types import Answer
 
-__all__ = [
-    "RETRY",
-    "Json",
-    "answer_of",
-    "document_of",
-    "documents_of",
-    "refusal",
-    "refusal_of",
-    "status_of",
-]
+__all__ = ["Json", "answer_of", "document_of", "documents_of", "refusal", "refused", "status_of"]
 
 RETRY = 2  # seconds after which to ask again
 
@@ -48,7 +41,7 @@ class Json(JSONResponse):
 
 
 def refusal(
-    status: int, message: str, hint: str = "", *, close: bool = False, retry: int = 0
+    status: int, message: str, hint: str = "", retry: int = 0, *, close: bool = False
 ) -> Json:
     """A response that says what is wrong, and what to do now.
 
@@ -56,8 +49,8 @@ def refusal(
         status: of HTTP.
         message: what happened.
         hint: what to do now.
-        close: whether the connection ends with it.
         retry: seconds after which the same may succeed.
+        close: whether the connection ends with it.
     """
     headers = {"connection": "close"} if close else {}
     if retry:
@@ -65,19 +58,40 @@ def refusal(
     return Json({"schema": "qa.error/1", "error": message, "hint": hint}, status, headers)
 
 
-def refusal_of(error: Exception) -> Json:
-    """Say of an error what a stranger may know: what they asked, not what is on this machine."""
+class Refused(NamedTuple):
+    """What a stranger may know of an error: what they asked, not what is on this machine."""
+
+    status: int
+    message: str
+    hint: str = ""
+    retry: int = 0
+
+    def __str__(self) -> str:
+        """What happened and what to do now, in a line."""
+        return f"{self.message}. {self.hint}".rstrip()
+
+
+_LATER = "Ask again in a moment."
+_KNOWN: tuple[tuple[type[Exception], Refused], ...] = (
+    (UnknownDocumentError, Refused(404, "There is no such document")),
+    (
+        UnreadableDocumentError,
+        Refused(503, "The document has changed since it was indexed", _LATER, RETRY),
+    ),
+    (IndexMissingError, Refused(503, "Nothing is indexed yet", _LATER, RETRY)),
+    (EmptyCorpusError, Refused(503, "Nothing is indexed yet", _LATER, RETRY)),
+    (BusyError, Refused(503, "Too much is asked at once", _LATER, RETRY)),
+)
+_ELSE = Refused(
+    503, "The index can't be used at the moment", "Whoever runs the server sees why.", 10 * RETRY
+)
+
+
+def refused(error: QaError | BusyError) -> Refused:
+    """What to say of an error."""
     if isinstance(error, QuestionError):
-        return refusal(422, str(error), error.hint if isinstance(error, FilterError) else "")
-    if isinstance(error, UnknownDocumentError):
-        return refusal(404, "There is no such document")
-    if isinstance(error, UnreadableDocumentError):
-        hint = "Ask again in a moment."
-        return refusal(503, "The document has changed since it was indexed", hint, retry=RETRY)
-    if isinstance(error, IndexMissingError | EmptyCorpusError):
-        return refusal(503, "Nothing is indexed yet", "Ask again in a moment.", retry=RETRY)
-    hint = "Whoever runs the server sees why."
-    return refusal(503, "The index can't be used at the moment", hint, retry=30)
+        return Refused(422, str(error), error.hint if isinstance(error, FilterError) else "")
+    return next((said for kind, said in _KNOWN if isinstance(error, kind)), _ELSE)
 
 
 def answer_of(answer: Answer) -> dict[str, Any]:

@@ -94,7 +94,7 @@ def make_server(app: ASGIApp) -> uvicorn.Server:
         "lifespan": "off",
         "access_log": False,  # addresses hold questions
         "log_config": None,
-        "log_level": "error",
+        "log_level": "critical",  # who makes the application tells of errors
         "server_header": False,
         "proxy_headers": False,
         "limit_concurrency": _CONNECTIONS,

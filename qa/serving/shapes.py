@@ -57,10 +57,8 @@ class AskBody(BaseModel):
     until: Annotated[date | None, Field(description="The last day.")] = None
 
     def options(self) -> dict[str, Any]:
-        """The arguments of `Assistant.ask` beside the question; nothing is refreshed for it."""
-        given = {name: getattr(self, name) for name in type(self).model_fields}
-        del given["question"]
-        return {**given, "refresh": False}
+        """The arguments of `Assistant.ask` beside the question."""
+        return {name: getattr(self, name) for name in type(self).model_fields if name != "question"}
 
 
 _PLACE = {
