@@ -247,3 +247,58 @@ def test_in_a_browser_a_person_asks_opens_goes_back_and_nothing_comes_from_elsew
         browser.close()
     assert all(one.startswith(here) for one in asked)
     assert not said
+
+
+# --- pages of PDFs ----------------------------------------------------------------------
+
+
+@pytest.fixture(name="report")
+def _report(corpus: Path, assistant: Assistant) -> Iterator[Server]:
+    from fpdf import FPDF
+
+    made = FPDF()
+    made.set_font("helvetica", size=12)
+    for said in ("Beavers build dams of wood and mud.", "Otters sleep while holding hands."):
+        made.add_page()
+        made.multi_cell(0, text=f"{said} Everybody in the valley knows that by now.")
+    (corpus / "river report.pdf").write_bytes(bytes(made.output()))
+    assistant.refresh()
+    with served(assistant) as server:
+        yield server
+
+
+def test_a_pdf_opens_at_the_picture_of_its_page_with_the_quote_marked(report: Server) -> None:
+    said = page(report, q="What do otters hold while they sleep?")
+    link = html.unescape(re.findall(r'class="citation" href="([^"]+)"', said)[0])
+    opened = report("GET", link.partition("#")[0], headers=HTML).body.decode()
+    address = re.findall(r'<image href="([^"]+)"', opened)[0]
+    assert address == "/documents/river%20report.pdf/pages/2.png"
+    picture = report("GET", address)
+    assert picture.headers["content-type"] == "image/png"
+    assert picture.body.startswith(b"\x89PNG")
+    assert '<rect class="evidence"' in opened
+    assert "Page before" in opened
+    assert "Page after" not in opened
+    assert "was not found on the picture" not in opened
+    assert opened.count('id="place"') == 1
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "river%20report.pdf/pages/3.png",
+        "river%20report.pdf/pages/0.png",
+        "moon.md/pages/1.png",
+        "nothing.pdf/pages/1.png",
+        "../../etc/passwd/pages/1.png",
+    ],
+)
+def test_there_are_no_pictures_of_anything_else(report: Server, path: str) -> None:
+    assert report("GET", f"/documents/{path}").status == 404
+
+
+def test_a_page_that_can_not_be_drawn_is_shown_as_text(report: Server, corpus: Path) -> None:
+    (corpus / "river report.pdf").write_bytes(b"%PDF-1.7 nothing")
+    reply = report("GET", "/?doc=river+report.pdf", headers=HTML)
+    assert reply.status in {200, 503}
+    assert b"Otters" in reply.body or b"has changed" in reply.body

@@ -29,14 +29,16 @@ from qa.serving.replies import (
 from qa.serving.shapes import EXAMPLE, AskBody, Characters, Id, Limit, Offset, Pattern
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from starlette.requests import Request
     from starlette.types import ASGIApp
 
     from qa.assistant import Assistant
-    from qa.contents import DocumentText
+    from qa.contents import DocumentText, PageImage
     from qa.types import Answer
+
+    Spans = Iterable[tuple[int, int]]
 
 __all__ = ["MOST", "make_app"]
 
@@ -67,7 +69,12 @@ def make_app(
     asking, looking = Queue(most, seconds), Queue(_LOOKS, seconds)
     metrics = Metrics(lambda: asking.under_way)
     app = FastAPI(
-        title="qa", version=__version__, docs_url=None, redoc_url=None, redirect_slashes=False
+        title="qa",
+        version=__version__,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
     )
     _add_refusals(app, tell)
 
@@ -95,6 +102,19 @@ def make_app(
     async def opened(document: str) -> DocumentText:
         return await looking(asyncio.to_thread(assistant.document, document))
 
+    async def drawn(document: str, page: int, spans: Spans = ()) -> PageImage:
+        return await looking(asyncio.to_thread(assistant.page_image, document, page, spans))
+
+    @app.get(
+        "/documents/{document:path}/pages/{page}.png",
+        summary="See a page of a PDF",
+        response_class=Response,
+        responses={200: {"content": {"image/png": {}}}},
+    )
+    async def picture(document: Id, page: Offset) -> Response:
+        image = await drawn(document, page)
+        return Response(image.data, media_type=image.media_type)
+
     @app.get("/documents/{document:path}", summary="Read a document", response_class=Json)
     async def document(document: Id, start: Offset = 0, limit: Characters = 100_000) -> Response:
         return Json(document_of(await opened(document), start, limit))
@@ -115,7 +135,7 @@ def make_app(
     async def asked(question: str, **options: Any) -> Answer:  # noqa: ANN401 - those of `ask`
         return await asking(assistant.ask_async(question, refresh=False, **options))
 
-    add_page(app, rules, ask=asked, open_document=opened)
+    add_page(app, rules, ask=asked, open_document=opened, draw=drawn)
     return metrics.of(Guard(app, rules))
 
 

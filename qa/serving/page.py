@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from importlib.resources import files
 from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import parse_qs, urlencode
@@ -11,9 +12,10 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from qa.answering.request import MAX_QUESTION
-from qa.errors import QaError
+from qa.errors import CitationError, QaError, UnreadableDocumentError
 from qa.serving.guard import COOKIE, Rules
 from qa.serving.marking import quoted, view
+from qa.serving.picturing import page_at, picture, spans_on
 from qa.serving.queue import BusyError
 from qa.serving.replies import refusal, refused
 from qa.serving.shapes import Id, Offset
@@ -21,7 +23,8 @@ from qa.serving.shapes import Id, Offset
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from qa.contents import DocumentText
+    from qa.contents import DocumentText, PageImage
+    from qa.serving.picturing import Picture
     from qa.types import Answer, CitedPassage
 
 __all__ = ["add_page"]
@@ -37,6 +40,7 @@ def add_page(
     *,
     ask: Callable[..., Awaitable[Answer]],
     open_document: Callable[[str], Awaitable[DocumentText]],
+    draw: Callable[[str, int, list[tuple[int, int]]], Awaitable[PageImage]],
 ) -> None:
     """Add the page's routes to an application.
 
@@ -45,6 +49,7 @@ def add_page(
         rules: say which token lets somebody in.
         ask: answers a question, with the arguments of `Assistant.ask`.
         open_document: gives a document by its id.
+        draw: gives a page of a document as a picture, with where spans of its text stand.
     """
     templates = Environment(
         loader=PackageLoader("qa.serving"),
@@ -60,6 +65,17 @@ def add_page(
         text = templates.get_template(name).render(**values)
         return HTMLResponse(text.encode("utf-8", "replace"), status)
 
+    async def pictured(
+        document: DocumentText, passages: tuple[CitedPassage, ...], at: int
+    ) -> Picture | None:
+        if (found := page_at(document, at)) is None:
+            return None
+        spans = spans_on(found, document, passages)
+        with suppress(UnreadableDocumentError, CitationError):  # its text is shown all the same
+            drawn = await draw(document.id, found.number, [one[:2] for one in spans])
+            return picture(found, document, drawn, spans)
+        return None
+
     @app.get("/", include_in_schema=False)
     async def page(
         *,
@@ -73,7 +89,7 @@ def add_page(
     ) -> Response:
         asked = {"q": q, "folder": folder, "kind": kind, "since": since, "until": until}
         kept = {key: value for key, value in asked.items() if value}
-        status, problem, answer, document, shown = 200, "", None, None, None
+        status, problem, answer, document, shown, drawn = 200, "", None, None, None, None
         try:
             if q.strip():
                 within = _pattern(folder, kind)
@@ -82,7 +98,9 @@ def add_page(
                 )
             if doc is not None:
                 document = await open_document(doc)
-                shown = view(document, answer.shown if answer else (), at)
+                passages = answer.shown if answer else ()
+                shown = view(document, passages, at)
+                drawn = await pictured(document, passages, at)
         except (QaError, BusyError) as error:
             said = refused(error)
             status, problem = said.status, str(said)
@@ -106,7 +124,7 @@ def add_page(
             link_to=link_to,
             doc=doc,
             back="/?" + urlencode(kept),
-            at=at,
+            picture=drawn,
         )
 
     @app.get("/static/{name}", include_in_schema=False)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from starlette.responses import JSONResponse
 
 from qa.errors import (
+    CitationError,
     EmptyCorpusError,
     FilterError,
     IndexMissingError,
@@ -74,6 +75,7 @@ class Refused(NamedTuple):
 _LATER = "Ask again in a moment."
 _KNOWN: tuple[tuple[type[Exception], Refused], ...] = (
     (UnknownDocumentError, Refused(404, "There is no such document")),
+    (CitationError, Refused(404, "There is no such page")),
     (
         UnreadableDocumentError,
         Refused(503, "The document has changed since it was indexed", _LATER, RETRY),

@@ -75,8 +75,9 @@ def listen(host: str, port: int) -> socket.socket:
         )[0]
         return socket.create_server(address[:2], family=family, backlog=_CONNECTIONS)
     except OSError as error:
+        why = (error.strerror or str(error)).partition(" (")[0]
         raise SettingsError(
-            f"The server can't listen on {host}, port {port}: {error.strerror or error}",
+            f"The server can't listen on {host}, port {port}: {why}",
             hint="Give another `--port` (0 for any that is free) or `--host`.",
         ) from error
 

@@ -12,8 +12,8 @@ function address() {
 function toPlace() {
   const place = document.querySelector("#place");
   const pane = place?.closest("#document");
-  if (pane?.scrollHeight > pane?.clientHeight + 2) pane.scrollTop = place.offsetTop - pane.clientHeight / 3;
-  else place?.scrollIntoView({ block: "center" });
+  if (pane?.scrollHeight > pane?.clientHeight + 2) pane.scrollTop = place.offsetTop - (place.matches("figure") ? 60 : pane.clientHeight / 3);
+  else place?.scrollIntoView({ block: place.matches("figure") ? "start" : "center" });
 }
 
 async function show(url, { keep = "push", focus = false } = {}) {
