@@ -281,6 +281,8 @@ def test_a_pdf_opens_at_the_picture_of_its_page_with_the_quote_marked(report: Se
     assert "Page after" not in opened
     assert "was not found on the picture" not in opened
     assert opened.count('id="place"') == 1
+    assert "Otters" in opened.partition('<div class="text">')[2]
+    assert "Beavers" not in opened.partition('<div class="text">')[2]
 
 
 @pytest.mark.parametrize(

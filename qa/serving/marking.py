@@ -77,8 +77,20 @@ def quoted(one: CitedPassage) -> tuple[Piece, ...]:
     return pieces(quote, 0, len(quote), [mark])
 
 
-def view(document: DocumentText, passages: Iterable[CitedPassage], at: int) -> View:
-    """What is shown of a document around the character `at`, with the passages of it marked."""
+def view(
+    document: DocumentText,
+    passages: Iterable[CitedPassage],
+    at: int,
+    part: tuple[int, int] | None = None,
+) -> View:
+    """What is shown of a document, with the passages of it marked.
+
+    Args:
+        document: as it was indexed.
+        passages: of an answer; those of other documents are left out.
+        at: the character that is looked for.
+        part: the characters to show; by default as many as fit, around that one.
+    """
     text = document.text
     own = [one for one in passages if one.citation.document == document.id]
     marks = [Marked(one.citation.start, one.citation.end, "passage") for one in own]
@@ -86,7 +98,7 @@ def view(document: DocumentText, passages: Iterable[CitedPassage], at: int) -> V
         Marked(one.evidence.citation.start, one.evidence.citation.end, "evidence") for one in own
     ]
     at = min(at, len(text))
-    first, last = _window(text, at)
+    first, last = part or _window(text, at)
     starts = [0, *(end.end() for end in _END.finditer(text))]
     levels = {heading.line: min(heading.level, 6) for heading in document.outline}
     lines: list[Line] = []

@@ -99,8 +99,8 @@ def add_page(
             if doc is not None:
                 document = await open_document(doc)
                 passages = answer.shown if answer else ()
-                shown = view(document, passages, at)
                 drawn = await pictured(document, passages, at)
+                shown = view(document, passages, at, drawn.page.characters if drawn else None)
         except (QaError, BusyError) as error:
             said = refused(error)
             status, problem = said.status, str(said)

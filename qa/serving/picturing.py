@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import quote
 
 from qa.types import PlaceKind
@@ -17,8 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["Page", "Picture", "page_at", "picture", "spans_on"]
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
+class Page(NamedTuple):
     """A page by its number, the characters of the text on it, and where its neighbours begin."""
 
     number: int
@@ -26,6 +25,11 @@ class Page:
     end: int
     before: int | None
     after: int | None
+
+    @property
+    def characters(self) -> tuple[int, int]:
+        """What of the text is on it."""
+        return self.start, self.end
 
 
 @dataclass(frozen=True, slots=True)
