@@ -166,6 +166,15 @@ def test_questions_that_arrive_together_are_all_answered(ask: Server) -> None:
         assert set(pool.map(one, range(48))) == {200}
 
 
+def test_a_connection_that_is_kept_waits_for_no_acknowledgement(ask: Server) -> None:
+    with closing(http.client.HTTPConnection("127.0.0.1", ask.port, timeout=PATIENCE)) as one:
+        started = time.monotonic()
+        for _ in range(200):
+            one.request("GET", "/openapi.json")
+            one.getresponse().read()
+        assert time.monotonic() - started < 6  # .04 s each is what waiting costs
+
+
 def test_where_nothing_is_indexed_yet_it_says_to_come_back(assistant: Assistant) -> None:
     with served(assistant) as ask:
         reply = ask("POST", "/ask", {"question": "Who set foot on the Moon?"})

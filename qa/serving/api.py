@@ -26,7 +26,7 @@ from qa.serving.replies import (
     refused,
     status_of,
 )
-from qa.serving.shapes import EXAMPLE, AskBody, Characters, Id, Limit, Offset, Pattern
+from qa.serving.shapes import EXAMPLE, REFUSED, AskBody, Characters, Id, Limit, Offset, Pattern
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -74,6 +74,7 @@ def make_app(
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
+        responses=REFUSED,
         telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
     )
     _add_refusals(app, tell)
@@ -82,10 +83,7 @@ def make_app(
         "/ask",
         summary="Ask the documents a question",
         response_class=Json,
-        responses={
-            200: {"content": {"application/json": {"example": EXAMPLE}}},
-            503: {"description": "Too much is asked at once: see Retry-After"},
-        },
+        responses={200: {"content": {"application/json": {"example": EXAMPLE}}}},
     )
     async def ask(body: AskBody) -> Response:
         return Json(answer_of(await asked(body.question, **body.options())))
