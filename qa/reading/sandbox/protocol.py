@@ -98,9 +98,11 @@ class Picture:
         (member,) = extracted.members
         told = json.loads(extracted.text)
         boxes = tuple(tuple(_box(*box) for box in each) for each in told["boxes"])
-        if len(boxes) != quotes or not member.raw.startswith(b"\x89PNG"):
+        width, height = int(told["width"]), int(told["height"])
+        is_png = member.raw.startswith(b"\x89PNG") and min(width, height) > 0
+        if not is_png or len(boxes) != quotes:
             raise ValueError("not the picture that was asked for")
-        return cls(member.raw, int(told["width"]), int(told["height"]), boxes)
+        return cls(member.raw, width, height, boxes)
 
 
 def _box(left: float, top: float, right: float, bottom: float) -> tuple[float, float, float, float]:
