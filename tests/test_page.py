@@ -304,3 +304,16 @@ def test_a_page_that_can_not_be_drawn_is_shown_as_text(report: Server, corpus: P
     reply = report("GET", "/?doc=river+report.pdf", headers=HTML)
     assert reply.status in {200, 503}
     assert b"Otters" in reply.body or b"has changed" in reply.body
+
+
+def test_notes_are_in_the_words_of_who_has_no_terminal_here(
+    corpus: Path, assistant: Assistant
+) -> None:
+    (corpus / "broken.pdf").write_bytes(b"%PDF-1.7 broken")
+    assistant.refresh()
+    with served(assistant) as ask:
+        said = page(ask, q="Who set foot on the Moon?")
+        assert "could not be read (the server names them)" in html.unescape(said)
+        assert "broken.pdf" not in said
+        notes = ask("POST", "/ask", {"question": "Who set foot on the Moon?"}).json["notes"]
+        assert not [note for note in notes if "qa status" in note]

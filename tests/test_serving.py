@@ -488,6 +488,7 @@ def test_the_index_follows_the_corpus_and_a_signal_ends_the_server(
             assert time.monotonic() < until
             time.sleep(0.1)
 
+    (corpus / "broken.pdf").write_bytes(b"%PDF-1.7 broken")
     with started(corpus, tmp_path) as (process, ask):
         soon("Who set foot on the Moon?", "Armstrong")
         (corpus / "zebra.txt").write_text("Zebras have black and white stripes.\n", "utf-8")
@@ -499,6 +500,7 @@ def test_the_index_follows_the_corpus_and_a_signal_ends_the_server(
     assert process.returncode == 143
     assert TOKEN not in out + err
     assert "Who" not in out + err
+    assert err.count("broken.pdf") == 1
 
 
 def test_what_is_under_way_is_finished_before_the_server_ends(

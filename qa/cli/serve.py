@@ -66,7 +66,9 @@ def command(
     """
     from importlib.util import find_spec
 
-    if any(find_spec(name) is None for name in ("fastapi", "uvicorn", "prometheus_client")):
+    if any(
+        find_spec(name) is None for name in ("fastapi", "jinja2", "prometheus_client", "uvicorn")
+    ):
         raise MissingExtraError("`qa serve`", "serve")
     from qa.serving.api import make_app
     from qa.serving.following import Follower

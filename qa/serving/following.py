@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 from qa.errors import ClosedError, QaError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from qa.assistant import Assistant
     from qa.progress import Progress
+    from qa.types import Problem
 
 __all__ = ["Follower"]
 
@@ -23,13 +24,14 @@ class _Leaving(BaseException):
 
 
 class Follower:
-    """Follows a corpus until it is left; what fails is told once, and tried again."""
+    """Follows a corpus until it is left; what fails, and what can't be read, is told once."""
 
     def __init__(self, tell: Callable[[str, str], None]) -> None:
         """Take what is told of a problem, and of what to do about it."""
         self._tell = tell
         self._leaving = threading.Event()
         self._thread: threading.Thread | None = None
+        self._known: set[Problem] = set()
         self.problem = ""  # that is not over
 
     def progress(self, _: Progress) -> None:
@@ -54,7 +56,11 @@ class Follower:
         while not self._leaving.is_set():
             try:
                 for step in assistant.follow():
-                    self._note(step if isinstance(step, QaError) else None)
+                    if isinstance(step, QaError):
+                        self._note(step)
+                    else:
+                        self._note(None)
+                        self._name(step.problems)
                     if self._leaving.is_set():
                         return
             except (ClosedError, _Leaving):
@@ -69,3 +75,10 @@ class Follower:
             hint = getattr(error, "hint", "")
             self._tell(problem, f"{hint} Until then, qa keeps trying.".lstrip())
         self.problem = problem
+
+    def _name(self, problems: Sequence[Problem]) -> None:
+        """Tell of documents that can't be read, each once."""
+        for one in problems:
+            if one not in self._known:
+                self._tell(f"{one.document}: {one.reason}", "")
+        self._known = set(problems)

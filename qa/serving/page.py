@@ -17,7 +17,7 @@ from qa.serving.guard import COOKIE, Rules
 from qa.serving.marking import quoted, view
 from qa.serving.picturing import page_at, picture, spans_on
 from qa.serving.queue import BusyError
-from qa.serving.replies import refusal, refused
+from qa.serving.replies import notes_of, refusal, refused
 from qa.serving.shapes import Id, Offset
 
 if TYPE_CHECKING:
@@ -116,6 +116,7 @@ def add_page(
             status,
             asked=asked,
             answer=answer,
+            notes=notes_of(answer) if answer else [],
             problem=problem,
             document=document,
             view=shown,

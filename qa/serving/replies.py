@@ -12,13 +12,13 @@ from starlette.responses import JSONResponse
 from qa.errors import (
     CitationError,
     EmptyCorpusError,
-    FilterError,
     IndexMissingError,
     QaError,
     QuestionError,
     UnknownDocumentError,
     UnreadableDocumentError,
 )
+from qa.hints import worded
 from qa.serving.queue import BusyError
 
 if TYPE_CHECKING:
@@ -28,7 +28,16 @@ if TYPE_CHECKING:
     from qa.progress import Status
     from qa.types import Answer
 
-__all__ = ["Json", "answer_of", "document_of", "documents_of", "refusal", "refused", "status_of"]
+__all__ = [
+    "Json",
+    "answer_of",
+    "document_of",
+    "documents_of",
+    "notes_of",
+    "refusal",
+    "refused",
+    "status_of",
+]
 
 RETRY = 2  # seconds after which to ask again
 
@@ -92,13 +101,23 @@ _ELSE = Refused(
 def refused(error: QaError | BusyError) -> Refused:
     """What to say of an error."""
     if isinstance(error, QuestionError):
-        return Refused(422, str(error), error.hint if isinstance(error, FilterError) else "")
+        return Refused(422, worded(str(error), "network"), worded(error.hint, "network"))
     return next((said for kind, said in _KNOWN if isinstance(error, kind)), _ELSE)
 
 
 def answer_of(answer: Answer) -> dict[str, Any]:
     """The JSON form of an answer (docs/json.md); the corpus' path is left empty."""
-    return {**answer.to_dict(), "corpus": "", "model": _name(answer.model)}
+    return {
+        **answer.to_dict(),
+        "corpus": "",
+        "model": _name(answer.model),
+        "notes": notes_of(answer),
+    }
+
+
+def notes_of(answer: Answer) -> list[str]:
+    """What a person should know about an answer, who may have no terminal here."""
+    return [worded(note, "network") for note in answer.notes]
 
 
 def status_of(status: Status, *, problem: bool) -> Mapping[str, Any]:
