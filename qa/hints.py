@@ -22,6 +22,7 @@ _TABLE: dict[str, tuple[str, str]] = {
     "`qa show`": ("`show()`", "`qa show` on the server"),
     "`qa status`": ("`status()`", "the status"),
     "`qa status --problems`": ("`status().problems`", "the status"),
+    "qa status --problems": ("`status().problems`", "the server names them"),
     "`qa ask … --format json > answer.json`": ("`ask(…).to_dict()`", "a question"),
     'qa ask "Who …?"': ('ask("Who …?")', '"Who …?"'),
     "Check the terminal's encoding.": (

@@ -21,6 +21,7 @@ COMMANDS = (
     "chat",
     "index",
     "watch",
+    "serve",
     "status",
     "corpora",
     "show",
