@@ -1,0 +1,1 @@
+"""Ways to ask for programs, browsers and agents."""
