@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from qa.assistant import Assistant
     from qa.citations.locate import Excerpt
     from qa.citations.verify import Checked, Verification
+    from qa.contents import DocumentInfo, DocumentText, Heading
     from qa.diagnosis import Check, Diagnosis, diagnose
     from qa.errors import (
         CatalogDamagedError,
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
         ReadOnlyIndexError,
         SettingsError,
         StorageError,
+        UnknownDocumentError,
         UnreadableDocumentError,
     )
     from qa.evaluation.questions import Question
@@ -48,6 +50,8 @@ if TYPE_CHECKING:
         Evidence,
         Explanation,
         Mark,
+        Place,
+        PlaceKind,
         Problem,
         Refresh,
         Scores,
@@ -71,6 +75,8 @@ __all__ = [
     "CorpusError",
     "CorpusNotFoundError",
     "Diagnosis",
+    "DocumentInfo",
+    "DocumentText",
     "EmptyCorpusError",
     "EncoderMismatchError",
     "Evidence",
@@ -78,12 +84,15 @@ __all__ = [
     "Explanation",
     "FilterError",
     "ForeignIndexError",
+    "Heading",
     "IndexLockedError",
     "IndexMissingError",
     "IndexUnusableError",
     "Mark",
     "MissingExtraError",
     "ModelError",
+    "Place",
+    "PlaceKind",
     "Problem",
     "Progress",
     "QaError",
@@ -99,6 +108,7 @@ __all__ = [
     "SettingsError",
     "Status",
     "StorageError",
+    "UnknownDocumentError",
     "UnreadableDocumentError",
     "Verification",
     "diagnose",
@@ -108,6 +118,9 @@ _HOMES = {
     "AskArguments": "qa.answering.request",
     "Assistant": "qa.assistant",
     "Excerpt": "qa.citations.locate",
+    "DocumentInfo": "qa.contents",
+    "DocumentText": "qa.contents",
+    "Heading": "qa.contents",
     "Check": "qa.diagnosis",
     "Diagnosis": "qa.diagnosis",
     "diagnose": "qa.diagnosis",

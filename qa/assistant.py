@@ -7,10 +7,10 @@ import json
 import tempfile
 import threading
 import time
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from qa.answering.asking import Asking
 from qa.answering.request import make_request
@@ -20,6 +20,7 @@ from qa.encoding.loader import ModelLoader
 from qa.errors import ClosedError, IndexMissingError, SettingsError
 from qa.indexing.plan import nothing_yet, take_stock
 from qa.indexing.refresh import refresh
+from qa.library import Library
 from qa.logs import answers, indexing, notifying, refreshes
 from qa.ranking.calibration import DEFAULT
 from qa.settings import Settings, override
@@ -33,9 +34,6 @@ if TYPE_CHECKING:
     from typing import Self, Unpack
 
     from qa.answering.request import AskArguments
-    from qa.citations.locate import Excerpt
-    from qa.citations.verify import Verification
-    from qa.corpus import Corpus
     from qa.errors import QaError, QuestionError
     from qa.evaluation.questions import Question
     from qa.progress import Progress
@@ -46,7 +44,7 @@ if TYPE_CHECKING:
 __all__ = ["Assistant"]
 
 
-class Assistant:
+class Assistant(Library):
     """Answers questions from a corpus, with an index that follows it.
 
     >>> with Assistant("corpus", "index") as assistant:
@@ -87,7 +85,6 @@ class Assistant:
         self._lock = threading.RLock()  # of what answers; held for a moment at a time
         self._writing = threading.RLock()  # of who writes the index, as long as that takes
         self._folder = self.settings.index_path().absolute()
-        self._corpus: Corpus
         if documents is not None:
             if corpus is not None:
                 raise SettingsError("corpus and documents are both given", hint="Give one of them.")
@@ -144,11 +141,6 @@ class Assistant:
             self._index.close()
             self._writer.close()
         self._held.close()  # without a lock: threads that wait for one end now
-
-    @property
-    def root(self) -> Path | None:
-        """The folder that document ids are relative to; None where there are no files."""
-        return self._corpus.root
 
     def refresh(self, *, rebuild: bool = False) -> Refresh:
         """Bring the index in line with the corpus; only what changed is embedded.
@@ -319,33 +311,6 @@ class Assistant:
                 raise
             found = nothing_yet(self._corpus, self._folder, time.time_ns())
         return dataclasses.replace(found, running=running)
-
-    def show(self, citation: str, *, context: int = 3) -> Excerpt:
-        """The cited place with `context` lines before and after it, from the file.
-
-        Raises:
-            CitationError: the citation names no place in the corpus.
-        """
-        from qa.citations.locate import excerpt
-
-        self._require_open()
-        with closing(self._corpus.apart()) as corpus:
-            return excerpt(corpus, citation, context=context)
-
-    def verify(self, answer: Answer | Mapping[str, Any]) -> Verification:
-        """Check every quote of an answer against the files as they are now.
-
-        Args:
-            answer: just given, or its `to_dict()` as it was saved.
-
-        Raises:
-            CitationError: it is not an answer.
-        """
-        from qa.citations.verify import verify
-
-        self._require_open()
-        with closing(self._corpus.apart()) as corpus:
-            return verify(answer, corpus)
 
     # --- how ----------------------------------------------------------------------------
 
