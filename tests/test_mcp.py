@@ -74,7 +74,8 @@ def test_all_tools_say_that_they_only_read_and_what_each_parameter_means(
             assert client.server_info is not None
             assert (client.server_info.name, client.server_info.version) == ("qa", qa.__version__)
             tools = (await client.list_tools()).tools
-            assert {"ask", "read", "status"} <= {tool.name for tool in tools}
+            names = {tool.name for tool in tools}
+            assert names == {"ask", "read", "outline", "list_documents", "status"}
             for tool in tools:
                 assert tool.annotations is not None
                 assert tool.annotations.read_only_hint
@@ -123,6 +124,38 @@ def test_status_tells_of_an_index_and_that_there_is_none_yet(assistant: qa.Assis
     assert "3 documents" in text
     (assistant.root / "bread.txt").write_text("Other bread.\n", "utf-8")  # type: ignore[operator]
     assert "1 document changed since" in told(assistant, "status")
+
+
+def test_headings_are_listed_with_lines_that_can_be_read(assistant: qa.Assistant) -> None:
+    assert "indexed" in refused(assistant, "outline", document="moon.md")
+    assistant.refresh()
+    text = told(assistant, "outline", document="moon.md")
+    assert text.splitlines()[-2:] == ["1| # The Moon", "5| ## Landing"]
+    assert ">5| ## Landing" in told(assistant, "read", citation="moon.md:5")
+    assert "# The Moon" not in told(assistant, "outline", document="moon.md", after_line=1)
+    assert "no headings" in told(assistant, "outline", document="deep/whales.txt")
+    assert "list_documents" in refused(assistant, "outline", document="../moon.md")
+
+
+def test_documents_are_listed_page_by_page_each_once(assistant: qa.Assistant, corpus: Path) -> None:
+    for number in range(40):
+        (corpus / f"{number:03} {'long ' * 30}.txt").write_text("Words.\n", "utf-8")
+    assistant.refresh()
+    for given in ({"limit": 7}, {"max_chars": 1000}, {"limit": 1}, {}):
+        found: list[str] = []
+        after: dict[str, str] = {}
+        while True:
+            text = told(assistant, "list_documents", **given, **after)
+            assert len(text) <= given.get("max_chars", 6000)
+            *lines, last = text.split("\n")
+            is_more = last.startswith("There are more: go on with after ")
+            found += [line.rpartition(" (")[0] for line in (lines if is_more else [*lines, last])]
+            if not is_more:
+                break
+            after = {"after": last.removeprefix("There are more: go on with after ")}
+        assert found == [one.id for one in assistant.documents(limit=1000)]
+    assert told(assistant, "list_documents", within=["deep/"]).startswith("deep/whales.txt (")
+    assert told(assistant, "list_documents", after="~") == "No document."
 
 
 # --- how long it is ---------------------------------------------------------------------
@@ -280,6 +313,13 @@ WRONG: tuple[tuple[str, Mapping[str, object], str], ...] = (
     ("read", {"citation": 5}, "citation"),
     ("read", {"citation": "moon.md", "context": -1}, "context"),
     ("read", {"citation": "moon.md", "max_chars": 0}, "max_chars"),
+    ("outline", {}, "document"),
+    ("outline", {"document": 5}, "document"),
+    ("outline", {"document": "moon.md", "after_line": -1}, "after_line"),
+    ("list_documents", {"limit": 0}, "limit"),
+    ("list_documents", {"limit": 10**9}, "limit"),
+    ("list_documents", {"after": 5}, "after"),
+    ("list_documents", {"within": ["["]}, "["),
     ("status", {"verbose": True}, "verbose"),
     ("delete", {}, "delete"),
 )
@@ -289,6 +329,7 @@ WRONG: tuple[tuple[str, Mapping[str, object], str], ...] = (
 def test_what_makes_no_sense_is_refused_by_name_in_neutral_words(
     assistant: qa.Assistant, tool: str, arguments: dict[str, object], named: str
 ) -> None:
+    assistant.refresh()
     text = refused(assistant, tool, **arguments)
     assert named in text
     assert len(text) < 400

@@ -18,8 +18,14 @@ from mcp.types import CallToolResult, InputRequiredResult, TextContent, ToolAnno
 from pydantic import Field, ValidationError
 
 from qa import __version__
-from qa.errors import CitationError, IndexMissingError, QaError
-from qa.serving.quoting import answer_text, excerpt_text, status_text
+from qa.errors import CitationError, IndexMissingError, QaError, UnknownDocumentError
+from qa.serving.quoting import (
+    answer_text,
+    documents_text,
+    excerpt_text,
+    outline_text,
+    status_text,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,11 +49,19 @@ _READS = ToolAnnotations(
 _ROOM = 6000  # characters of an answer, unless told otherwise
 _LONGEST = 400  # characters of a message, which may name what was given
 _HINTS: dict[type[QaError], str] = {
+    IndexMissingError: "Nothing is indexed yet; asking a question does that.",
+    UnknownDocumentError: "list_documents gives their paths.",
     CitationError: "Give a citation as ask gives it, path:line, path:first-last or a path alone.",
 }
 _OF_THE_COMMAND_LINE = re.compile(r"\bqa [a-z]|--[a-z]|qa\.[A-Z]")
 
 Room = Annotated[int, Field(ge=1000, le=50_000, description="Characters of the result at most.")]
+
+
+Within = Annotated[
+    list[str],
+    Field(description='Patterns that a path must fit one of, as in .gitignore: "*.pdf".'),
+]
 
 
 def make_server(assistant: Assistant) -> MCPServer[Any]:
@@ -64,7 +78,8 @@ def make_server(assistant: Assistant) -> MCPServer[Any]:
         log_level="WARNING",
         subscriptions=False,
     )
-    for tool in (_ask(assistant), _read(assistant), _status(assistant)):
+    for make in (_ask, _read, _outline, _list_documents, _status):
+        tool = make(assistant)
         said = inspect.getdoc(tool)
         server.add_tool(tool, description=said, annotations=_READS, structured_output=False)
     return server
@@ -75,10 +90,7 @@ def _ask(assistant: Assistant) -> Callable[..., Any]:
         question: Annotated[str, Field(description="In plain language, in full.")],
         *,
         k: Annotated[int, Field(ge=1, le=50, description="Passages at most.")] = 5,
-        within: Annotated[
-            list[str],
-            Field(description='Patterns that a path must fit one of, as in .gitignore: "*.pdf".'),
-        ] = [],  # noqa: B006 - it is never changed, and shown in the schema
+        within: Within = [],  # noqa: B006 - it is never changed, and shown in the schema
         where: Annotated[
             dict[str, str] | None,
             Field(description='What metadata must be: {"author": "A. Adams"}; * fits anything.'),
@@ -121,6 +133,34 @@ def _read(assistant: Assistant) -> Callable[..., Any]:
         return excerpt_text(excerpt, most=max_chars)
 
     return read
+
+
+def _outline(assistant: Assistant) -> Callable[..., Any]:
+    async def outline(
+        document: Annotated[str, Field(description="The path of a document.")],
+        after_line: Annotated[int, Field(ge=0, description="Begin below this line.")] = 0,
+        max_chars: Room = _ROOM,
+    ) -> str:
+        """List the headings of a document with their lines, to choose what to read of it."""
+        headings = await _in_thread(partial(assistant.outline, document))
+        below = [one for one in headings if one.line > after_line]
+        return outline_text(document, below, most=max_chars)
+
+    return outline
+
+
+def _list_documents(assistant: Assistant) -> Callable[..., Any]:
+    async def list_documents(
+        within: Within = [],  # noqa: B006 - as above
+        after: Annotated[str | None, Field(description="The last path of the page before.")] = None,
+        limit: Annotated[int, Field(ge=1, le=500, description="Documents at most.")] = 100,
+        max_chars: Room = _ROOM,
+    ) -> str:
+        """List the indexed documents by path, a page at a time."""
+        wanted = partial(assistant.documents, after=after, limit=limit + 1, within=within)
+        return documents_text(await _in_thread(wanted), limit=limit, most=max_chars)
+
+    return list_documents
 
 
 def _status(assistant: Assistant) -> Callable[..., Any]:

@@ -17,10 +17,12 @@ from qa.visible import visible
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from qa import Status
     from qa.citations.locate import Excerpt
-    from qa.types import Answer, Citation, CitedPassage, Status
+    from qa.contents import DocumentInfo, Heading
+    from qa.types import Answer, Citation, CitedPassage
 
-__all__ = ["answer_text", "excerpt_text", "inline", "status_text"]
+__all__ = ["answer_text", "documents_text", "excerpt_text", "inline", "outline_text", "status_text"]
 
 _BREAK = re.compile(r"\r\n?|\n")
 _LINE = re.compile(r"[^\r\n]*+(?:\r\n?|\n)|[^\r\n]++")
@@ -33,6 +35,8 @@ _SHARE = 4  # this part of the room at most is for what stands before a cited pl
 _NUMBER = 12  # characters before a line, and its end
 _CLOSEST = 3  # passages that an abstention shows
 _PROBLEMS = 20  # that a status names
+_GO_ON = "There are more: go on with after "
+_MORE_BELOW = "There are more below: go on with after_line "
 _NO_ANSWER = {
     "unsure": "NO ANSWER (unsure): these documents may or may not answer this",
     "not in these documents": "NO ANSWER: probably not in these documents",
@@ -203,6 +207,48 @@ def _numbered(text: str, first: int) -> Iterator[str]:
 def _shown(line: str) -> str:
     """A line with nothing that a terminal would obey; tabs stay, they indent code."""
     return "\t".join(visible(part) for part in line.rstrip("\r\n").split("\t"))
+
+
+# --- lists ------------------------------------------------------------------------------
+
+
+def documents_text(documents: Sequence[DocumentInfo], *, limit: int, most: int) -> str:
+    """List at most `limit` documents, in at most `most` characters, and say how to go on."""
+    if not documents:
+        return "No document."
+    lines = [_document(one) for one in documents]
+    longest = max(len(inline(one.id)) for one in documents[:limit])
+    shown = _fitting(lines[:limit], most - len(_GO_ON) - longest)
+    if shown < len(documents):
+        lines[shown:] = [_GO_ON + inline(documents[shown - 1].id)]
+    return "\n".join(lines)
+
+
+def _document(one: DocumentInfo) -> str:
+    title = f": {_one_line(one.title)}" if one.title else ""
+    return f"{inline(one.id)} ({one.format}, {counted(one.passages, 'passage')}){title}"
+
+
+def outline_text(document: str, headings: Sequence[Heading], *, most: int) -> str:
+    """List headings with their lines, which `read` takes, as far as there is room."""
+    name = inline(document)
+    if not headings:
+        return f"{name} has no headings."
+    top = [f"{name}: to read from a line on, give read {name}:LINE", _DATA]
+    lines = [f"{one.line}| {'#' * one.level} {_one_line(one.title)}" for one in headings]
+    shown = _fitting(lines, most - len("\n".join(top)) - len(_MORE_BELOW) - _NUMBER)
+    if shown < len(lines):
+        lines[shown:] = [_MORE_BELOW + str(headings[shown - 1].line)]
+    return "\n".join(top + lines)
+
+
+def _fitting(lines: Sequence[str], room: int) -> int:
+    """How many lines there is room for, one at least."""
+    for number, line in enumerate(lines):
+        room -= len(line) + 1
+        if room < 0:
+            return max(number, 1)
+    return len(lines)
 
 
 # --- an index ---------------------------------------------------------------------------
