@@ -40,7 +40,7 @@ if TYPE_CHECKING:
         UnreadableDocumentError,
     )
     from qa.evaluation.questions import Question
-    from qa.progress import Progress, Running
+    from qa.progress import Progress, Running, Status
     from qa.ranking.calibration import Calibration
     from qa.settings import Settings, SettingsArguments
     from qa.types import (
@@ -55,7 +55,6 @@ if TYPE_CHECKING:
         Problem,
         Refresh,
         Scores,
-        Status,
     )
 
 __version__ = "0.1.0"
@@ -126,6 +125,7 @@ _HOMES = {
     "diagnose": "qa.diagnosis",
     "Progress": "qa.progress",
     "Running": "qa.progress",
+    "Status": "qa.progress",
     "Question": "qa.evaluation.questions",
     "Calibration": "qa.ranking.calibration",
     "Settings": "qa.settings",

@@ -36,10 +36,10 @@ if TYPE_CHECKING:
     from qa.answering.request import AskArguments
     from qa.errors import QaError, QuestionError
     from qa.evaluation.questions import Question
-    from qa.progress import Progress
+    from qa.progress import Progress, Status
     from qa.ranking.calibration import Calibration
     from qa.settings import SettingsArguments
-    from qa.types import Answer, Refresh, Status
+    from qa.types import Answer, Refresh
 
 __all__ = ["Assistant"]
 

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from qa.citations.locate import Excerpt
 from qa.cli import render
 from qa.cli.layout import clip, columns, wrap
-from qa.types import Answer, Citation, CitedPassage, Evidence, Scores, Status
+from qa.progress import Status
+from qa.types import Answer, Citation, CitedPassage, Evidence, Scores
 from qa.visible import visible
 
 if TYPE_CHECKING:

@@ -21,7 +21,7 @@ from mcp import Client, StdioServerParameters, stdio_client
 from mcp.types import TextContent
 
 from qa.serving.mcp import make_server
-from qa.serving.quoting import answer_text, excerpt_text
+from qa.serving.quoting import answer_text, excerpt_text, neutral
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -345,6 +345,50 @@ def test_a_corpus_that_is_gone_is_an_error_without_a_command(tmp_path: Path, cac
     with qa.Assistant(tmp_path / "gone", tmp_path / "i", cache=str(cache)) as one:
         assert_neutral(refused(one, "ask", question="Who?"))
         assert_neutral(refused(one, "read", citation="moon.md"))
+
+
+def test_what_is_told_of_files_that_cannot_be_read_names_no_command(
+    assistant: qa.Assistant, corpus: Path
+) -> None:
+    (corpus / "broken.pdf").write_bytes(b"%PDF-1.4 nothing")
+    text = told(assistant, "ask", question="Which bank raised its interest rates in 2019?")
+    assert "Note: 1 file could not be read" in text
+    assert_neutral(text)
+    text = told(assistant, "status")
+    assert "broken.pdf: " in text
+    assert_neutral(text.replace(f"qa {qa.__version__}", ""))
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("a scan without text; `--ocr` reads it where it is installed", "a scan without text"),
+        ("1 file could not be read (qa status --problems).", "1 file could not be read."),
+        ("a.md: the file has changed since. Run `qa index`.", "a.md: the file has changed since."),
+        ('Ask like this: qa ask "Who …?"', ""),
+        ("Write it like 2024-01-31.", "Write it like 2024-01-31."),
+        ("qa/notes.md is a well-known file - see below.",) * 2,
+    ],
+)
+def test_what_names_a_command_is_left_out(text: str, shown: str) -> None:
+    assert neutral(text) == shown
+
+
+def test_an_index_that_is_locked_or_damaged_is_told_without_a_command(
+    assistant: qa.Assistant, tmp_path: Path, cache: Path
+) -> None:
+    assistant.refresh()
+    (tmp_path / "index" / "catalog.sqlite").write_bytes(b"not a database" * 99)
+    with qa.Assistant(assistant.root, tmp_path / "index", cache=str(cache)) as one:
+        for tool, given in (
+            ("ask", {"question": "Who?"}),
+            ("status", {}),
+            ("list_documents", {}),
+            ("outline", {"document": "moon.md"}),
+        ):
+            text = refused(one, tool, **given)
+            assert "Tell the user" in text
+            assert_neutral(text)
 
 
 def test_a_question_as_long_as_a_book_is_answered_from_its_beginning(

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import sys
+from collections.abc import Iterable, Mapping  # noqa: TC003 - types resolve at run time
 from dataclasses import dataclass
+from datetime import date  # noqa: TC003 - as above
 from typing import TYPE_CHECKING, TypedDict
 
 from qa.errors import QuestionError
+from qa.settings import MAX_K
 from qa.words.questions import asked
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-    from datetime import date
-
     from qa.answering.filter import Filter
 
 __all__ = ["MAX_QUESTION", "AskArguments", "Request", "make_request"]
@@ -103,8 +102,8 @@ def make_request(
     for name, wanted in {"refresh": refresh, "explain": explain}.items():
         if not isinstance(wanted, bool):
             raise QuestionError(f"{name} is {wanted!r:.80}", hint="Give True or False.")
-    if not 1 <= k <= sys.maxsize:
-        raise QuestionError(f"k is {k}", hint=f"It goes from 1 to {sys.maxsize}.")
+    if not 1 <= k <= MAX_K:
+        raise QuestionError(f"k is {k}", hint=f"It goes from 1 to {MAX_K:,}.")
     if not 0 <= threshold <= 1:
         raise QuestionError(f"The threshold is {threshold}", hint="It goes from 0 to 1.")
     if any("\ud800" <= character <= "\udfff" for character in question):

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import inspect
 import json
-import re
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
@@ -18,11 +17,22 @@ from mcp.types import CallToolResult, InputRequiredResult, TextContent, ToolAnno
 from pydantic import Field, ValidationError
 
 from qa import __version__
-from qa.errors import CitationError, IndexMissingError, QaError, UnknownDocumentError
+from qa.errors import (
+    CitationError,
+    CorpusError,
+    IndexLockedError,
+    IndexMissingError,
+    IndexUnusableError,
+    ModelError,
+    QaError,
+    UnknownDocumentError,
+    UnreadableDocumentError,
+)
 from qa.serving.quoting import (
     answer_text,
     documents_text,
     excerpt_text,
+    neutral,
     outline_text,
     status_text,
 )
@@ -48,12 +58,17 @@ _READS = ToolAnnotations(
 )
 _ROOM = 6000  # characters of an answer, unless told otherwise
 _LONGEST = 400  # characters of a message, which may name what was given
-_HINTS: dict[type[QaError], str] = {
-    IndexMissingError: "Nothing is indexed yet; asking a question does that.",
-    UnknownDocumentError: "list_documents gives their paths.",
-    CitationError: "Give a citation as ask gives it, path:line, path:first-last or a path alone.",
-}
-_OF_THE_COMMAND_LINE = re.compile(r"\bqa [a-z]|--[a-z]|qa\.[A-Z]")
+_TELL = "Tell the user: this can't be fixed from here."
+_HINTS: tuple[tuple[type[QaError], str], ...] = (  # the first that fits
+    (CitationError, "Give a citation as ask gives it, path:line, path:first-last or a path alone."),
+    (UnknownDocumentError, "list_documents gives their paths."),
+    (UnreadableDocumentError, "Asking a question takes changes up."),
+    (IndexMissingError, "Nothing is indexed yet; asking a question does that."),
+    (IndexLockedError, "Try again in a minute."),
+    (IndexUnusableError, _TELL),
+    (CorpusError, _TELL),
+    (ModelError, _TELL),
+)
 
 Room = Annotated[int, Field(ge=1000, le=50_000, description="Characters of the result at most.")]
 
@@ -207,9 +222,8 @@ class _Server(MCPServer[Any]):
 
 
 def _hint(error: QaError) -> str:
-    """What to do now; nothing where that is of the command line, which an agent doesn't have."""
-    own = next((one for kind, one in _HINTS.items() if isinstance(error, kind)), "")
-    return own or ("" if _OF_THE_COMMAND_LINE.search(error.hint) else error.hint)
+    """What an agent can do now."""
+    return next((one for kind, one in _HINTS if isinstance(error, kind)), neutral(error.hint))
 
 
 def _wrong(one: ErrorDetails) -> str:
