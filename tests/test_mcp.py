@@ -7,10 +7,14 @@ import os
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import anyio
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from test_layout import _CITATION
 
 import qa
 from conftest import ARTICLE, REPOSITORY
@@ -18,8 +22,11 @@ from conftest import ARTICLE, REPOSITORY
 pytest.importorskip("mcp")
 
 from mcp import Client, StdioServerParameters, stdio_client
+from mcp.client.streamable_http import streamable_http_client
 from mcp.types import TextContent
 
+from qa.citations.locate import Excerpt
+from qa.reading.detect.decoding import LineIndex
 from qa.serving.mcp import make_server
 from qa.serving.quoting import answer_text, excerpt_text, neutral
 
@@ -141,12 +148,12 @@ def test_documents_are_listed_page_by_page_each_once(assistant: qa.Assistant, co
     for number in range(40):
         (corpus / f"{number:03} {'long ' * 30}.txt").write_text("Words.\n", "utf-8")
     assistant.refresh()
-    for given in ({"limit": 7}, {"max_chars": 1000}, {"limit": 1}, {}):
+    for bounds in ({"limit": 7}, {"max_chars": 1000}, {"limit": 1}, {}):
         found: list[str] = []
         after: dict[str, str] = {}
         while True:
-            text = told(assistant, "list_documents", **given, **after)
-            assert len(text) <= given.get("max_chars", 6000)
+            text = told(assistant, "list_documents", **bounds, **after)
+            assert len(text) <= bounds.get("max_chars", 6000)
             *lines, last = text.split("\n")
             is_more = last.startswith("There are more: go on with after ")
             found += [line.rpartition(" (")[0] for line in (lines if is_more else [*lines, last])]
@@ -225,6 +232,52 @@ def test_a_document_that_is_read_piece_by_piece_is_read_whole(
             assert int(found[2]) > excerpt.citation.start
             citation = found[1]
         assert read == document
+
+
+SNIPPETS = (
+    "\n",
+    "\r",
+    "\r\n",
+    "\t",
+    "\x1b[2J",
+    "\u202e",
+    "\u2028",
+    "1| x",
+    "\x85",
+    "é",
+    "words ",
+    "x" * 400,
+)
+
+
+@given(
+    before=st.lists(st.sampled_from(SNIPPETS), max_size=30).map("".join),
+    quote=st.lists(st.sampled_from(SNIPPETS), min_size=1, max_size=60).map("".join),
+    after=st.lists(st.sampled_from(SNIPPETS), max_size=30).map("".join),
+    most=st.integers(1000, 3000),
+)
+def test_any_text_stays_within_its_bound_and_behind_its_numbers(
+    before: str, quote: str, after: str, most: int
+) -> None:
+    first = 40
+    line = first - 1 + LineIndex(before + quote + after).line(len(before))
+    cited = replace(
+        _CITATION, quote=quote, start_line=line, end_line=line, start=7, end=7 + len(quote)
+    )
+    text = excerpt_text(Excerpt(cited, before, after), most=most)
+    assert len(text) <= most
+    name, _, *lines = text.split("\n")
+    assert name == "a.md"
+    more = re.search(r"the citation a\.md#char=(\d+),", lines[-1])
+    if more:
+        assert 7 < int(more[1]) < cited.end
+        lines.pop()
+    assert all(QUOTED.match(one) for one in lines)
+    numbers = [int(one[1:].partition("|")[0]) for one in lines]
+    assert numbers == list(range(numbers[0], numbers[0] + len(numbers)))
+    marked = [int(one[1:].partition("|")[0]) for one in lines if one.startswith(">")]
+    assert marked[0] == line
+    assert all(one.isprintable() for shown in lines for one in shown if one != "\t")
 
 
 # --- what is hostile --------------------------------------------------------------------
@@ -419,6 +472,27 @@ def test_many_calls_at_once_all_get_their_own_answer(assistant: qa.Assistant) ->
     anyio.run(talk)
     for number, text in found.items():
         assert ("Neil Armstrong", "krill", "Sourdough")[number % 3] in text
+
+
+def test_the_server_can_be_mounted_in_an_application_and_asked_over_http(
+    assistant: qa.Assistant,
+) -> None:
+    httpx = pytest.importorskip("httpx2")
+    server = make_server(assistant)
+    transport = httpx.ASGITransport(app=server.streamable_http_app())
+    address = "http://127.0.0.1:8000"
+
+    async def talk() -> None:
+        with anyio.fail_after(PATIENCE):
+            async with (
+                server.session_manager.run(),
+                httpx.AsyncClient(transport=transport, base_url=address) as http,
+                Client(streamable_http_client(f"{address}/mcp", http_client=http)) as client,
+            ):
+                text = said(await client.call_tool("read", {"citation": "moon.md:7"}))
+                assert "Neil Armstrong" in text
+
+    anyio.run(talk)
 
 
 # --- the command ------------------------------------------------------------------------
