@@ -45,7 +45,7 @@ def command(
         raise MissingExtraError("qa mcp", "mcp") from error
     output = _Output(quiet=quiet)
     if sys.stdin is not None and sys.stdin.isatty():
-        output.note("An agent is to start this and talk to it; see docs/mcp.md. Ctrl-C ends it.")
+        output.note("This is for an agent to start (see docs/mcp.md). Ctrl-C ends it.")
     with open_assistant(
         output,
         corpus=corpus,

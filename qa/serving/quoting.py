@@ -104,7 +104,7 @@ def _top(answer: Answer) -> Iterator[str]:
         yield f"{_NO_ANSWER[answer.verdict]} (probability {answer.probability:.2f})."
         if answer.reason:
             yield _one_line(answer.reason)
-        yield "Say so; the documents may answer it in other words, so one more try is fair."
+        yield "Say so, or ask once more in other words."
     for word, instead in answer.corrected:
         yield f"Note: {_one_line(word)} is in no document; {_one_line(instead)} was searched for."
     if answer.truncated:
@@ -113,7 +113,7 @@ def _top(answer: Answer) -> Iterator[str]:
     if answer.passages or answer.nearest:
         yield _DATA
     if answer.nearest and not answer.answered:
-        yield "The closest passages are NOT an answer; don't make one of them:"
+        yield "The closest passages are NOT an answer; don't build one from them:"
 
 
 def _head(one: CitedPassage, number: int, *, answered: bool) -> str:
