@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from qa.assistant import Assistant
     from qa.citations.locate import Excerpt
     from qa.citations.verify import Checked, Verification
-    from qa.contents import DocumentInfo, DocumentText, Heading
+    from qa.contents import DocumentInfo, DocumentText, Heading, PageImage, Rectangle
     from qa.diagnosis import Check, Diagnosis, diagnose
     from qa.errors import (
         CatalogDamagedError,
@@ -90,6 +90,7 @@ __all__ = [
     "Mark",
     "MissingExtraError",
     "ModelError",
+    "PageImage",
     "Place",
     "PlaceKind",
     "Problem",
@@ -99,6 +100,7 @@ __all__ = [
     "QuestionError",
     "QuestionsError",
     "ReadOnlyIndexError",
+    "Rectangle",
     "Refresh",
     "Running",
     "Scores",
@@ -120,6 +122,8 @@ _HOMES = {
     "DocumentInfo": "qa.contents",
     "DocumentText": "qa.contents",
     "Heading": "qa.contents",
+    "PageImage": "qa.contents",
+    "Rectangle": "qa.contents",
     "Check": "qa.diagnosis",
     "Diagnosis": "qa.diagnosis",
     "diagnose": "qa.diagnosis",

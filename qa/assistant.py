@@ -180,6 +180,7 @@ class Assistant(Library):
         *,
         threshold: float | None = None,
         refresh: bool = True,
+        refresh_wait: float | None = None,
         explain: bool = False,
         per_document: int | None = None,
         within: str | Iterable[str] = (),
@@ -200,6 +201,9 @@ class Assistant(Library):
                 less than `Settings.max_age` ago. Without it, passages of files that have changed
                 since are left out of the answer, and the corpus is compared with the index only
                 where there is no answer, or where passages are found by their words alone so far.
+            refresh_wait: answer after so many seconds of that from what is indexed by then, which a
+                note says, and go on with it behind; by default it is waited for. Where nothing is
+                indexed yet, the first passages are.
             within: patterns as in .gitignore of which a document's path must fit one.
             where: what its metadata must be, as `{"author": "A. Adams"}`; `*` fits anything.
             since: the first day, as "2024-01-31", by its own date, else by its file's last change.
@@ -214,6 +218,7 @@ class Assistant(Library):
             self.settings.k if k is None else k,
             self.settings.threshold if threshold is None else threshold,
             refresh=refresh,
+            refresh_wait=refresh_wait,
             explain=explain,
             per_document=per_document,
             within=within,
@@ -269,7 +274,8 @@ class Assistant(Library):
 
         self._require_open()
         requests = requests_of(questions, self.settings, {"k": k, **options})
-        return answer_many(self._asking, requests, refused=refused)
+        wait = options.get("refresh_wait")
+        return answer_many(self._asking, requests, refused=refused, wait=wait)
 
     def calibrate(self, questions: Sequence[Question] | None) -> Calibration:
         """Fit the probability to questions of which some are marked unanswerable.

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping  # noqa: TC003 - the types are to resolve at run time
 from dataclasses import dataclass
+from typing import Literal, NamedTuple
 
 from qa.types import Place  # noqa: TC001 - as above
 
-__all__ = ["DocumentInfo", "DocumentText", "Heading"]
+__all__ = ["DocumentInfo", "DocumentText", "Heading", "PageImage", "Rectangle"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,3 +56,27 @@ class DocumentText:
     metadata: Mapping[str, str]
     places: tuple[Place, ...] = ()
     outline: tuple[Heading, ...] = ()
+
+
+class Rectangle(NamedTuple):
+    """A part of a page: its left upper corner and its size, as shares of the page's, 0 to 1."""
+
+    left: float
+    top: float
+    width: float
+    height: float
+
+
+@dataclass(frozen=True, slots=True)
+class PageImage:
+    """A page as a picture of `width` by `height` pixels.
+
+    `rectangles` has a tuple for each span that was asked for, in their order, with about one
+    rectangle for each line of it; an empty one where the span was not found on the page.
+    """
+
+    data: bytes
+    media_type: Literal["image/png"]
+    width: int
+    height: int
+    rectangles: tuple[tuple[Rectangle, ...], ...]

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from contextlib import ExitStack
     from pathlib import Path
 
     from qa.citations.locate import Excerpt
     from qa.citations.verify import Verification
-    from qa.contents import DocumentInfo, DocumentText, Heading
+    from qa.contents import DocumentInfo, DocumentText, Heading, PageImage
     from qa.corpus import Corpus
+    from qa.reading.sandbox.client import Converter
     from qa.types import Answer
 
 __all__ = ["Library"]
@@ -23,6 +25,8 @@ class Library:
 
     _corpus: Corpus
     _folder: Path  # of the index
+    _held: ExitStack
+    _drawing: Converter | None = None
 
     def _require_open(self) -> None:
         raise NotImplementedError
@@ -92,6 +96,51 @@ class Library:
         with moment(self._folder, self._corpus) as snapshot:
             row = row_of(snapshot, document)
         return file_of(self._corpus, row)
+
+    def page_image(
+        self, document: str, page: int, spans: Iterable[tuple[int, int]] = (), *, width: int = 1000
+    ) -> PageImage:
+        """A page of an indexed PDF as a picture, and where on it spans of its text stand.
+
+        It is drawn in the process of parsers, with limits on time and memory; spans are found by
+        their letters. A drawn page is of the file as it was indexed.
+
+        Args:
+            document: its id.
+            page: from 1, as `Citation.page` has it.
+            spans: `(start, end)` in characters of the text of `document()`; what of them stands on
+                other pages is left out.
+            width: of the picture in pixels, from 50 to 4,000; an unusually long page is smaller.
+
+        Raises:
+            CitationError: the document is not a PDF of its own, or it has no such page.
+            QuestionError: another argument makes no sense.
+            UnknownDocumentError, IndexUnusableError: see `document`.
+            UnreadableDocumentError: see `document`; or the page can't be drawn.
+        """
+        from qa.answering.pages import drawn
+        from qa.store.index import moment
+
+        self._require_open()
+        with moment(self._folder, self._corpus) as snapshot:
+            converter = self._converter()
+            return drawn(
+                snapshot,
+                self._corpus,
+                converter,
+                document,
+                page=page,
+                spans=list(spans),
+                width=width,
+            )
+
+    def _converter(self) -> Converter:
+        if self._drawing is None:
+            from qa.reading.sandbox.client import Converter
+
+            converter = self._drawing = Converter()
+            self._held.callback(converter.close)
+        return self._drawing
 
     def show(self, citation: str, *, context: int = 3) -> Excerpt:
         """The cited place with `context` lines before and after it, from the file.

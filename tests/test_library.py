@@ -186,6 +186,11 @@ USES: dict[str, Callable[[qa.Assistant], object]] = {
     "calibrate": lambda one: one.calibrate(None),
     "show": lambda one: one.show("moon.md:7"),
     "verify": lambda one: one.verify({}),
+    "documents": lambda one: one.documents(),
+    "document": lambda one: one.document("moon.md"),
+    "outline": lambda one: one.outline("moon.md"),
+    "read_bytes": lambda one: one.read_bytes("moon.md"),
+    "page_image": lambda one: one.page_image("moon.md", 1),
     "with": lambda one: one.__enter__(),
 }
 
