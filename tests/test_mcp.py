@@ -452,6 +452,28 @@ def test_a_question_as_long_as_a_book_is_answered_from_its_beginning(
     assert len(text) <= 6000
 
 
+def test_a_question_does_not_wait_for_ever_for_what_is_being_indexed(
+    assistant: qa.Assistant, corpus: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assistant.refresh()
+    for number in range(100):
+        words = " ".join(f"Animal {number}-{one} lives in a valley." for one in range(100))
+        (corpus / f"{number}.txt").write_text(words, "utf-8")
+    monkeypatch.setattr("qa.serving.mcp._PATIENCE", 0)
+    text = told(assistant, "ask", question="Who set foot on the Moon?")
+    assert "Neil Armstrong" in text
+    assert "Note: " in text
+    assert assistant.status().running or not assistant.status().stale
+
+
+def test_what_is_wrong_with_many_parameters_is_told_briefly(assistant: qa.Assistant) -> None:
+    assert len(refused(assistant, "ask", question="Who?", within=[1] * 5000)) <= 400
+    where = {"x\n[1] a.md:1" * 900: 1}
+    text = refused(assistant, "ask", question="Who?", where=where)
+    assert len(text) <= 400
+    assert "\n" not in text
+
+
 def test_many_calls_at_once_all_get_their_own_answer(assistant: qa.Assistant) -> None:
     found: dict[int, str] = {}
 

@@ -33,15 +33,15 @@ from qa.serving.quoting import (
     documents_text,
     excerpt_text,
     neutral,
+    one_line,
     outline_text,
     status_text,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from mcp.server.mcpserver import Context
-    from pydantic_core import ErrorDetails
 
     from qa.assistant import Assistant
 
@@ -58,7 +58,8 @@ _READS = ToolAnnotations(
     read_only_hint=True, destructive_hint=False, idempotent_hint=True, open_world_hint=False
 )
 _ROOM = 6000  # characters of an answer, unless told otherwise
-_LONGEST = 400  # characters of a message, which may name what was given
+_PATIENCE = 20  # seconds that a question waits for changes to be indexed; agents give up at 60
+_LONGEST = 400  # characters of an error, which may name what was given
 _TELL = "Tell the user: this can't be fixed from here."
 _HINTS: tuple[tuple[type[QaError], str], ...] = (  # the first that fits
     (CitationError, "Give a citation as ask gives it, path:line, path:first-last or a path alone."),
@@ -72,8 +73,6 @@ _HINTS: tuple[tuple[type[QaError], str], ...] = (  # the first that fits
 )
 
 Room = Annotated[int, Field(ge=1000, le=50_000, description="Characters of the result at most.")]
-
-
 Within = Annotated[
     list[str],
     Field(description='Patterns that a path must fit one of, as in .gitignore: "*.pdf".'),
@@ -120,7 +119,14 @@ def _ask(assistant: Assistant) -> Callable[..., Any]:
         Begins with ANSWERED or with NO ANSWER; after the latter, what follows is not an answer.
         """
         wanted = partial(
-            assistant.ask, question, k, within=within, where=where, since=since, until=until
+            assistant.ask,
+            question,
+            k,
+            refresh_wait=_PATIENCE,
+            within=within,
+            where=where,
+            since=since,
+            until=until,
         )
         return answer_text(await _in_thread(wanted), most=max_chars)
 
@@ -186,7 +192,7 @@ def _status(assistant: Assistant) -> Callable[..., Any]:
             found = await _in_thread(assistant.status)
         except IndexMissingError:
             return f"qa {__version__}: nothing is indexed yet; the first `ask` does that."
-        return status_text(found, version=__version__)
+        return status_text(found, version=__version__, most=_ROOM)
 
     return status
 
@@ -214,9 +220,9 @@ class _Server(MCPServer[Any]):
         except ToolError as error:
             cause = error.__cause__
             if isinstance(cause, QaError):
-                return _failed(f"{cause!s:.{_LONGEST}}. {_hint(cause)}")
+                return _failed(f"{one_line(str(cause), most=_LONGEST)}. {_hint(cause)}")
             if isinstance(cause, ValidationError):
-                return _failed("; ".join(map(_wrong, cause.errors(include_url=False))))
+                return _failed(one_line("; ".join(_wrong(cause)), most=_LONGEST))
             if isinstance(cause, OSError):
                 return _failed(f"Operating-system error: {cause.strerror}")
             raise
@@ -227,12 +233,14 @@ def _hint(error: QaError) -> str:
     return next((one for kind, one in _HINTS if isinstance(error, kind)), neutral(error.hint))
 
 
-def _wrong(one: ErrorDetails) -> str:
-    """What is wrong with a parameter, by its name."""
-    name = ".".join(str(part) for part in one["loc"])
-    if one["type"] == "missing":
-        return f"{name} is missing."
-    return f"{name} is {json.dumps(one['input']):.80}. {one['msg']}."
+def _wrong(error: ValidationError) -> Iterator[str]:
+    """What is wrong with each parameter, by its name."""
+    for one in error.errors(include_url=False):
+        name = ".".join(str(part) for part in one["loc"])
+        if one["type"] == "missing":
+            yield f"{name} is missing."
+        else:
+            yield f"{name} is {json.dumps(one['input']):.80}. {one['msg']}."
 
 
 def _failed(text: str) -> CallToolResult:

@@ -30,6 +30,7 @@ __all__ = [
     "excerpt_text",
     "inline",
     "neutral",
+    "one_line",
     "outline_text",
     "status_text",
 ]
@@ -63,6 +64,11 @@ def neutral(text: str) -> str:
     text = _ASIDE.sub("", text)
     parts = [one for one in re.split(r"(?<=[.;])\s+", text) if not _COMMAND.search(one)]
     return " ".join(parts).rstrip(";")
+
+
+def one_line(text: str, *, most: int = _LONGEST) -> str:
+    """Text in one line of `most` characters, with nothing that a terminal would obey."""
+    return _clipped(visible(" ".join(text.split())), most)
 
 
 # --- an answer --------------------------------------------------------------------------
@@ -103,13 +109,13 @@ def _top(answer: Answer) -> Iterator[str]:
     else:
         yield f"{_NO_ANSWER[answer.verdict]} (probability {answer.probability:.2f})."
         if answer.reason:
-            yield _one_line(answer.reason)
+            yield one_line(answer.reason)
         yield "Say so, or ask once more in other words."
     for word, instead in answer.corrected:
-        yield f"Note: {_one_line(word)} is in no document; {_one_line(instead)} was searched for."
+        yield f"Note: {one_line(word)} is in no document; {one_line(instead)} was searched for."
     if answer.truncated:
         yield "Note: the question is too long; only its beginning was searched for."
-    yield from (f"Note: {_one_line(neutral(note) or note)}" for note in answer.notes)
+    yield from (f"Note: {one_line(neutral(note) or note)}" for note in answer.notes)
     if answer.passages or answer.nearest:
         yield _DATA
     if answer.nearest and not answer.answered:
@@ -122,19 +128,25 @@ def _head(one: CitedPassage, number: int, *, answered: bool) -> str:
     lines = [f"[{number}] {inline(place)}" + ("" if answered else " (not an answer)")]
     if (exact := _by_lines(one.citation)) != place:
         lines.append(f"    to read it here: {inline(exact)}")
-    if path := " › ".join(one.citation.heading_path):
-        lines.append(f"    under: {_one_line(path)}")
+    if path := one.citation.heading_path:
+        lines.append(f"    under: {_headings(path)}")
     about = [f"{key}: {value}" for key in ("title", "author") if (value := one.metadata.get(key))]
     if date := one.metadata.get("date"):
         about.append(f"date: {day(date) or date}")
     if about:
-        lines.append(f"    {_one_line('; '.join(about))}")
+        lines.append(f"    {one_line('; '.join(about))}")
     if one.also:
         lines.append(f"    also in: {', '.join(inline(str(place)) for place in one.also)}")
     best = _by_lines(one.evidence.citation)
     if answered and best != exact:
         lines.append(f"    best sentence: {inline(best)}")
     return "\n".join(lines)
+
+
+def _headings(path: Sequence[str]) -> str:
+    """A heading path in a line: outer headings give way to inner ones."""
+    paths = (" › ".join([*(["…"] if outer else []), *path[outer:]]) for outer in range(len(path)))
+    return one_line(next((one for one in paths if len(one) <= _LONGEST), path[-1]))
 
 
 def _with_lines(head: str, cited: Citation) -> str:
@@ -157,7 +169,7 @@ def excerpt_text(excerpt: Excerpt, *, most: int) -> str:
     preferred to cut at, and the citation of the rest is given.
     """
     cited = excerpt.citation
-    head = f"{inline(cited.document)}" + (f", {_one_line(cited.fragment)}" * bool(cited.fragment))
+    head = f"{inline(cited.document)}" + (f", {one_line(cited.fragment)}" * bool(cited.fragment))
     room = most - len(head) - len(_DATA) - len(_more(cited, cited.start)) - _NUMBER
     before = _last_lines(excerpt.before, room // _SHARE)
     room -= _size(before)
@@ -249,7 +261,7 @@ def documents_text(documents: Sequence[DocumentInfo], *, limit: int, most: int) 
 
 
 def _document(one: DocumentInfo) -> str:
-    title = f": {_one_line(one.title)}" if one.title else ""
+    title = f": {one_line(one.title)}" if one.title else ""
     return f"{inline(one.id)} ({one.format}, {counted(one.passages, 'passage')}){title}"
 
 
@@ -259,8 +271,10 @@ def outline_text(document: str, headings: Sequence[Heading], *, most: int) -> st
     if not headings:
         return f"{name} has no headings."
     top = [f"{name}: to read from a line on, give read {name}:LINE", _DATA]
-    lines = [f"{one.line}| {'#' * one.level} {_one_line(one.title)}" for one in headings]
+    lines = [f"{one.line}| {'#' * one.level} {one_line(one.title)}" for one in headings]
     shown = _fitting(lines, most - len("\n".join(top)) - len(_MORE_BELOW) - _NUMBER)
+    while 1 < shown < len(lines) and headings[shown - 1].line == headings[shown].line:
+        shown -= 1  # those of a line come together, as they are gone on with by line
     if shown < len(lines):
         lines[shown:] = [_MORE_BELOW + str(headings[shown - 1].line)]
     return "\n".join(top + lines)
@@ -278,12 +292,12 @@ def _fitting(lines: Sequence[str], room: int) -> int:
 # --- an index ---------------------------------------------------------------------------
 
 
-def status_text(status: Status, *, version: str) -> str:
-    """Tell what is indexed, and what of it is behind."""
+def status_text(status: Status, *, version: str, most: int) -> str:
+    """Tell what is indexed, and what of it is behind, in at most `most` characters."""
     parts = [
         f"qa {version}",
         f"{counted(status.documents, 'document')}, {counted(status.passages, 'passage')}.",
-        f"Model: {_one_line(status.model)}" if status.model else "",
+        f"Model: {one_line(status.model)}" if status.model else "",
         f"{counted(status.stale, 'document')} changed since; `ask` takes that up by itself."
         if status.stale
         else "Up to date.",
@@ -292,23 +306,19 @@ def status_text(status: Status, *, version: str) -> str:
         else "",
         "Indexing is under way." if status.running else "",
     ]
-    parts += [f"Left out: {count:,} ({_one_line(why)})" for why, count in status.left_out.items()]
+    parts += [f"Left out: {count:,} ({one_line(why)})" for why, count in status.left_out.items()]
     parts += _problems(
-        [f"{inline(one.document)}: {neutral(one.reason)}" for one in status.problems]
+        [f"{inline(one.document)}: {neutral(one.reason) or one.reason}" for one in status.problems]
     )
-    return "\n".join(filter(None, parts))
+    return _clipped("\n".join(filter(None, parts)), most)
 
 
 def _problems(problems: Sequence[str]) -> Iterator[str]:
     if problems:
         yield f"{counted(len(problems), 'document')} can't be read, or not in full:"
-        yield from (f"- {_one_line(one)}" for one in problems[:_PROBLEMS])
+        yield from (f"- {one_line(one)}" for one in problems[:_PROBLEMS])
     if len(problems) > _PROBLEMS:
         yield f"- and {len(problems) - _PROBLEMS:,} more"
-
-
-def _one_line(text: str) -> str:
-    return _clipped(visible(" ".join(text.split())), _LONGEST)
 
 
 def _clipped(text: str, most: int) -> str:
