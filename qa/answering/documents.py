@@ -82,7 +82,7 @@ def row_of(snapshot: Snapshot, document: str) -> DocumentRow:
     row = snapshot.document_named(document) if _is_text(document) else None
     if row is None:
         raise UnknownDocumentError(
-            f"{document!r:.200} is not an indexed document", hint="`documents()` lists them."
+            f"{document!r:.200} is not an indexed document", hint="Take an id from `documents()`."
         )
     return row
 

@@ -39,7 +39,7 @@ def drawn(
     if row.format != "pdf" or row.path != row.file:
         raise CitationError(
             f"{row.path} is not a PDF file, which alone has pages to draw",
-            hint="`document()` has its text.",
+            hint="Take its text from `document()`.",
         )
     count = row.metadata.get("pages", "")
     last = int(count) if count.isdecimal() else 1
