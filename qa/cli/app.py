@@ -19,6 +19,7 @@ __all__ = ["app"]
 COMMANDS = (
     "ask",
     "chat",
+    "mcp",
     "index",
     "watch",
     "serve",
