@@ -91,10 +91,10 @@ def test_a_document_is_what_citations_count_in(indexed: qa.Assistant, corpus: Pa
             one = indexed.document(cited.document)
             assert one.text[cited.start : cited.end] == cited.quote
             assert (one.sha256, one.file, one.format) == (cited.sha256, cited.file, cited.format)
-    for one in indexed.documents():
-        raw = indexed.read_bytes(one.id)
-        assert raw == (corpus / one.file).read_bytes()
-        assert indexed.document(one.id).sha256 == hashlib.sha256(raw).hexdigest()
+    for info in indexed.documents():
+        raw = indexed.read_bytes(info.id)
+        assert raw == (corpus / info.file).read_bytes()
+        assert indexed.document(info.id).sha256 == hashlib.sha256(raw).hexdigest()
 
 
 def test_an_outline_has_the_headings_where_they_stand(indexed: qa.Assistant) -> None:

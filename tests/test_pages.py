@@ -112,8 +112,9 @@ def test_a_citation_of_an_answer_is_marked_on_its_page(papers: qa.Assistant) -> 
 def test_a_page_that_makes_no_sense_is_refused_by_name(
     papers: qa.Assistant, given: dict[str, Any], error: type[qa.QaError], named: str
 ) -> None:
+    arguments: dict[str, Any] = {"document": "a.pdf", "page": 1, **given}
     with pytest.raises(error) as raised:
-        papers.page_image(**{"document": "a.pdf", "page": 1} | given)
+        papers.page_image(**arguments)
     assert named in str(raised.value)
     assert raised.value.hint
     assert len(str(raised.value)) < 250

@@ -168,7 +168,7 @@ def test_every_serialiser_keeps_the_schema_and_gives_what_to_dict_gives(
     refreshed = assistant.refresh()
     answer = assistant.ask("Who set foot on the Moon?", explain=True)
     for one in (answer, refreshed, assistant.status(), assistant.verify(answer)):
-        by_itself = dataclasses.asdict(one)  # type: ignore[call-overload]
+        by_itself = dataclasses.asdict(one)
         told = one.to_dict()
         assert by_itself["schema"] == told["schema"]
         assert next(iter(told)) == "schema"
