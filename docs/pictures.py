@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from qa.assistant import Assistant
 from qa.cli import render
 from qa.cli.layout import columns
-from qa.cli.visible import visible
+from qa.visible import visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from qa.assistant import Assistant
     from qa.citations.locate import Excerpt
     from qa.citations.verify import Checked, Verification
+    from qa.contents import DocumentInfo, DocumentText, Heading, PageImage, Rectangle
     from qa.diagnosis import Check, Diagnosis, diagnose
     from qa.errors import (
         CatalogDamagedError,
@@ -35,10 +36,11 @@ if TYPE_CHECKING:
         ReadOnlyIndexError,
         SettingsError,
         StorageError,
+        UnknownDocumentError,
         UnreadableDocumentError,
     )
     from qa.evaluation.questions import Question
-    from qa.progress import Progress, Running
+    from qa.progress import Progress, Running, Status
     from qa.ranking.calibration import Calibration
     from qa.settings import Settings, SettingsArguments
     from qa.types import (
@@ -48,10 +50,11 @@ if TYPE_CHECKING:
         Evidence,
         Explanation,
         Mark,
+        Place,
+        PlaceKind,
         Problem,
         Refresh,
         Scores,
-        Status,
     )
 
 __version__ = "0.1.0"
@@ -71,6 +74,8 @@ __all__ = [
     "CorpusError",
     "CorpusNotFoundError",
     "Diagnosis",
+    "DocumentInfo",
+    "DocumentText",
     "EmptyCorpusError",
     "EncoderMismatchError",
     "Evidence",
@@ -78,12 +83,16 @@ __all__ = [
     "Explanation",
     "FilterError",
     "ForeignIndexError",
+    "Heading",
     "IndexLockedError",
     "IndexMissingError",
     "IndexUnusableError",
     "Mark",
     "MissingExtraError",
     "ModelError",
+    "PageImage",
+    "Place",
+    "PlaceKind",
     "Problem",
     "Progress",
     "QaError",
@@ -91,6 +100,7 @@ __all__ = [
     "QuestionError",
     "QuestionsError",
     "ReadOnlyIndexError",
+    "Rectangle",
     "Refresh",
     "Running",
     "Scores",
@@ -99,6 +109,7 @@ __all__ = [
     "SettingsError",
     "Status",
     "StorageError",
+    "UnknownDocumentError",
     "UnreadableDocumentError",
     "Verification",
     "diagnose",
@@ -108,11 +119,17 @@ _HOMES = {
     "AskArguments": "qa.answering.request",
     "Assistant": "qa.assistant",
     "Excerpt": "qa.citations.locate",
+    "DocumentInfo": "qa.contents",
+    "DocumentText": "qa.contents",
+    "Heading": "qa.contents",
+    "PageImage": "qa.contents",
+    "Rectangle": "qa.contents",
     "Check": "qa.diagnosis",
     "Diagnosis": "qa.diagnosis",
     "diagnose": "qa.diagnosis",
     "Progress": "qa.progress",
     "Running": "qa.progress",
+    "Status": "qa.progress",
     "Question": "qa.evaluation.questions",
     "Calibration": "qa.ranking.calibration",
     "Settings": "qa.settings",

@@ -7,10 +7,10 @@ import json
 import tempfile
 import threading
 import time
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from qa.answering.asking import Asking
 from qa.answering.request import make_request
@@ -20,6 +20,7 @@ from qa.encoding.loader import ModelLoader
 from qa.errors import ClosedError, IndexMissingError, SettingsError
 from qa.indexing.plan import nothing_yet, take_stock
 from qa.indexing.refresh import refresh
+from qa.library import Library
 from qa.logs import answers, indexing, notifying, refreshes
 from qa.ranking.calibration import DEFAULT
 from qa.settings import Settings, override
@@ -33,20 +34,17 @@ if TYPE_CHECKING:
     from typing import Self, Unpack
 
     from qa.answering.request import AskArguments
-    from qa.citations.locate import Excerpt
-    from qa.citations.verify import Verification
-    from qa.corpus import Corpus
     from qa.errors import QaError, QuestionError
     from qa.evaluation.questions import Question
-    from qa.progress import Progress
+    from qa.progress import Progress, Status
     from qa.ranking.calibration import Calibration
     from qa.settings import SettingsArguments
-    from qa.types import Answer, Refresh, Status
+    from qa.types import Answer, Refresh
 
 __all__ = ["Assistant"]
 
 
-class Assistant:
+class Assistant(Library):
     """Answers questions from a corpus, with an index that follows it.
 
     >>> with Assistant("corpus", "index") as assistant:
@@ -87,7 +85,6 @@ class Assistant:
         self._lock = threading.RLock()  # of what answers; held for a moment at a time
         self._writing = threading.RLock()  # of who writes the index, as long as that takes
         self._folder = self.settings.index_path().absolute()
-        self._corpus: Corpus
         if documents is not None:
             if corpus is not None:
                 raise SettingsError("corpus and documents are both given", hint="Give one of them.")
@@ -145,11 +142,6 @@ class Assistant:
             self._writer.close()
         self._held.close()  # without a lock: threads that wait for one end now
 
-    @property
-    def root(self) -> Path | None:
-        """The folder that document ids are relative to; None where there are no files."""
-        return self._corpus.root
-
     def refresh(self, *, rebuild: bool = False) -> Refresh:
         """Bring the index in line with the corpus; only what changed is embedded.
 
@@ -188,6 +180,7 @@ class Assistant:
         *,
         threshold: float | None = None,
         refresh: bool = True,
+        refresh_wait: float | None = None,
         explain: bool = False,
         per_document: int | None = None,
         within: str | Iterable[str] = (),
@@ -208,6 +201,9 @@ class Assistant:
                 less than `Settings.max_age` ago. Without it, passages of files that have changed
                 since are left out of the answer, and the corpus is compared with the index only
                 where there is no answer, or where passages are found by their words alone so far.
+            refresh_wait: answer after so many seconds of that from what is indexed by then, which a
+                note says, and go on with it behind; by default it is waited for. Where nothing is
+                indexed yet, the first passages are.
             within: patterns as in .gitignore of which a document's path must fit one.
             where: what its metadata must be, as `{"author": "A. Adams"}`; `*` fits anything.
             since: the first day, as "2024-01-31", by its own date, else by its file's last change.
@@ -222,6 +218,7 @@ class Assistant:
             self.settings.k if k is None else k,
             self.settings.threshold if threshold is None else threshold,
             refresh=refresh,
+            refresh_wait=refresh_wait,
             explain=explain,
             per_document=per_document,
             within=within,
@@ -277,7 +274,8 @@ class Assistant:
 
         self._require_open()
         requests = requests_of(questions, self.settings, {"k": k, **options})
-        return answer_many(self._asking, requests, refused=refused)
+        wait = options.get("refresh_wait")
+        return answer_many(self._asking, requests, refused=refused, wait=wait)
 
     def calibrate(self, questions: Sequence[Question] | None) -> Calibration:
         """Fit the probability to questions of which some are marked unanswerable.
@@ -319,33 +317,6 @@ class Assistant:
                 raise
             found = nothing_yet(self._corpus, self._folder, time.time_ns())
         return dataclasses.replace(found, running=running)
-
-    def show(self, citation: str, *, context: int = 3) -> Excerpt:
-        """The cited place with `context` lines before and after it, from the file.
-
-        Raises:
-            CitationError: the citation names no place in the corpus.
-        """
-        from qa.citations.locate import excerpt
-
-        self._require_open()
-        with closing(self._corpus.apart()) as corpus:
-            return excerpt(corpus, citation, context=context)
-
-    def verify(self, answer: Answer | Mapping[str, Any]) -> Verification:
-        """Check every quote of an answer against the files as they are now.
-
-        Args:
-            answer: just given, or its `to_dict()` as it was saved.
-
-        Raises:
-            CitationError: it is not an answer.
-        """
-        from qa.citations.verify import verify
-
-        self._require_open()
-        with closing(self._corpus.apart()) as corpus:
-            return verify(answer, corpus)
 
     # --- how ----------------------------------------------------------------------------
 

@@ -8,7 +8,7 @@ import shutil
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from qa.errors import IndexLockedError, IndexMissingError, IndexUnusableError, QaError, StorageError
 
@@ -60,10 +60,11 @@ class Corpora:
     folder: str
     known: tuple[Known, ...]
     lost: tuple[Lost, ...]
+    schema: Literal["qa.corpora/1"] = "qa.corpora/1"
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON form described in docs/json.md."""
-        return {"schema": "qa.corpora/1", **asdict(self)}
+        return {"schema": self.schema, **asdict(self)}
 
 
 def look(usual: Settings, named: Mapping[str, Settings]) -> Corpora:

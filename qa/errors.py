@@ -6,6 +6,7 @@ QaError
 ├── QuestionError (ValueError)          a question, or a part of one, that can't be asked
 │   └── FilterError                     a filter that can't be read, or that no document passes
 ├── CitationError (LookupError)         a citation that names nothing
+├── UnknownDocumentError (LookupError)  a document that is not indexed
 ├── QuestionsError (ValueError)         a file of questions that is not one
 ├── MissingExtraError (ImportError)     a command that needs more to be installed
 ├── CorpusError
@@ -48,6 +49,7 @@ __all__ = [
     "ReadOnlyIndexError",
     "SettingsError",
     "StorageError",
+    "UnknownDocumentError",
     "UnreadableDocumentError",
 ]
 
@@ -92,6 +94,10 @@ class MissingExtraError(QaError, ImportError):
 
 class CitationError(QaError, LookupError):
     """A citation names no place in the corpus, or there is no saved answer to verify."""
+
+
+class UnknownDocumentError(QaError, LookupError):
+    """No document with that id is indexed."""
 
 
 class CorpusError(QaError):

@@ -1,14 +1,18 @@
-"""How far a refresh is, and who is at it: values, as those in `types.py`.
+"""How far a refresh is, who is at it, and what there is: values, as those in `types.py`.
 
 They are apart because making them takes 2 ms, which a question that refreshes nothing need not pay.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+# What types are made of is imported for whoever resolves them at run time: pydantic, FastAPI.
+from collections.abc import Mapping  # noqa: TC003
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
 
-__all__ = ["Progress", "Running"]
+from qa.types import Problem  # noqa: TC001
+
+__all__ = ["Progress", "Running", "Status"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,3 +52,29 @@ class Running:
     host: str
     started: float
     progress: Progress | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """What is indexed, and how far the corpus has moved on since.
+
+    `pending` passages of all `passages` are found by their words alone so far: they are yet to be
+    embedded. `running` is the refresh that is under way at this moment, in whatever process.
+    """
+
+    corpus: str
+    index: str
+    model: str
+    documents: int
+    passages: int
+    size_bytes: int
+    stale: int
+    left_out: Mapping[str, int]
+    problems: tuple[Problem, ...]
+    running: Running | None = None
+    pending: int = 0
+    schema: Literal["qa.status/1"] = "qa.status/1"
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON form described in docs/json.md."""
+        return {"schema": self.schema, **asdict(self)}

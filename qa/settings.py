@@ -5,7 +5,6 @@ from __future__ import annotations
 import difflib
 import os
 import re
-import sys
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
@@ -15,9 +14,10 @@ from qa.errors import SettingsError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["Settings", "SettingsArguments", "load_settings", "named_corpora", "override"]
+__all__ = ["MAX_K", "Settings", "SettingsArguments", "load_settings", "named_corpora", "override"]
 
 PREFIX = "QA_"
+MAX_K = 10_000  # passages of an answer, each read again from its file
 _MOST_JOBS = 1024
 _FRESH = ("check", "watch")
 # An address in printable ASCII, whose braces hold nothing but what is filled in.
@@ -93,8 +93,8 @@ class Settings:
                 raise SettingsError(
                     f"{key} is {value!r}, which is not UTF-8", hint="Rename it, or name another."
                 )
-        if not 1 <= self.k <= sys.maxsize:
-            raise SettingsError(f"k is {self.k}", hint=f"It goes from 1 to {sys.maxsize}.")
+        if not 1 <= self.k <= MAX_K:
+            raise SettingsError(f"k is {self.k}", hint=f"It goes from 1 to {MAX_K:,}.")
         _check_probabilities(self)
         if self.max_file_size < 1:
             raise SettingsError(

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from qa.citations.locate import Excerpt
 from qa.cli import render
 from qa.cli.layout import clip, columns, wrap
-from qa.cli.visible import visible
-from qa.types import Answer, Citation, CitedPassage, Evidence, Scores, Status
+from qa.progress import Status
+from qa.types import Answer, Citation, CitedPassage, Evidence, Scores
+from qa.visible import visible
 
 if TYPE_CHECKING:
     from pathlib import Path

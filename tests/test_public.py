@@ -9,6 +9,7 @@ import json
 import re
 import subprocess
 import sys
+import typing
 from typing import TYPE_CHECKING
 
 import pytest
@@ -142,3 +143,43 @@ def test_an_answer_goes_through_json(assistant: qa.Assistant) -> None:
 def test_no_module_is_over_400_lines() -> None:
     for path in (REPOSITORY / "qa").rglob("*.py"):
         assert len(path.read_text("utf-8").splitlines()) <= 400, path
+
+
+def test_public_types_resolve_at_run_time() -> None:
+    for name in qa.__all__:
+        one = getattr(qa, name)
+        if dataclasses.is_dataclass(one) or hasattr(one, "__total__"):
+            assert typing.get_type_hints(one)
+
+
+def test_an_answer_is_data_for_whoever_takes_dataclasses(assistant: qa.Assistant) -> None:
+    pydantic = pytest.importorskip("pydantic")
+    answer = assistant.ask("Who set foot on the Moon?")
+    adapter = pydantic.TypeAdapter(qa.Answer)
+    written = adapter.dump_json(answer)
+    assert adapter.validate_json(written) == answer
+    assert json.loads(written)["schema"] == "qa.answer/1"
+    assert adapter.json_schema()["properties"]["schema"]["const"] == "qa.answer/1"
+
+
+def test_every_serialiser_keeps_the_schema_and_gives_what_to_dict_gives(
+    assistant: qa.Assistant,
+) -> None:
+    refreshed = assistant.refresh()
+    answer = assistant.ask("Who set foot on the Moon?", explain=True)
+    for one in (answer, refreshed, assistant.status(), assistant.verify(answer)):
+        by_itself = dataclasses.asdict(one)
+        told = one.to_dict()
+        assert by_itself["schema"] == told["schema"]
+        assert next(iter(told)) == "schema"
+        assert {name: value for name, value in told.items() if name in by_itself} == {
+            name: value for name, value in by_itself.items() if name in told
+        }
+
+
+def test_what_is_shown_are_the_passages_or_else_the_nearest(assistant: qa.Assistant) -> None:
+    for threshold in (0.0, 1.0):
+        answer = assistant.ask("Who set foot on the Moon?", threshold=threshold)
+        assert answer.answered == (threshold == 0)
+        assert answer.shown == (answer.passages or answer.nearest)
+        assert answer.shown

@@ -26,10 +26,10 @@ from qa.cli.layout import around, clip_start, columns
 from qa.cli.pager import find
 from qa.cli.render.answers import link
 from qa.cli.render.quotes import gist
-from qa.cli.visible import visible
 from qa.errors import SettingsError
 from qa.settings import Settings
 from qa.types import Answer, CitedPassage, Evidence, Mark, Scores
+from qa.visible import visible
 
 if TYPE_CHECKING:
     from collections.abc import Callable

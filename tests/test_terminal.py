@@ -25,8 +25,8 @@ from qa.assistant import Assistant
 from qa.cli import formats, render
 from qa.cli.layout import columns
 from qa.cli.output import Output, Segment, visible
-from qa.cli.visible import escaped
 from qa.progress import Progress
+from qa.visible import escaped
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 from typing import TYPE_CHECKING
 
 from qa.errors import (
@@ -101,7 +102,8 @@ class Asking:
         """
         from qa.answering.ask import conclude, find
 
-        for one in (look or self.look, *[self.look] * (_MAX_TRIES - 1)):
+        again: Look = partial(self.look, request.refresh_wait)
+        for one in (look or again, *[again] * (_MAX_TRIES - 1)):
             is_trusted = request.refresh and time.monotonic() < self.trusted_until
             found = find(
                 request,
@@ -133,14 +135,39 @@ class Asking:
         with self.in_use():
             return self._models.loaded or encoder_of(self._index, self._models)
 
-    def look(self) -> tuple[Refresh | None, str]:
+    def look(self, wait: float | None = None) -> tuple[Refresh | None, str]:
         """Refresh; where only writing fails, what is indexed still answers, with a note.
 
         Nor is another writer waited for longer than a moment, once there is something to answer
-        from.
+        from; nor, where `wait` is not None, the refresh itself for more than so many seconds.
         """
         if time.monotonic() < self.trusted_until:
             return None, ""
+        return self._refreshed() if wait is None else self._refreshed_behind(wait)
+
+    def _refreshed_behind(self, wait: float) -> tuple[Refresh | None, str]:
+        """Refresh in a thread of its own, which goes on when that takes longer."""
+        until = time.monotonic() + wait
+        if not self._writing.acquire(timeout=wait):  # there is no use in two of them
+            if self._can_answer():
+                return None, ""
+            return self._refreshed()
+        self._writing.release()
+        from qa.answering.behind import begin
+
+        behind = begin(self._refreshed, name="qa-refresh")
+        patience = max(0.0, until - time.monotonic())
+        while True:
+            try:
+                return behind.result(timeout=patience)
+            except TimeoutError:
+                if behind.done():
+                    raise  # the refresh's own
+                if self._can_answer():
+                    return None, ""
+                patience = _PATIENCE
+
+    def _refreshed(self) -> tuple[Refresh | None, str]:
         while not self._writing.acquire(timeout=_PATIENCE):
             if self._can_answer():
                 return None, ""

@@ -81,7 +81,7 @@ def standings(probability: float, scores: Sequence[float]) -> list[float]:
 def _merged(asked: Sequence[Asked], above: Path) -> Iterator[CitedPassage]:
     ranked = []
     for one in asked:
-        passages = one.answer.passages or one.answer.nearest
+        passages = one.answer.shown
         scores = [passage.scores.fused for passage in passages]
         for standing, passage in zip(
             standings(one.answer.probability, scores), passages, strict=True

@@ -33,7 +33,8 @@ __all__ = ["answer_many", "requests_of", "threads"]
 _LOOKED = 1.0  # seconds for which a look at the corpus serves
 _AHEAD = 2  # windows of questions that are taken before their turn
 # What a question may have of its own; a refresh is of all.
-_KEYS = ("question", "k", *(key for key in AskArguments.__annotations__ if key != "refresh"))
+_OF_ALL = ("refresh", "refresh_wait")
+_KEYS = ("question", "k", *(key for key in AskArguments.__annotations__ if key not in _OF_ALL))
 
 
 def threads() -> ThreadPoolExecutor:
@@ -89,6 +90,7 @@ def answer_many(
     requests: Iterator[Asked],
     *,
     refused: Callable[[int, QuestionError], None] | None = None,
+    wait: float | None = None,
 ) -> Generator[Answer]:
     """Answer requests in their order, when the answers are asked for.
 
@@ -96,12 +98,13 @@ def answer_many(
         asking: answers one.
         requests: taken some dozens ahead.
         refused: is told of each that can't be asked, by its number from 0, in its turn.
+        wait: see `Request.refresh_wait`.
 
     Raises:
         QuestionError: a question can't be asked, and nobody is told of it.
         CorpusError, IndexUnusableError, ModelError: see `Asking.answer`.
     """
-    look = _kept(asking.look)
+    look = _kept(partial(asking.look, wait))
     lacking = _kept(asking.lacking)
     windows = iter(lambda: list(islice(requests, MAX_TEXTS)), [])
     numbers = count()

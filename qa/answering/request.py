@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import sys
+from collections.abc import Iterable, Mapping  # noqa: TC003 - types resolve at run time
 from dataclasses import dataclass
+from datetime import date  # noqa: TC003 - as above
 from typing import TYPE_CHECKING, TypedDict
 
 from qa.errors import QuestionError
+from qa.settings import MAX_K
 from qa.words.questions import asked
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-    from datetime import date
-
     from qa.answering.filter import Filter
 
 __all__ = ["MAX_QUESTION", "AskArguments", "Request", "make_request"]
 
+_DAY = 86_400.0
 MAX_QUESTION = 10_000  # characters; of a longer one, the beginning is asked
 
 
@@ -25,6 +25,7 @@ class AskArguments(TypedDict, total=False):
 
     threshold: float | None
     refresh: bool
+    refresh_wait: float | None
     explain: bool
     per_document: int | None
     within: str | Iterable[str]
@@ -42,6 +43,7 @@ class Request:
         k: how many passages are wanted, at least 1.
         threshold: of the probability, from 0 to 1, below which nothing is answered.
         refresh: whether to refresh first.
+        refresh_wait: seconds after which the refresh goes on behind; None for as long as it takes.
         explain: whether to explain scores.
         per_document: how many passages of a document at most come before those of all others; any
             number where it is 0.
@@ -54,6 +56,7 @@ class Request:
     refresh: bool = True
     explain: bool = False
     per_document: int = 0
+    refresh_wait: float | None = None
     chosen: Filter | None = None
 
     @property
@@ -74,6 +77,7 @@ def make_request(
     threshold: float,
     *,
     refresh: bool = True,
+    refresh_wait: float | None = None,
     explain: bool = False,
     per_document: int | None = None,
     within: str | Iterable[str] = (),
@@ -98,13 +102,18 @@ def make_request(
             f"per_document is {per_document!r:.80}",
             hint="Give a whole number of passages; 0 for any number.",
         )
-    if not isinstance(threshold, int | float) or isinstance(threshold, bool):
+    if not _is_number(threshold):
         raise QuestionError(f"The threshold is {threshold!r:.80}", hint="Give a number (float).")
     for name, wanted in {"refresh": refresh, "explain": explain}.items():
         if not isinstance(wanted, bool):
             raise QuestionError(f"{name} is {wanted!r:.80}", hint="Give True or False.")
-    if not 1 <= k <= sys.maxsize:
-        raise QuestionError(f"k is {k}", hint=f"It goes from 1 to {sys.maxsize}.")
+    if refresh_wait is not None and not (_is_number(refresh_wait) and 0 <= refresh_wait <= _DAY):
+        raise QuestionError(
+            f"refresh_wait is {refresh_wait!r:.80}",
+            hint="Give seconds, from 0 on; None waits as long as the refresh takes.",
+        )
+    if not 1 <= k <= MAX_K:
+        raise QuestionError(f"k is {k}", hint=f"It goes from 1 to {MAX_K:,}.")
     if not 0 <= threshold <= 1:
         raise QuestionError(f"The threshold is {threshold}", hint="It goes from 0 to 1.")
     if any("\ud800" <= character <= "\udfff" for character in question):
@@ -116,4 +125,10 @@ def make_request(
         from qa.answering.filter import make_filter
 
         chosen = make_filter(within, where, since, until)
-    return Request(question, k, threshold, refresh, explain, per_document or 0, chosen)
+    return Request(
+        question, k, threshold, refresh, explain, per_document or 0, refresh_wait, chosen
+    )
+
+
+def _is_number(given: object) -> bool:
+    return isinstance(given, int | float) and not isinstance(given, bool)

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 from qa.citations.source import headings_at, source_of
 from qa.counting import counted
 from qa.errors import CitationError, UnreadableDocumentError
-from qa.types import PlaceKind, Span
+from qa.types import Citation, PlaceKind, Span
 
 if TYPE_CHECKING:
     from qa.citations.source import Source
     from qa.corpus import Corpus
-    from qa.types import Citation, Document
+    from qa.types import Document
 
 __all__ = ["Excerpt", "excerpt"]
 

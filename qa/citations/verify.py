@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field, fields
 from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from qa.citations.source import headings_at, source_of
 from qa.errors import (
@@ -63,10 +63,11 @@ class Verification:
     question: str
     holds: bool
     quotes: tuple[Checked, ...]
+    schema: Literal["qa.verification/1"] = "qa.verification/1"
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON form described in docs/json.md."""
-        return {"schema": "qa.verification/1", **asdict(self)}
+        return {"schema": self.schema, **asdict(self)}
 
 
 @dataclass(frozen=True, slots=True)

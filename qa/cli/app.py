@@ -19,8 +19,10 @@ __all__ = ["app"]
 COMMANDS = (
     "ask",
     "chat",
+    "mcp",
     "index",
     "watch",
+    "serve",
     "status",
     "corpora",
     "show",

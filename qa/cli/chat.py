@@ -157,8 +157,8 @@ def _prompt(
     from qa.cli.layout import clip
     from qa.cli.progress import fitting
     from qa.cli.prompting import Completions, history, prompt
-    from qa.cli.visible import visible
     from qa.counting import counted
+    from qa.visible import visible
 
     def toolbar() -> str:
         width = prompted.output.get_size().columns - 1

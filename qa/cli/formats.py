@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from qa.cli.layout import lines_of, shapes
 from qa.cli.render.answers import CLOSEST_WHOLE, abstention, explained, link, shown, verdict
-from qa.cli.visible import visible
+from qa.visible import visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -104,7 +104,7 @@ def keep(answer: Answer) -> None:
 
 def of(answer: Answer) -> Last:
     """What is kept of an answer."""
-    results = (answer.passages or answer.nearest)[:_MOST]
+    results = answer.shown[:_MOST]
     return Last(answer.corpus, tuple(map(_result, results)))
 
 

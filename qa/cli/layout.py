@@ -10,7 +10,7 @@ from functools import lru_cache
 from itertools import groupby
 from typing import TYPE_CHECKING, NamedTuple
 
-from qa.cli.visible import JOINERS, visible
+from qa.visible import JOINERS, visible
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

@@ -9,7 +9,7 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TextIO
 
-from qa.cli.visible import escaped, visible
+from qa.visible import escaped, visible
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

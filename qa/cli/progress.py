@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from qa.cli.layout import clip, columns
-from qa.cli.visible import visible
 from qa.counting import counted
 from qa.indexing.progress import amount
+from qa.visible import visible
 
 if TYPE_CHECKING:
     from qa.progress import Progress, Running

@@ -16,7 +16,7 @@ from prompt_toolkit.styles import Style
 
 from qa.cli.last import make_private
 from qa.cli.session import COMMANDS
-from qa.cli.visible import visible
+from qa.visible import visible
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

@@ -369,7 +369,7 @@ def _rendered(answer: Answer, assistant: Assistant, output: Output) -> Iterator[
 
 
 def _results(answer: Answer) -> tuple[CitedPassage, ...]:
-    return answer.passages or answer.nearest
+    return answer.shown
 
 
 _LEANING = (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 
@@ -67,10 +67,11 @@ class Report:
     reliability: tuple[tuple[float, float, float], ...]
     coverage: tuple[float, ...]
     risk: tuple[float, ...]
+    schema: Literal["qa.evaluation/1"] = "qa.evaluation/1"
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON form described in docs/json.md."""
-        return {"schema": "qa.evaluation/1", **asdict(self)}
+        return {"schema": self.schema, **asdict(self)}
 
 
 class Answering(Protocol):

@@ -6,6 +6,7 @@ import dataclasses
 import json
 import re
 from collections import defaultdict
+from collections.abc import Mapping  # noqa: TC003 - types resolve at run time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,7 @@ from qa.errors import QuestionsError
 from qa.types import Section
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from qa.reading.files import Reading

@@ -16,12 +16,13 @@ from qa.corpus.walking import is_settled
 from qa.counting import counted
 from qa.errors import EmptyCorpusError, UnreadableDocumentError
 from qa.reading.reasons import EXPECTED
-from qa.types import Problem, Refresh, Status
+from qa.types import Problem, Refresh
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from qa.corpus import Corpus, Scan, Stamp
+    from qa.progress import Status
     from qa.store.rows import FilesKnown, ProblemRow
     from qa.store.snapshot import Snapshot
 
@@ -274,6 +275,8 @@ def check_not_empty(plan: Plan, location: str) -> None:
 def take_stock(corpus: Corpus, snapshot: Snapshot, now_ns: int) -> Status:
     """Tell what is indexed, and how far the corpus has moved on since."""
     seen = report(make_plan(corpus, snapshot.known_files(), now_ns))
+    from qa.progress import Status
+
     return Status(
         corpus=corpus.location,
         index=str(snapshot.folder.resolve()),
@@ -291,6 +294,8 @@ def take_stock(corpus: Corpus, snapshot: Snapshot, now_ns: int) -> Status:
 def nothing_yet(corpus: Corpus, folder: Path, now_ns: int) -> Status:
     """Tell the same of an index that is being made, of which nothing can be read yet."""
     seen = report(make_plan(corpus, None, now_ns))
+    from qa.progress import Status
+
     return Status(
         corpus=corpus.location,
         index=str(folder.resolve()),

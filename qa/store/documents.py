@@ -111,6 +111,17 @@ class DocumentTables:
         with reporting_damage(self._folder):
             return {one: _document(one, row) for one, row in rows}
 
+    def id_of(self, path: str) -> int | None:
+        """The number of the document with that id; None where there is none."""
+        query = "SELECT id FROM document WHERE path = ?"
+        row = self._db.execute(query, (path,)).fetchone()
+        return None if row is None else int(row[0])
+
+    def after(self, path: str | None, count: int) -> list[tuple[int, str]]:
+        """The numbers and ids of so many documents, by id, from the one after `path` on."""
+        query = "SELECT id, path FROM document WHERE path > ? ORDER BY path LIMIT ?"
+        return self._db.execute(query, ("" if path is None else path, count)).fetchall()
+
     def check_rows(self) -> None:
         """Compare every document and its text with what was written (CatalogDamagedError)."""
         self.check_references()

@@ -139,6 +139,11 @@ class PassageTables:
         )
         return [row[0] for row in rows]
 
+    def count_of(self, document: int) -> int:
+        """Count the passages of a document."""
+        query = "SELECT count(*) FROM passage WHERE document = ?"
+        return int(self._db.execute(query, (document,)).fetchone()[0])
+
     def drop(self, ids: Iterable[int]) -> Iterator[tuple[int, int, bytes, bytes]]:
         """Delete passages, and give `(id, length, terms, tokens)` of each."""
         for one in ids:

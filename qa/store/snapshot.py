@@ -118,6 +118,24 @@ class Snapshot:
         """Documents by id."""
         return self._catalog.documents.by_id(ids)
 
+    def document_named(self, one: str) -> DocumentRow | None:
+        """The document with that id; None where there is none."""
+        number = self._catalog.documents.id_of(one)
+        return None if number is None else self.documents([number])[number]
+
+    def documents_after(self, one: str | None, count: int) -> list[tuple[int, str]]:
+        """The numbers and ids of so many documents, by id, from the one after `one` on."""
+        return self._catalog.documents.after(one, count)
+
+    def count_passages_of(self, document: int) -> int:
+        """How many passages of a document are indexed."""
+        return self._catalog.passages.count_of(document)
+
+    def passages_of_document(self, document: int) -> list[PassageRow]:
+        """The passages of a document, by where they begin."""
+        found = self.passages(self._catalog.passages.of_documents([document]))
+        return sorted(found, key=lambda row: (row.start, row.end))
+
     def extract(self, document: int) -> str:
         """The text of a document of a converted format."""
         return self._catalog.documents.extract(document)

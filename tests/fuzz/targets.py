@@ -37,10 +37,10 @@ from qa.indexing.passages import cut
 from qa.ranking.calibration import read_calibration
 from qa.ranking.evidence import marks, question_kind
 from qa.reading.detect.decoding import UndecodableError, byte_offsets, decode
-from qa.reading.extracted import Extracted, UnreadableError
+from qa.reading.extracted import Extracted, Member, UnreadableError
 from qa.reading.files import Limits, read_file
 from qa.reading.sandbox.budget import Budget
-from qa.reading.sandbox.protocol import pack, unpack
+from qa.reading.sandbox.protocol import WRONG, Picture, pack, unpack
 from qa.reading.sandbox.worker import reader_of
 from qa.settings import Settings, load_settings
 from qa.store.accelerators import segments_of
@@ -132,6 +132,18 @@ def members(raw: bytes) -> None:
         all(one.count("/") <= limits.depth + 1 for one in (*ids, *reading.problems)), "nor deeper"
     )
     require(budget.processor >= 0, "the time is kept")
+
+
+def picture(raw: bytes) -> None:
+    """What a process that draws pages says of one."""
+    said = Extracted(raw.decode("utf-8", "replace"), (), members=(Member("a", b"\x89PNG"),))
+    try:
+        found = Picture.of(said, 1)
+    except WRONG:
+        return
+    require(found.width > 0 and found.height > 0, "a picture has a size")
+    sides = (side for boxes in found.boxes for box in boxes for side in box)
+    require(all(0 <= side <= 1 for side in sides), "what is marked is on the page")
 
 
 def saved_answer(raw: bytes) -> None:
@@ -366,6 +378,7 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
         text_formats,
         converted_formats,
         members,
+        picture,
         saved_answer,
         quoting,
         splitting,
@@ -490,6 +503,7 @@ _SEEDS: dict[str, Sequence[bytes]] = {
         ),
         b"\x07\x07From a\nTo: b\n\nHi\n\nFrom b\nTo: c\n\nHo\n",
     ],
+    "picture": [b'{"width": 9, "height": 9, "boxes": [[[0.1, 0.2, 0.3, 0.4], [0, 1e9, NaN, -1]]]}'],
     "saved_answer": [b"The Moon", b'{"schema": "qa.answer/1", "passages": [], "nearest": []}'],
     "quoting": [
         b"\x05art one\0He starts. An art\n one, art  one.",

@@ -35,6 +35,14 @@ def right() -> None:
         assert_type(one.calibrate(None), qa.Calibration)
         assert_type(one.settings, qa.Settings)
         assert_type(one.root, Path | None)
+        one.ask("Who?", refresh_wait=0.5)
+        for listed in one.documents(after=None, limit=5, within="*.md"):
+            assert_type(listed, qa.DocumentInfo)
+        assert_type(one.document("a.pdf"), qa.DocumentText)
+        assert_type(one.outline("a.pdf"), tuple[qa.Heading, ...])
+        assert_type(one.read_bytes("a.pdf"), bytes)
+        assert_type(one.page_image("a.pdf", 1, [(0, 5)], width=800), qa.PageImage)
+    assert_type(answer.shown, tuple[qa.CitedPassage, ...])
     for passage in answer.passages:
         assert_type(passage, qa.CitedPassage)
         assert_type(passage.citation, qa.Citation)

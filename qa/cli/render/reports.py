@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from qa.citations.verify import Checked, Verification
     from qa.diagnosis import Diagnosis
     from qa.encoding.loader import CachedModel
-    from qa.types import Problem, Refresh, Status
+    from qa.progress import Status
+    from qa.types import Problem, Refresh
 
 __all__ = ["diagnosis", "excerpt", "models", "problems", "refresh", "status", "verification"]
 

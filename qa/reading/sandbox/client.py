@@ -17,10 +17,10 @@ from qa.reading.formats import CONVERTED, office_is_installed
 from qa.reading.reasons import NEEDS_OFFICE, OCR_READS, SCAN
 from qa.reading.sandbox.budget import Budget
 from qa.reading.sandbox.ocr import ocr_is_installed, ocr_pdf
-from qa.reading.sandbox.protocol import OUT_OF_MEMORY, WRONG, unpack
+from qa.reading.sandbox.protocol import OUT_OF_MEMORY, WRONG, Picture, unpack
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from typing import Self
 
     from qa.reading.extracted import Extracted
@@ -38,6 +38,7 @@ _ENVIRONMENT = {
 }
 _MAX_REPLY = 1024**3  # bytes
 _MAX_HEAD = 1000
+_DRAWING = 20.0  # seconds of the processor for a page
 
 
 class Converter:
@@ -111,6 +112,22 @@ class Converter:
             # Not the same reason, which would have it tried again at every refresh.
             raise UnreadableError(f"a scan that ocrmypdf could not make out ({error})") from error
 
+    def picture(
+        self, raw: bytes, *, page: int, width: int, quotes: Sequence[tuple[int, str]] = ()
+    ) -> Picture:
+        """Draw a page of a PDF; see `qa.reading.pdf.picture`.
+
+        Raises:
+            UnreadableError: it can't be drawn; the message says why in a few words.
+        """
+        budget = Budget(_DRAWING, _DRAWING * 4)
+        asked = {"page": page, "width": width, "quotes": list(quotes)}
+        found = self._converted("pdf", raw, budget, page=asked)
+        try:
+            return Picture.of(found, len(quotes))
+        except WRONG as error:
+            raise UnreadableError("its parser returned invalid output") from error
+
     def can_retry(self, reason: str) -> bool:
         """Whether what could not be read for that reason can be by now."""
         if reason == NEEDS_OFFICE:
@@ -128,7 +145,9 @@ class Converter:
         finally:
             budget.spend(clock=time.monotonic() - began)
 
-    def _converted(self, kind: str, raw: bytes, budget: Budget) -> Extracted:
+    def _converted(
+        self, kind: str, raw: bytes, budget: Budget, *, page: Mapping[str, object] | None = None
+    ) -> Extracted:
         if budget.is_spent:
             raise UnreadableError("the time for its file was used up by what comes before it")
         with self._lock:
@@ -139,7 +158,7 @@ class Converter:
             timer.start()
             began = time.monotonic()
             try:
-                reply, seconds = _exchange(worker, kind, raw, budget.processor)
+                reply, seconds = _exchange(worker, kind, raw, budget.processor, page)
             finally:
                 timer.cancel()
             took = time.monotonic() - began
@@ -215,7 +234,11 @@ _SIGXCPU = 24  # the processor's time is used up; the same number wherever it ex
 
 
 def _exchange(
-    worker: subprocess.Popen[bytes], kind: str, raw: bytes, seconds: float
+    worker: subprocess.Popen[bytes],
+    kind: str,
+    raw: bytes,
+    seconds: float,
+    page: Mapping[str, object] | None,
 ) -> tuple[bytes | None, float | None]:
     """Send a file, and the seconds of the processor that it may take.
 
@@ -224,7 +247,7 @@ def _exchange(
     """
     if worker.stdin is None or worker.stdout is None:
         return None, None
-    request = {"format": kind, "size": len(raw), "seconds": seconds}
+    request = {"format": kind, "size": len(raw), "seconds": seconds, "page": page}
     try:
         worker.stdin.write(json.dumps(request).encode() + b"\n")
         worker.stdin.write(raw)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from qa.reading.extracted import Extracted, Member
@@ -10,8 +12,9 @@ from qa.types import Block, BlockKind, Place, PlaceKind, Section
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import Self
 
-__all__ = ["OUT_OF_MEMORY", "WRONG", "pack", "pack_unreadable", "unpack"]
+__all__ = ["OUT_OF_MEMORY", "WRONG", "Picture", "pack", "pack_unreadable", "unpack"]
 
 OUT_OF_MEMORY = "reading it takes too much memory"
 # What reading JSON raises that is not what `pack` writes.
@@ -74,6 +77,39 @@ def unpack(packed: bytes) -> Extracted | str:
     warnings = tuple(map(str, value["warnings"]))
     "".join(warnings).encode()
     return Extracted(text, sections, places, metadata, members, warnings)
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A page as a PNG, and for each quote its boxes: left, top, right and bottom by share."""
+
+    png: bytes
+    width: int
+    height: int
+    boxes: tuple[tuple[tuple[float, float, float, float], ...], ...]
+
+    @classmethod
+    def of(cls, extracted: Extracted, quotes: int) -> Self:
+        """Read what `qa.reading.pdf.picture` gave; nothing of it is trusted.
+
+        Raises:
+            Exception: of `WRONG`; it is nothing that it gives.
+        """
+        (member,) = extracted.members
+        told = json.loads(extracted.text)
+        boxes = tuple(tuple(_box(*box) for box in each) for each in told["boxes"])
+        width, height = int(told["width"]), int(told["height"])
+        is_png = member.raw.startswith(b"\x89PNG") and min(width, height) > 0
+        if not is_png or len(boxes) != quotes:
+            raise ValueError("not the picture that was asked for")
+        return cls(member.raw, width, height, boxes)
+
+
+def _box(left: float, top: float, right: float, bottom: float) -> tuple[float, float, float, float]:
+    if math.isnan(left + top + right + bottom):
+        raise ValueError("a box that is nowhere")
+    box = tuple(min(max(float(side), 0.0), 1.0) for side in (left, top, right, bottom))
+    return box[0], box[1], box[2], box[3]
 
 
 def _members(named: list[Any], packed: bytes, at: int) -> Iterator[Member]:

@@ -1,8 +1,9 @@
 """The process that reads converted formats: a parser that crashes, hangs or balloons ends here.
 
 Run by `client` as `python -m qa.reading.sandbox.worker`. A request on standard input is a line of
-JSON (`format`, `size`, `seconds` of the processor that are left) and so many bytes; the reply on
-standard output is a line of JSON (`size`, `seconds` used) and so many bytes, those of `protocol`.
+JSON (`format`, `size`, `seconds` of the processor that are left; `page` where one is to be drawn
+instead) and so many bytes; the reply on standard output is a line of JSON (`size`, `seconds` used)
+and so many bytes, those of `protocol`.
 No pickle: a parser that was taken over can't hand code to its parent.
 """
 
@@ -54,15 +55,19 @@ def main() -> None:
         raw = requests.read(request["size"])
         began = time.process_time()
         _limit_time(began + min(request["seconds"], cpu_seconds(len(raw))))
-        reply = _reply(request["format"], raw)
+        reply = _reply(request["format"], raw, request.get("page"))
         head = {"size": len(reply), "seconds": time.process_time() - began}
         replies.write(json.dumps(head).encode() + b"\n")
         replies.write(reply)
         replies.flush()
 
 
-def _reply(kind: str, raw: bytes) -> bytes:
+def _reply(kind: str, raw: bytes, page: dict[str, Any] | None) -> bytes:
     try:
+        if page is not None:
+            from qa.reading.pdf.picture import picture_of
+
+            return pack(picture_of(raw, **page))
         return pack(reader_of(kind)(raw))
     except UnreadableError as error:
         reason = str(error)

@@ -1,0 +1,170 @@
+"""What an assistant tells of the documents themselves, beside its answers."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from contextlib import ExitStack
+    from pathlib import Path
+
+    from qa.citations.locate import Excerpt
+    from qa.citations.verify import Verification
+    from qa.contents import DocumentInfo, DocumentText, Heading, PageImage
+    from qa.corpus import Corpus
+    from qa.reading.sandbox.client import Converter
+    from qa.types import Answer
+
+__all__ = ["Library"]
+
+
+class Library:
+    """The documents of an assistant: listed, opened and compared with what was cited."""
+
+    _corpus: Corpus
+    _folder: Path  # of the index
+    _held: ExitStack
+    _drawing: Converter | None = None
+
+    def _require_open(self) -> None:
+        raise NotImplementedError
+
+    @property
+    def root(self) -> Path | None:
+        """The folder that document ids are relative to; None where there are no files."""
+        return self._corpus.root
+
+    def documents(
+        self, *, after: str | None = None, limit: int = 100, within: str | Iterable[str] = ()
+    ) -> tuple[DocumentInfo, ...]:
+        """The indexed documents, by id, a page at a time; files are not looked at.
+
+        Args:
+            after: the last id of the page before; the first page where it is None.
+            limit: how many at most, from 1 to 1,000.
+            within: patterns as in .gitignore of which a document's path must fit one.
+
+        Raises:
+            QuestionError: an argument makes no sense.
+            IndexUnusableError: there is no index, or it can't be read.
+        """
+        from qa.answering.documents import listed
+        from qa.store.index import moment
+
+        self._require_open()
+        with moment(self._folder, self._corpus) as snapshot:
+            return listed(snapshot, after=after, limit=limit, within=within)
+
+    def document(self, document: str) -> DocumentText:
+        """The text of an indexed document, with its places and headings.
+
+        It comes from the index where it was made from the file (no parser runs), else from the
+        file; either way the file is the one that was indexed.
+
+        Raises:
+            UnknownDocumentError: no document with that id is indexed.
+            UnreadableDocumentError: its file has changed or gone since it was indexed.
+            IndexUnusableError: there is no index, or it can't be read.
+        """
+        from qa.answering.documents import opened
+        from qa.store.index import moment
+
+        self._require_open()
+        with moment(self._folder, self._corpus) as snapshot:
+            return opened(snapshot, self._corpus, document)
+
+    def outline(self, document: str) -> tuple[Heading, ...]:
+        """The headings of an indexed document, in order; those above its passages.
+
+        Raises:
+            UnknownDocumentError, UnreadableDocumentError, IndexUnusableError: see `document`.
+        """
+        return self.document(document).outline
+
+    def read_bytes(self, document: str) -> bytes:
+        """The file of an indexed document, as it was indexed; of an attachment, what holds it.
+
+        Raises:
+            UnknownDocumentError, UnreadableDocumentError, IndexUnusableError: see `document`.
+        """
+        from qa.answering.documents import file_of, row_of
+        from qa.store.index import moment
+
+        self._require_open()
+        with moment(self._folder, self._corpus) as snapshot:
+            row = row_of(snapshot, document)
+        return file_of(self._corpus, row)
+
+    def page_image(
+        self, document: str, page: int, spans: Iterable[tuple[int, int]] = (), *, width: int = 1000
+    ) -> PageImage:
+        """A page of an indexed PDF as a picture, and where on it spans of its text stand.
+
+        It is drawn in the process of parsers, with limits on time and memory; spans are found by
+        their letters. A drawn page is of the file as it was indexed.
+
+        Args:
+            document: its id.
+            page: from 1, as `Citation.page` has it.
+            spans: `(start, end)` in characters of the text of `document()`; what of them stands on
+                other pages is left out.
+            width: of the picture in pixels, from 50 to 4,000; an unusually long page is smaller.
+
+        Raises:
+            CitationError: the document is not a PDF of its own, or it has no such page.
+            QuestionError: another argument makes no sense.
+            UnknownDocumentError, IndexUnusableError: see `document`.
+            UnreadableDocumentError: see `document`; or the page can't be drawn.
+        """
+        from qa.answering.pages import drawn
+        from qa.store.index import moment
+
+        self._require_open()
+        with moment(self._folder, self._corpus) as snapshot:
+            converter = self._converter()
+            return drawn(
+                snapshot,
+                self._corpus,
+                converter,
+                document,
+                page=page,
+                spans=list(spans),
+                width=width,
+            )
+
+    def _converter(self) -> Converter:
+        if self._drawing is None:
+            from qa.reading.sandbox.client import Converter
+
+            converter = self._drawing = Converter()
+            self._held.callback(converter.close)
+        return self._drawing
+
+    def show(self, citation: str, *, context: int = 3) -> Excerpt:
+        """The cited place with `context` lines before and after it, from the file.
+
+        Raises:
+            CitationError: the citation names no place in the corpus.
+        """
+        from qa.citations.locate import excerpt
+
+        self._require_open()
+        with closing(self._corpus.apart()) as corpus:
+            return excerpt(corpus, citation, context=context)
+
+    def verify(self, answer: Answer | Mapping[str, Any]) -> Verification:
+        """Check every quote of an answer against the files as they are now.
+
+        Args:
+            answer: just given, or its `to_dict()` as it was saved.
+
+        Raises:
+            CitationError: it is not an answer.
+        """
+        from qa.citations.verify import verify
+
+        self._require_open()
+        with closing(self._corpus.apart()) as corpus:
+            return verify(answer, corpus)

@@ -1,0 +1,7 @@
+"""The assistant over HTTP: an interface for programs, and a page for people.
+
+What comes from the network is checked in `guard.py` before anything else sees it; `api.py` has the
+routes, `shapes.py` what they take, `replies.py` what they give. FastAPI, uvicorn and the
+prometheus client are an extra, and imported nowhere else. `mcp.py` is for agents, and `quoting.py`
+their text.
+"""
