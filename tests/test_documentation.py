@@ -112,14 +112,15 @@ def test_the_python_examples_run_and_write_what_is_shown(
     assert len(next(EXAMPLE.finditer(README))["code"].splitlines()) <= 12
 
 
-def test_the_picture_of_an_answer_is_what_would_be_drawn_now(
-    monkeypatch: pytest.MonkeyPatch, cache: Path
+@pytest.mark.parametrize("name", ["answer", "session"])
+def test_a_picture_is_what_would_be_drawn_now(
+    monkeypatch: pytest.MonkeyPatch, cache: Path, name: str
 ) -> None:
     monkeypatch.syspath_prepend(str(DOCS))
     import pictures
 
-    drawn = pictures.PICTURE.read_text("utf-8")
-    assert drawn == pictures.answer(str(cache)), "run python docs/pictures.py"
+    drawn = (pictures.PICTURES / f"{name}.svg").read_text("utf-8")
+    assert drawn == pictures.DRAWN[name](str(cache)), "run python docs/pictures.py"
     assert "http" not in drawn.replace("http://www.w3.org/2000/svg", "")
 
 
