@@ -49,6 +49,14 @@ def test_what_is_asked_is_a_slice_with_a_word_where_the_question_has_one(questio
     assert any(map(str.isalnum, question)) <= any(map(str.isalnum, question[begin:end]))
 
 
+@pytest.mark.timeout(10)
+@pytest.mark.parametrize("space", [" ", ", ", " .", "\n", "please ", "some any "])
+def test_a_question_of_hardly_anything_but_space_does_not_take_its_square(space: str) -> None:
+    question = f"I'd like{space * 50_000} to know who signed{space * 50_000}?"
+    begin, end = asked(question)
+    assert "who signed" in question[begin:end]
+
+
 # --- names -------------------------------------------------------------------------------
 
 

@@ -36,16 +36,20 @@ _AFTER = re.compile(
 )
 
 
+_MAX_AFTER = 120  # characters
+
+
 def asked(question: str) -> tuple[int, int]:
     """Where what is asked begins and ends, without phrases of request around it.
 
     "Could you tell me, according to the text, who signed?" asks "who signed?". Where nothing else
     is left, the question is all of it.
     """
-    begin, end = 0, len(question)
+    begin, end = 0, len(question.rstrip())
     while (found := _REQUESTS.match(question, begin)) and found.end() > begin:
         begin = found.end()
-    if found := _AFTER.search(question, begin):
+    # What may stand behind is short; to look for it from each of many spaces takes their square.
+    if found := _AFTER.search(question, max(begin, end - _MAX_AFTER), end):
         end = found.start()
     return (begin, end) if WORD.search(question[begin:end]) else (0, len(question))
 
