@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 import unicodedata
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -388,6 +389,16 @@ def _large(tmp_path: Path) -> Path:
     return folder
 
 
+@contextmanager
+def ended(process: subprocess.Popen[bytes]) -> Iterator[subprocess.Popen[bytes]]:
+    """Kill it at the end, should it not have ended: Popen itself would wait for ever."""
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
 def stopped(
     arguments: list[str], when: bytes, *, by: int, folder: Path, twice: bool = False
 ) -> tuple[int, str]:
@@ -405,11 +416,11 @@ def stopped(
     command = [sys.executable, "-m", "qa", *arguments]
     announced = folder / "index" / "refresh.json"
     shown, done = b"", False
-    with subprocess.Popen(
+    with ended(subprocess.Popen(
         command, cwd=folder, stdin=follower, stdout=follower, stderr=follower,
         start_new_session=True, env=os.environ | {"TERM": "xterm"},
         preexec_fn=take_terminal,  # noqa: PLW1509 - no threads here
-    ) as one:  # fmt: skip
+    )) as one:  # fmt: skip
         os.close(follower)
         while True:
             try:
@@ -449,6 +460,45 @@ def test_a_command_that_is_stopped_says_what_is_kept_and_leaves_the_terminal_as_
 
 
 @posix
+@pytest.mark.parametrize(
+    "busy",
+    [
+        "try: import broken\nexcept BaseException: print('swallowed')",
+        "weakref.finalize(set(), os.kill, os.getpid(), 2)",  # Python drops what it raises
+        "lock = threading.Lock(); lock.acquire(); lock.acquire()",
+        "class A:\n def __set_name__(self, *_): os.kill(os.getpid(), 15)\nclass B: a = A()",
+    ],
+)
+def test_a_signal_ends_a_command_whatever_it_is_at(tmp_path: Path, busy: str) -> None:
+    (tmp_path / "broken.py").write_text("import os, time\nos.kill(os.getpid(), 2)\ntime.sleep(9)")
+    program = (
+        "import os, threading, time, weakref; from qa.cli.stopping import stoppable\n"
+        "threading.Timer(1, os.kill, [os.getpid(), 15]).start()\n"
+        f"with stoppable():\n {busy.replace(chr(10), chr(10) + ' ')}\n time.sleep(9)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=tmp_path, capture_output=True, check=False, timeout=60
+    )
+    assert done.returncode in {130, 143}
+    assert (done.stdout, done.stderr) == (b"", b"qa: Stopped.\n")
+
+
+@posix
+def test_what_is_half_made_is_dropped_by_a_signal_even_where_the_log_fails(tmp_path: Path) -> None:
+    program = (
+        "import os, time; from pathlib import Path; from qa.cli.stopping import stoppable\n"
+        "from qa.encoding.export import appearing\n"
+        "from qa import logs; logs.record = None\n"
+        "with stoppable(), appearing(Path('cache/model'), 'last') as beside:\n"
+        " (beside / 'graph').write_bytes(bytes(9)); os.kill(os.getpid(), 15); time.sleep(9)"
+    )
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, check=False, timeout=60)
+    assert done.returncode == 143, done.stderr
+    assert list((tmp_path / "cache").iterdir()) == []
+
+
+@posix
 def test_an_index_whose_refresh_was_stopped_answers_as_before(run: Run, large: Path) -> None:
     later = large.rename(large.with_name("later"))
     large.mkdir()
@@ -477,8 +527,8 @@ def test_what_evaluates_or_waits_can_be_stopped(run: Run, corpus: Path, tmp_path
 def test_a_command_that_must_not_be_interrupted_is_not(corpus: Path, tmp_path: Path) -> None:
     program = (
         "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)\n"
-        "import os; from qa.cli import main; import qa.cli.errors as errors\n"
-        "with errors._signals(): os.kill(os.getpid(), signal.SIGINT)\n"
+        "import os; from qa.cli.stopping import stoppable\n"
+        "with stoppable(): os.kill(os.getpid(), signal.SIGINT)\n"
         "print('went on')"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=False)

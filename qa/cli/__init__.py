@@ -7,6 +7,13 @@ __all__ = ["main"]
 
 def main() -> None:
     """Run the command `qa`; leaves with 0, 1 (nothing found), 2 (an error) or 130 (Ctrl-C)."""
+    from qa.cli.stopping import stoppable
+
+    with stoppable():
+        _run()
+
+
+def _run() -> None:
     import gc
     import os
     import sys

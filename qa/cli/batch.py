@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from itertools import chain, count, islice
 from typing import TYPE_CHECKING, Any
 
-from qa.cli.errors import signals_held
+from qa.cli.stopping import signals_held
 from qa.errors import QuestionsError
 
 if TYPE_CHECKING:

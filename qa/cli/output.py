@@ -210,6 +210,11 @@ class Output:
         width = shutil.get_terminal_size((80, 24)).columns
         return max(width - _ECHO - 1, 1)
 
+    @classmethod
+    def drawn(cls) -> int:
+        """Columns of the line that stands on the terminal until the next takes its place."""
+        return cls._drawn + _ECHO if cls._drawn else 0
+
     def _draw(self, text: str) -> None:
         from qa.cli.layout import clip, columns
 
@@ -219,8 +224,8 @@ class Output:
         _write(sys.stderr, f"\r{shown}{rest}", end="\r" + shown if rest else "")
 
     def _erase(self) -> None:
-        if self._drawn:
-            _write(sys.stderr, "\r" + " " * (self._drawn + _ECHO), end="\r")
+        if drawn := self.drawn():
+            _write(sys.stderr, "\r" + " " * drawn, end="\r")
             Output._drawn = 0
 
     def _styled(self, lines: Iterable[Line]) -> None:

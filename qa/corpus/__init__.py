@@ -17,6 +17,7 @@ from qa.corpus.regular import read_regular
 from qa.corpus.walking import Scan, Stamp, is_below, look_at_file, walk, why
 from qa.errors import CorpusNotFoundError, SettingsError, UnreadableDocumentError
 from qa.reading.reasons import OCR_READS, RETRYABLE
+from qa.unfinished import dropped_if_stopped
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -230,7 +231,7 @@ class FolderCorpus:
     def _convert(self, kind: str, raw: bytes, budget: Budget) -> Extracted:
         if self._is_abandoned:  # the next of many files inside one
             raise UnreadableDocumentError(kind, "reading was abandoned")
-        with self._converter() as converter:
+        with self._converter() as converter, dropped_if_stopped(converter.abandon):
             return converter.convert(kind, raw, budget)
 
 

@@ -22,6 +22,7 @@ from qa.encoding.runtimes import (
     write_passage_graph,
 )
 from qa.encoding.tokens import Tokens
+from qa.unfinished import dropped_if_stopped
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -138,7 +139,8 @@ def appearing(folder: Path, last: str) -> Iterator[Path]:
     except OSError as error:
         raise ExportError(f"{folder.parent} can't be written ({error.strerror})") from error
     try:
-        yield beside
+        with dropped_if_stopped(lambda: shutil.rmtree(beside, ignore_errors=True)):
+            yield beside
         beside.replace(folder)
     except Exception as error:
         if not (folder / last).is_file():  # else another process was first
