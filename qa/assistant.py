@@ -140,6 +140,7 @@ class Assistant(Library):
             self._corpus.close()
             self._index.close()
             self._writer.close()
+            self._models.close()
         self._held.close()  # without a lock: threads that wait for one end now
 
     def refresh(self, *, rebuild: bool = False) -> Refresh:
@@ -157,6 +158,42 @@ class Assistant(Library):
                 corpus or by another model.
         """
         return self._refresh_now(rebuild=rebuild, thorough=True)
+
+    def is_of_another_model(self) -> bool:
+        """Whether there is an index, and by another model than the settings name.
+
+        Raises:
+            ModelError: there is no such model.
+        """
+        from qa.indexing.switching import is_of_another_model
+
+        with self._in_use():
+            return is_of_another_model(self._index, self._models)
+
+    def switch_model(self) -> Refresh:
+        """Embed the corpus with the model that the settings name, in place of the index's.
+
+        The index answers as before until the new one is whole, and is kept beside it: another
+        `switch_model` with its model goes back. Where this is stopped, it goes on the next time.
+
+        Raises:
+            CorpusError, IndexUnusableError, ModelError: see `refresh`.
+        """
+        from qa.indexing.switching import switch_model
+
+        started = time.monotonic()
+        with self._writing:
+            self._require_open()
+            done = switch_model(
+                index=self._index,
+                writer=self._writer,
+                corpus=self._corpus,
+                models=self._models,
+                progress=self._progress,
+                notify=self._notify,
+                jobs=self.settings.cores(),
+            )
+        return dataclasses.replace(done, seconds=time.monotonic() - started)
 
     def follow(self) -> Generator[Refresh | QaError]:
         """Refresh, and again whenever documents change, for as long as this is iterated.
