@@ -91,7 +91,7 @@ def test_the_old_model_answers_until_the_new_index_is_whole(
             answers.append(reader.ask(QUESTION, refresh=False))
 
     with Assistant(corpus, index, cache=cache, model=other, progress=ask) as assistant:
-        assistant.switch_model()
+        assistant.refresh(switch=True)
     assert {answer.model for answer in answers} == {"all-MiniLM-L6-v2"}
     assert all(answer.answered for answer in answers)
 
@@ -114,10 +114,10 @@ def test_a_switch_that_was_stopped_goes_on_from_what_was_done(
         with monkeypatch.context() as patch:
             patch.setattr("qa.indexing.switching.copy", stop)
             with pytest.raises(StoppedError):
-                assistant.switch_model()
+                assistant.refresh(switch=True)
         with Assistant(corpus, index, cache=cache) as reader:
             assert reader.ask(QUESTION) == before
-        assert assistant.switch_model().encoded == 0
+        assert assistant.refresh(switch=True).encoded == 0
         assert assistant.ask(QUESTION).model == str(other)
 
 

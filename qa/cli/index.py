@@ -62,11 +62,7 @@ def command(
         jobs=jobs,
         lock_timeout=lock_timeout,
     ) as assistant:
-        is_named = assistant.settings.model is not None
-        if is_named and not rebuild and assistant.is_of_another_model():
-            done = assistant.switch_model()
-        else:
-            done = assistant.refresh(rebuild=rebuild)
+        done = assistant.refresh(rebuild=rebuild, switch=True)
     if output_format is Format.JSON:
         output.json(done.to_dict())
     else:
