@@ -81,7 +81,7 @@ def test_every_option_that_the_pages_for_people_name_exists(reference: Any) -> N
     options = {
         option for one in commands for p in one.params for option in (*p.opts, *p.secondary_opts)
     }
-    for name in ("README.md", "SECURITY.md", *(f"docs/{one}.md" for one in FOR_PEOPLE)):
+    for name in ("README.md", "docs/SECURITY.md", *(f"docs/{one}.md" for one in FOR_PEOPLE)):
         named = re.findall(r"(?<![\w-])--[a-z][a-z-]+", (REPOSITORY / name).read_text("utf-8"))
         assert set(named) <= options | {"--help"}, name
 
