@@ -455,9 +455,12 @@ def test_a_port_that_is_taken_is_said_to_be(run: Run) -> None:
 
 
 @contextmanager
-def started(corpus: Path, tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str], Server]]:
+def started(
+    corpus: Path, tmp_path: Path, *more: str
+) -> Iterator[tuple[subprocess.Popen[str], Server]]:
     """Run the command; killed at the end, whatever happens."""
-    command = ["serve", "--port", "0", "--corpus", str(corpus), "--index", str(tmp_path / "index")]
+    places = ["--corpus", str(corpus), "--index", str(tmp_path / "index")]
+    command = ["serve", "--port", "0", *places, *more]
     with subprocess.Popen(
         [sys.executable, "-m", "qa", *command],
         stdout=subprocess.PIPE,

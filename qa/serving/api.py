@@ -66,6 +66,7 @@ def make_app(
     tell: Callable[[Exception], None] = lambda _: None,
     most: int = MOST,
     seconds: float = _SECONDS,
+    for_agents: bool = False,
 ) -> ASGIApp:
     """The application that serves an assistant.
 
@@ -76,6 +77,8 @@ def make_app(
         tell: is told of what fails, which the network isn't.
         most: how many questions may be under way at once.
         seconds: how long a request is waited for.
+        for_agents: whether to serve the tools of `mcp.py` as well, which needs that extra, and an
+            ASGI server that knows lifespans.
     """
     asking, looking = Queue(most, seconds), Queue(_LOOKS, seconds)
     metrics = Metrics(lambda: asking.under_way)
@@ -159,6 +162,12 @@ def make_app(
         return await asking(assistant.ask_async(question, refresh=False, **options))
 
     add_page(app, rules, ask=asked, open_document=opened, draw=drawn)
+    if for_agents:
+        from qa.serving.agents import Agents, Shared
+
+        agents = Agents(Shared(assistant, ask=asked, look=looking, tell=tell))
+        app.router.routes.append(agents.route)
+        app.router.lifespan_context = agents.running
     return metrics.of(Guard(app, rules))
 
 

@@ -33,6 +33,7 @@ __all__ = [
     "answer_of",
     "document_of",
     "documents_of",
+    "name_of",
     "notes_of",
     "refusal",
     "refused",
@@ -110,7 +111,7 @@ def answer_of(answer: Answer) -> dict[str, Any]:
     return {
         **answer.to_dict(),
         "corpus": "",
-        "model": _name(answer.model),
+        "model": name_of(answer.model),
         "notes": notes_of(answer),
     }
 
@@ -124,7 +125,7 @@ def status_of(status: Status, *, problem: bool) -> Mapping[str, Any]:
     """What is indexed, in numbers."""
     return {
         "schema": "qa.serving/1",
-        "model": _name(status.model),
+        "model": name_of(status.model),
         "documents": status.documents,
         "passages": status.passages,
         "pending": status.pending,
@@ -153,6 +154,6 @@ def documents_of(documents: Sequence[DocumentInfo], limit: int) -> dict[str, Any
     return {"schema": "qa.documents/1", "documents": listed, "next": last}
 
 
-def _name(model: str) -> str:
+def name_of(model: str) -> str:
     """A model's name on a hub, or of its folder alone."""
     return os.path.basename(model) if os.path.isabs(model) else model  # noqa: PTH117, PTH119
