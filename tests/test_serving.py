@@ -578,6 +578,9 @@ def test_no_path_leads_out_of_the_documents(ask: Server, corpus: Path, path: str
     assert b"root:" not in reply.body
 
 
-@pytest.mark.parametrize("query", ["limit=0", "limit=1001", "limit=a", "within=[", "after="])
+@pytest.mark.parametrize(
+    "query",
+    ["limit=0", "limit=1001", "limit=a", "within=[", "after=", "limit=1&limit=2", "limit=&limit=1"],
+)
 def test_a_list_that_makes_no_sense_is_refused(ask: Server, query: str) -> None:
     assert ask("GET", f"/documents?{query}").status == 422

@@ -16,7 +16,7 @@ from qa.errors import CitationError, IndexMissingError, QaError, QuestionError, 
 from qa.serving.mcp import Access, hint_of, make_server
 from qa.serving.queue import BusyError
 from qa.serving.quoting import status_text
-from qa.serving.replies import name_of, refused
+from qa.serving.replies import FAILED, name_of, refused
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -119,7 +119,7 @@ class Shared(Access):
             return super().told(error)
         if isinstance(error, QaError | BusyError):
             said = refused(error)
-            if isinstance(error, QaError) and said.status == 503:
+            if isinstance(error, QaError) and said is FAILED:
                 self._report(error)
             return str(said)
         if isinstance(error, Exception):

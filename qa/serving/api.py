@@ -6,7 +6,7 @@ import asyncio
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
-from fastapi import FastAPI, Path, Query
+from fastapi import Depends, FastAPI, Path, Query
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import PlainTextResponse, Response
@@ -29,6 +29,7 @@ from qa.serving.metrics import Metrics
 from qa.serving.page import add_page
 from qa.serving.queue import BusyError, Queue
 from qa.serving.replies import (
+    FAILED,
     Json,
     answer_of,
     document_of,
@@ -37,7 +38,7 @@ from qa.serving.replies import (
     refused,
     status_of,
 )
-from qa.serving.shapes import AskBody, Characters, Id, Limit, Offset, Pattern
+from qa.serving.shapes import AskBody, Characters, Id, Limit, Offset, Pattern, once
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -98,7 +99,13 @@ def make_app(
     async def ask(body: AskBody) -> Response:
         return Json(answer_of(await asked(body.question, **body.options())))
 
-    @app.get("/documents", summary="List documents", response_class=Json, responses=DOCUMENTS)
+    @app.get(
+        "/documents",
+        summary="List documents",
+        response_class=Json,
+        responses=DOCUMENTS,
+        dependencies=[Depends(once)],
+    )
     async def documents(
         after: Id | None = None,
         limit: Limit = 100,
@@ -131,6 +138,7 @@ def make_app(
         summary="Read a document",
         response_class=Json,
         responses=DOCUMENT,
+        dependencies=[Depends(once)],
     )
     async def document(
         document: Annotated[Id, Path(examples=["moon.md"])],
@@ -191,7 +199,7 @@ def _add_refusals(app: FastAPI, tell: Callable[[Exception], None]) -> None:
     @app.exception_handler(QaError)
     async def failed(_: Request, error: QaError | BusyError) -> Response:
         said = refused(error)
-        if isinstance(error, QaError) and said.status == 503:
+        if isinstance(error, QaError) and said is FAILED:
             logs.error(error)
             tell(error)
         return refusal(*said)

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from qa.types import Answer
 
 __all__ = [
+    "FAILED",
     "Json",
     "answer_of",
     "document_of",
@@ -94,7 +95,7 @@ _KNOWN: tuple[tuple[type[Exception], Refused], ...] = (
     (EmptyCorpusError, Refused(503, "Nothing is indexed yet", _LATER, RETRY)),
     (BusyError, Refused(503, "Too much is asked at once", _LATER, RETRY)),
 )
-_ELSE = Refused(
+FAILED = Refused(
     503, "The index can't be used at the moment", "Whoever runs the server sees why.", 10 * RETRY
 )
 
@@ -103,7 +104,7 @@ def refused(error: QaError | BusyError) -> Refused:
     """What to say of an error."""
     if isinstance(error, QuestionError):
         return Refused(422, worded(str(error), "network"), worded(error.hint, "network"))
-    return next((said for kind, said in _KNOWN if isinstance(error, kind)), _ELSE)
+    return next((said for kind, said in _KNOWN if isinstance(error, kind)), FAILED)
 
 
 def answer_of(answer: Answer) -> dict[str, Any]:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import date
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
 
 from qa.answering.request import MAX_QUESTION
 
@@ -17,6 +20,7 @@ __all__ = [
     "Limit",
     "Offset",
     "Pattern",
+    "once",
 ]
 
 MAX_K = 100
@@ -28,6 +32,13 @@ Id = Annotated[str, Field(min_length=1, max_length=4_096)]
 Offset = Annotated[int, Field(ge=0, le=2**40)]
 Characters = Annotated[int, Field(ge=1, le=1_000_000)]
 _Value = Annotated[str, Field(max_length=_WORDS)]
+
+
+async def once(request: Request) -> None:
+    """Refuse a parameter that is given twice and makes no list: either could be meant."""
+    names = Counter(name for name, _ in request.query_params.multi_items() if name != "within")
+    if twice := [name for name, times in names.items() if times > 1]:
+        raise HTTPException(422, f"{twice[0]:.80}: It is given more than once")
 
 
 class AskBody(BaseModel):
