@@ -455,9 +455,12 @@ def test_a_port_that_is_taken_is_said_to_be(run: Run) -> None:
 
 
 @contextmanager
-def started(corpus: Path, tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str], Server]]:
+def started(
+    corpus: Path, tmp_path: Path, *more: str
+) -> Iterator[tuple[subprocess.Popen[str], Server]]:
     """Run the command; killed at the end, whatever happens."""
-    command = ["serve", "--port", "0", "--corpus", str(corpus), "--index", str(tmp_path / "index")]
+    places = ["--corpus", str(corpus), "--index", str(tmp_path / "index")]
+    command = ["serve", "--port", "0", *places, *more]
     with subprocess.Popen(
         [sys.executable, "-m", "qa", *command],
         stdout=subprocess.PIPE,
@@ -575,6 +578,9 @@ def test_no_path_leads_out_of_the_documents(ask: Server, corpus: Path, path: str
     assert b"root:" not in reply.body
 
 
-@pytest.mark.parametrize("query", ["limit=0", "limit=1001", "limit=a", "within=[", "after="])
+@pytest.mark.parametrize(
+    "query",
+    ["limit=0", "limit=1001", "limit=a", "within=[", "after=", "limit=1&limit=2", "limit=&limit=1"],
+)
 def test_a_list_that_makes_no_sense_is_refused(ask: Server, query: str) -> None:
     assert ask("GET", f"/documents?{query}").status == 422
