@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 from fastapi import FastAPI, Query
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
 
 from qa import __version__, logs
 from qa.errors import QaError
 from qa.serving.guard import Guard, Rules
 from qa.serving.metrics import Metrics
 from qa.serving.page import add_page
+from qa.serving.picturing import Pictures, address
 from qa.serving.queue import BusyError, Queue
 from qa.serving.replies import (
     Json,
@@ -100,8 +101,10 @@ def make_app(
     async def opened(document: str) -> DocumentText:
         return await looking(asyncio.to_thread(assistant.document, document))
 
-    async def drawn(document: str, page: int, spans: Spans = ()) -> PageImage:
+    async def drawn(document: str, page: int, spans: Spans) -> PageImage:
         return await looking(asyncio.to_thread(assistant.page_image, document, page, spans))
+
+    pictures = Pictures(drawn)
 
     @app.get(
         "/documents/{document:path}/pages/{page}.png",
@@ -110,8 +113,12 @@ def make_app(
         responses={200: {"content": {"image/png": {}}}},
     )
     async def picture(document: Id, page: Offset) -> Response:
-        image = await drawn(document, page)
+        image = await pictures.alone(document, page)
         return Response(image.data, media_type=image.media_type)
+
+    @app.get("/documents/{document:path}/pages/{page}.jpg", include_in_schema=False)
+    async def other_picture(document: Id, page: Offset) -> Response:
+        return RedirectResponse(address(document, page), 308)
 
     @app.get("/documents/{document:path}", summary="Read a document", response_class=Json)
     async def document(document: Id, start: Offset = 0, limit: Characters = 100_000) -> Response:
@@ -133,7 +140,7 @@ def make_app(
     async def asked(question: str, **options: Any) -> Answer:  # noqa: ANN401 - those of `ask`
         return await asking(assistant.ask_async(question, refresh=False, **options))
 
-    add_page(app, rules, ask=asked, open_document=opened, draw=drawn)
+    add_page(app, rules, ask=asked, open_document=opened, draw=pictures.marked)
     return metrics.of(Guard(app, rules))
 
 
