@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 HERE = Path(__file__).parent
-SIZE = {"width": 1240, "height": 680}
+WIDTH, HEIGHT = 1240, 680
 COLOURS = 256  # of a picture: half the size, and no difference that is seen
 QUESTIONS = {
     "page": "Will Russia send food or medicine?",
@@ -97,7 +97,9 @@ def main() -> None:
                 browser = play.chromium.launch(
                     executable_path=shutil.which("chromium"), args=["--no-sandbox"]
                 )
-                tab = browser.new_page(viewport=SIZE, color_scheme="light")
+                tab = browser.new_page(
+                    viewport={"width": WIDTH, "height": HEIGHT}, color_scheme="light"
+                )
                 for name, question in QUESTIONS.items():
                     tab.goto(f"{address}/?{urlencode({'q': question})}")
                     tab.locator(".citation").first.click()
