@@ -6,8 +6,7 @@ All PDFs at any depth of FOLDER are indexed. Of each passage (of 40 at most, eve
 PDF has more) every sentence that could be its evidence is looked for on the page that it begins
 on, as the page of `qa serve` does. One counts as marked where it has a rectangle at all, and its
 page is drawn; what isn't marked is counted by why. Pages that can't be drawn are told apart.
-Milliseconds are wall time of one page after the other, with its sentences. The pictures' sizes are
-compared with those of JPEGs of quality 85. Needs Pillow.
+The pictures' sizes are compared with those of JPEGs of quality 85. Needs Pillow.
 """
 
 from __future__ import annotations
@@ -17,7 +16,6 @@ import json
 import shutil
 import statistics
 import tempfile
-import time
 from collections import Counter
 from io import BytesIO
 from pathlib import Path
@@ -70,7 +68,6 @@ def measure(assistant: Assistant, index: Path) -> dict[str, object]:
     """Draw all pages on which a sentence begins, and count."""
     counts: Counter[str] = Counter()
     unmarked: Counter[str] = Counter()
-    seconds: list[float] = []
     sizes: list[tuple[int, int]] = []
     for path, spans in sentences(assistant, index).items():
         document = assistant.document(path)
@@ -80,13 +77,11 @@ def measure(assistant: Assistant, index: Path) -> dict[str, object]:
             by_page.setdefault(page.number if page else 1, []).append(span)
         counts["documents"] += 1
         for number, on_page in by_page.items():
-            started = time.perf_counter()
             try:
                 drawn = assistant.page_image(path, number, on_page)
             except UnreadableDocumentError:
                 counts["sentences of pages that can't be drawn"] += len(on_page)
                 continue
-            seconds.append(time.perf_counter() - started)
             sizes.append((len(drawn.data), jpeg_size(drawn.data)))
             counts["pages"] += 1
             counts["sentences"] += len(on_page)
@@ -96,8 +91,6 @@ def measure(assistant: Assistant, index: Path) -> dict[str, object]:
         **counts,
         "share": round(counts["marked"] / counts["sentences"], 4),
         "unmarked": dict(unmarked),
-        "page_ms": round(statistics.median(seconds) * 1e3, 1),
-        "slowest_page_ms": round(max(seconds) * 1e3, 1),
         "png_kb": round(statistics.median(png for png, _ in sizes) / 1e3, 1),
         "jpeg_kb": round(statistics.median(jpeg for _, jpeg in sizes) / 1e3, 1),
         "pages larger as jpeg": sum(jpeg > png for png, jpeg in sizes),
