@@ -63,6 +63,9 @@ class Corpus(Protocol):
             UnreadableDocumentError: it is gone or can't be read.
         """
 
+    def read_from(self, file: str, raw: bytes) -> Reading:
+        """Read the documents in one file whose bytes are here already."""
+
     def can_retry(self, reason: str) -> bool:
         """Whether what could not be read for that reason can be by now."""
 
@@ -172,10 +175,14 @@ class FolderCorpus:
 
     def read(self, file: str) -> Reading:
         """Read one file below the root, and the files inside it."""
+        return self.read_from(file, self.read_bytes(file))
+
+    def read_from(self, file: str, raw: bytes) -> Reading:
+        """Read the documents in one file whose bytes are here already."""
         # Imported here: where nothing has changed, nothing is read.
         from qa.reading.files import read_file
 
-        return read_file(file, self.read_bytes(file), self._convert)
+        return read_file(file, raw, self._convert)
 
     def can_retry(self, reason: str) -> bool:
         """Whether what the converter lacked is there now."""
@@ -285,9 +292,13 @@ class PairCorpus:
 
     def read(self, file: str) -> Reading:
         """Read one pair as Markdown where its id says so, else as plain text."""
+        return self.read_from(file, self.read_bytes(file))
+
+    def read_from(self, file: str, raw: bytes) -> Reading:
+        """Read a text that is here already."""
         from qa.reading.files import read_text
 
-        return read_text(file, self.read_bytes(file))
+        return read_text(file, raw)
 
     def can_retry(self, reason: str) -> bool:  # noqa: ARG002 - nothing is lacking
         """Never: no text lacks anything."""

@@ -9,33 +9,22 @@ from __future__ import annotations
 
 import time
 from contextlib import closing
-from dataclasses import dataclass, field
-from itertools import islice, tee
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from qa.corpus.walking import CHANGED, SIZE
-from qa.encoding.encoder import PassageInput
-from qa.errors import UnreadableDocumentError
-from qa.indexing.ahead import readings
-from qa.indexing.passages import cut
-from qa.reading.places import places_of
+from qa.indexing.pieces import FileBegins, FileEnds
 from qa.store.rows import NewPassage
-from qa.types import Document, Span
-from qa.words.terms import passage_terms
+from qa.types import Document
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterator
 
-    import numpy as np
-    from numpy.typing import NDArray
-
-    from qa.corpus import Corpus
-    from qa.encoding.encoder import Encoder, Runtime
+    from qa.encoding.encoder import PassageInput
+    from qa.indexing.executor import Executor
     from qa.indexing.plan import Outcomes, Plan
     from qa.indexing.progress import Meter
-    from qa.reading.files import Reading
     from qa.store.transaction import Transaction
-    from qa.types import Passage, Place
 
 __all__ = ["Commits", "embed_pending", "take_up"]
 
@@ -81,14 +70,7 @@ class Commits:
 
 
 def take_up(
-    plan: Plan,
-    corpus: Corpus,
-    commits: Commits,
-    encoder: Callable[[], Encoder[Runtime]],
-    outcomes: Outcomes,
-    *,
-    now_ns: int,
-    jobs: int,
+    plan: Plan, commits: Commits, executor: Executor, outcomes: Outcomes, *, now_ns: int
 ) -> None:
     """Bring files and the text in them in line; what can't be read is noted and left out.
 
@@ -96,31 +78,27 @@ def take_up(
 
     Args:
         plan: made of the index as it is.
-        corpus: where the documents are read from.
         commits: of a transaction that has begun.
-        encoder: loads it; called only if something must be split.
+        executor: reads the files and splits them.
         outcomes: what comes of it is added to these.
         now_ns: when the plan's scan began.
-        jobs: how many files may be read at a time.
     """
     transaction = commits.transaction
     stamps = plan.scan.stamps
     todo = sorted([*plan.added, *plan.changed], key=lambda path: (-stamps[path][CHANGED], path))
     pending = 0  # passages of the open file
-    with closing(
-        readings(corpus, todo, size=lambda path: stamps[path][SIZE], workers=jobs)
-    ) as read:
-        for piece in _pieces(read, encoder):
+    with closing(executor.pieces(todo, size=lambda path: stamps[path][SIZE])) as pieces:
+        for piece in pieces:
             match piece:
-                case _FileBegins(path, sha256):
+                case FileBegins(path, sha256):
                     transaction.open_file(path, sha256, stamps[path], now_ns)
                 case Document():
                     transaction.put_document(piece)
-                case _Cut():
-                    pending += not transaction.put_passage(_row(piece))
+                case NewPassage():
+                    pending += not transaction.put_passage(piece)
                     outcomes.passages += 1
                     commits.count(1)
-                case _FileEnds(path, problems, warnings):
+                case FileEnds(path, problems, warnings):
                     transaction.close_file({**problems, **warnings})
                     outcomes.mark_read(path, problems, warnings)
                     commits.meter.read(path, bytes=stamps[path][SIZE], passages=pending)
@@ -132,14 +110,12 @@ def take_up(
     commits.commit_if_due(_WORDS_FIRST)
 
 
-def embed_pending(
-    commits: Commits, encoder: Callable[[], Encoder[Runtime]], outcomes: Outcomes
-) -> None:
+def embed_pending(commits: Commits, executor: Executor, outcomes: Outcomes) -> None:
     """Embed the passages that have no embedding yet, each text once.
 
     Args:
         commits: of a transaction in which no document is half done.
-        encoder: loads it; called only if something must be embedded.
+        executor: embeds them.
         outcomes: what comes of it is added to these.
     """
     transaction, meter = commits.transaction, commits.meter
@@ -161,91 +137,15 @@ def embed_pending(
                     waiting[digest] = [row.id]
                     yield to_embed
 
-    for encoded in encoder().encode_passages(texts()) if pending else ():
-        passages = waiting.pop(next(iter(waiting)))
-        for passage in passages:
-            transaction.put_embedding(passage, encoded)
-        outcomes.encoded += 1
-        meter.embedded(len(passages))
-        commits.count(len(passages))
-        commits.commit_if_due()
+    if pending:
+        with closing(executor.encode_passages(texts())) as vectors:
+            for encoded in vectors:
+                passages = waiting.pop(next(iter(waiting)))
+                for passage in passages:
+                    transaction.put_embedding(passage, encoded)
+                outcomes.encoded += 1
+                meter.embedded(len(passages))
+                commits.count(len(passages))
+                commits.commit_if_due()
     transaction.commit()
     meter.end()
-
-
-@dataclass(frozen=True, slots=True)
-class _FileBegins:
-    """A file that was read; `sha256` is empty where not even its bytes could be."""
-
-    path: str
-    sha256: str
-
-
-@dataclass(frozen=True, slots=True)
-class _Cut:
-    """A passage of the document before it; `digest` is that of what is embedded of it."""
-
-    passage: Passage
-    text: str
-    places: tuple[Place, ...]
-    digest: bytes
-    tokens: NDArray[np.uint32]
-
-
-@dataclass(frozen=True, slots=True)
-class _FileEnds:
-    """The end of a file: why documents in it can't be read, and what of others can't."""
-
-    path: str
-    problems: Mapping[str, str]
-    warnings: Mapping[str, str] = field(default_factory=dict)
-
-
-def _pieces(
-    files: Iterable[tuple[str, Reading | UnreadableDocumentError]],
-    encoder: Callable[[], Encoder[Runtime]],
-) -> Iterator[_FileBegins | Document | _Cut | _FileEnds]:
-    """Split what was read: each file with its documents, each document with its passages."""
-    for path, reading in files:
-        if isinstance(reading, UnreadableDocumentError):
-            yield _FileBegins(path, "")
-            yield _FileEnds(path, {path: reading.reason})
-            continue
-        yield _FileBegins(path, reading.sha256)
-        for document in reading.documents:
-            yield document
-            yield from _cuts(document, encoder())
-        yield _FileEnds(path, reading.problems, reading.warnings)
-
-
-def _cuts(document: Document, encoder: Encoder[Runtime]) -> Iterator[_Cut]:
-    prompt = encoder.spec.passage_prompt
-    cuts, same = tee(cut(document, encoder.tokens, encoder.budget, prompt=prompt))
-    places = places_of(document.places, ((one.passage.start, one.passage.end) for one in same))
-    for one, held in zip(cuts, places, strict=True):
-        passage = one.passage
-        text = document.text[passage.start : passage.end]
-        embedded = PassageInput.of(passage.context, text, _inside(passage))
-        yield _Cut(passage, text, held, embedded.digest(), one.tokens.ids)
-
-
-def _inside(passage: Passage) -> tuple[Span, ...]:
-    """The passage's sentences as spans of its own text."""
-    begin = passage.start
-    return tuple(Span(start - begin, end - begin) for start, end in passage.sentences)
-
-
-def _row(one: _Cut) -> NewPassage:
-    passage = one.passage
-    return NewPassage(
-        start=passage.start,
-        end=passage.end,
-        heading_path=passage.heading_path,
-        places=one.places,
-        context=passage.context,
-        text=one.text,
-        spans=passage.sentences,
-        digest=one.digest,
-        terms=passage_terms(passage.context, one.text, _inside(passage)),
-        tokens=one.tokens,
-    )

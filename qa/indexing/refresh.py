@@ -18,7 +18,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from qa.corpus import Corpus, Scan
+    from qa.encoding.encoder import Encoder, Runtime
     from qa.encoding.loader import ModelLoader
+    from qa.encoding.model import ModelFiles
+    from qa.indexing.executor import Executor, Executors
     from qa.indexing.plan import Plan
     from qa.indexing.progress import Meter
     from qa.progress import Progress
@@ -40,6 +43,7 @@ def refresh(
     rebuild: bool = False,
     thorough: bool = False,
     unless: Callable[[], bool] = lambda: False,
+    executors: Executors | None = None,
 ) -> Refresh:
     """Bring an index in line with its corpus; what is in line already is only looked at.
 
@@ -55,6 +59,8 @@ def refresh(
         rebuild: forget the index, whatever its state or model, and embed everything again.
         thorough: follow every reference in the index as well, and merge what searches gain by.
         unless: whether not to wait for another process any longer; asked once a second.
+        executors: makes who reads and embeds, where there is something to do; by default this
+            process does.
 
     Raises:
         CorpusError: there is no corpus, or nothing in it can be read (the index stays).
@@ -94,9 +100,11 @@ def refresh(
         encoder = partial(models.encoder, files)
         transaction.begin(Identity(files.fingerprint, files.name, bound_to), rebuild=rebuild)
         commits = Commits(transaction, meter)
-        take_up(plan, corpus, commits, encoder, outcomes, now_ns=now_ns, jobs=jobs)
-        transaction.keep(listing=listing_digest(plan.scan.stamps, now_ns))
-        embed_pending(commits, encoder, outcomes)
+        executors = executors or partial(_here, jobs=jobs)
+        with executors(corpus, files, encoder) as executor:
+            take_up(plan, commits, executor, outcomes, now_ns=now_ns)
+            transaction.keep(listing=listing_digest(plan.scan.stamps, now_ns))
+            embed_pending(commits, executor, outcomes)
         if thorough:
             transaction.compact()
     return report(plan, outcomes)
@@ -140,6 +148,15 @@ def _look(index: Index, corpus: Corpus, now_ns: int, *, thorough: bool) -> tuple
         with _current(index) as snapshot:
             if snapshot.changes == seen.changes:
                 return replace(seen, files=snapshot.known_files()), scan
+
+
+@contextmanager
+def _here(
+    corpus: Corpus, _: ModelFiles, encoder: Callable[[], Encoder[Runtime]], *, jobs: int
+) -> Iterator[Executor]:
+    from qa.indexing.executor import LocalExecutor
+
+    yield LocalExecutor(corpus, encoder, jobs=jobs)
 
 
 def _begin(meter: Meter, plan: Plan) -> None:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from qa.corpus import Corpus
     from qa.encoding.encoder import Encoder, Runtime
     from qa.encoding.loader import ModelLoader
+    from qa.indexing.executor import Executors
     from qa.progress import Progress
     from qa.store.snapshot import Snapshot
     from qa.types import Refresh
@@ -54,6 +55,7 @@ def switch_model(
     progress: Callable[[Progress], None],
     notify: Callable[[str], None],
     jobs: int = 1,
+    executors: Executors | None = None,
 ) -> Refresh:
     """Embed a corpus with the model that the settings name, and answer from that once it is whole.
 
@@ -69,6 +71,7 @@ def switch_model(
         progress: is told how far this is.
         notify: is told what it costs, and what is kept.
         jobs: how many files may be read at a time.
+        executors: see `qa.indexing.refresh.refresh`.
 
     Raises:
         CorpusError, IndexUnusableError, ModelError: see `qa.indexing.refresh.refresh`.
@@ -80,7 +83,13 @@ def switch_model(
         if not beside.folder.exists():
             notify(_cost(snapshot, models.encoder(files), files.name))
     done = refresh(
-        index=beside, writer=beside, corpus=corpus, models=models, progress=progress, jobs=jobs
+        index=beside,
+        writer=beside,
+        corpus=corpus,
+        models=models,
+        progress=progress,
+        jobs=jobs,
+        executors=executors,
     )
     bound_to = Identity(files.fingerprint, files.name, seen_from(index.folder, corpus.location))
     with writer.transaction() as transaction:
