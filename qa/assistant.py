@@ -31,11 +31,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
     from concurrent.futures import ThreadPoolExecutor
     from datetime import date
-    from typing import Self, Unpack
+    from typing import Literal, Self, Unpack
 
     from qa.answering.request import AskArguments
     from qa.errors import QaError, QuestionError
     from qa.evaluation.questions import Question
+    from qa.indexing.executor import Executors
     from qa.progress import Progress, Status
     from qa.ranking.calibration import Calibration
     from qa.settings import SettingsArguments
@@ -143,7 +144,14 @@ class Assistant(Library):
             self._models.close()
         self._held.close()  # without a lock: threads that wait for one end now
 
-    def refresh(self, *, rebuild: bool = False, switch: bool = False) -> Refresh:
+    def refresh(
+        self,
+        *,
+        rebuild: bool = False,
+        switch: bool = False,
+        on: Literal["here", "ray"] = "here",
+        address: str | None = None,
+    ) -> Refresh:
         """Bring the index in line with the corpus; only what changed is embedded.
 
         What is done is kept bit by bit, and can be asked for meanwhile: first the words of all
@@ -155,13 +163,21 @@ class Assistant(Library):
                 it in an index beside, which takes the place of this one once it is whole. This one
                 answers until then and is kept, so that switching back embeds only what changed
                 since; where this is stopped, the next one goes on.
+            on: who reads, splits and embeds documents: this process ("here"), or the workers of a
+                Ray cluster ("ray", needs the extra `ray`), where there is something to do. What is
+                written is written here.
+            address: of the Ray cluster: "auto", "HOST:PORT" or "ray://HOST:PORT"; by default one of
+                this machine's own is started, with `Settings.jobs` workers, and ended.
 
         Raises:
             CorpusError: there is no corpus, or nothing in it can be read (the index stays).
             IndexUnusableError: the index is locked, damaged, read-only or made for another
                 corpus or by another model.
+            ClusterError: there is no Ray cluster at the address, or none that can do the work.
+            SettingsError: `on` or `address` makes no sense.
         """
-        return self._refresh_now(rebuild=rebuild, switch=switch, thorough=True)
+        executors = self._executors(on, address)
+        return self._refresh_now(rebuild=rebuild, switch=switch, thorough=True, executors=executors)
 
     def follow(self) -> Generator[Refresh | QaError]:
         """Refresh, and again whenever documents change, for as long as this is iterated.
@@ -345,17 +361,40 @@ class Assistant(Library):
         if self._is_closed:
             raise ClosedError("The assistant is closed", hint="Make another `qa.Assistant`.")
 
+    def _executors(self, on: str, address: str | None) -> Executors | None:
+        """Who does the work of a refresh; None is this process."""
+        if on not in {"here", "ray"}:
+            raise SettingsError(f"on is {on!r:.80}", hint='Give "here" or "ray".')
+        if on == "here":
+            if address is not None:
+                raise SettingsError("address is given without Ray", hint='Give on="ray" as well.')
+            return None
+        from qa.indexing.on_ray.opening import on_ray
+
+        return on_ray(
+            address,
+            cores=self.settings.cores(),
+            cache=self.settings.cache_path(),
+            notify=self._notify,
+        )
+
     def _refresh_now(
-        self, *, rebuild: bool = False, switch: bool = False, thorough: bool
+        self,
+        *,
+        rebuild: bool = False,
+        switch: bool = False,
+        thorough: bool,
+        executors: Executors | None = None,
     ) -> Refresh:
         started = time.monotonic()
         with self._writing:
             self._require_open()
-            if not (switch and self.settings.model and not rebuild and (done := self._switched())):
-                done = self._refresh(rebuild=rebuild, thorough=thorough)
+            switches = switch and self.settings.model and not rebuild
+            if not (switches and (done := self._switched(executors))):
+                done = self._refresh(rebuild=rebuild, thorough=thorough, executors=executors)
         return dataclasses.replace(done, seconds=time.monotonic() - started)
 
-    def _switched(self) -> Refresh | None:
+    def _switched(self, executors: Executors | None) -> Refresh | None:
         """Make and take an index by the model that the settings name; None where it is of that."""
         from qa.indexing.switching import is_of_another_model, switch_model
 
@@ -369,6 +408,7 @@ class Assistant(Library):
             progress=self._progress,
             notify=self._notify,
             jobs=self.settings.cores(),
+            executors=executors,
         )
 
     @refreshes
@@ -378,6 +418,7 @@ class Assistant(Library):
         rebuild: bool = False,
         thorough: bool = False,
         unless: Callable[[], bool] = lambda: False,
+        executors: Executors | None = None,
     ) -> Refresh:
         trusted_until = time.monotonic() + self.settings.max_age
         done = refresh(
@@ -390,6 +431,7 @@ class Assistant(Library):
             rebuild=rebuild,
             thorough=thorough,
             unless=unless,
+            executors=executors,
         )
         self._asking.trusted_until = trusted_until
         return done

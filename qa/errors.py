@@ -9,6 +9,7 @@ QaError
 ├── UnknownDocumentError (LookupError)  a document that is not indexed
 ├── QuestionsError (ValueError)         a file of questions that is not one
 ├── MissingExtraError (ImportError)     a command that needs more to be installed
+├── ClusterError                        a Ray cluster that is away, or can't do the work
 ├── CorpusError
 │   ├── CorpusNotFoundError             no such folder or file
 │   ├── EmptyCorpusError                nothing in it can be read
@@ -32,6 +33,7 @@ __all__ = [
     "CatalogDamagedError",
     "CitationError",
     "ClosedError",
+    "ClusterError",
     "CorpusError",
     "CorpusNotFoundError",
     "EmptyCorpusError",
@@ -90,6 +92,10 @@ class MissingExtraError(QaError, ImportError):
             f"{wish} needs more to be installed",
             hint=f"Install it: pip install 'retrieval-qa[{extra}]'",
         )
+
+
+class ClusterError(QaError):
+    """There is no Ray cluster at the address, or its workers can't do the work."""
 
 
 class CitationError(QaError, LookupError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Annotated
 
 import typer
@@ -16,7 +17,16 @@ qa index
 
 qa index ~/papers
 
-qa index --model ./my-model"""
+qa index --model ./my-model
+
+qa index --on ray --address auto"""
+
+
+class Where(StrEnum):
+    """Who reads and embeds documents."""
+
+    HERE = "here"
+    RAY = "ray"
 
 
 def command(
@@ -40,6 +50,17 @@ def command(
         int | None,
         typer.Option("--jobs", help="Cores to read and embed with.  [default: all]"),
     ] = None,
+    on: Annotated[
+        Where,
+        typer.Option("--on", help="Read and embed here, or on the workers of a Ray cluster."),
+    ] = Where.HERE,
+    address: Annotated[
+        str | None,
+        typer.Option(
+            "--address",
+            help="Ray cluster: auto, HOST:PORT or ray://HOST:PORT.  [default: one started here]",
+        ),
+    ] = None,
     lock_timeout: options.LockTimeout = None,
     quiet: options.Quiet = False,
 ) -> None:
@@ -52,6 +73,8 @@ def command(
     output = Output(quiet=quiet)
     if path is not None and corpus is not None:
         raise typer.BadParameter(f"{path} and --corpus {corpus} both name a corpus; give one")
+    if address is not None and on is not Where.RAY:
+        raise typer.BadParameter("--address is of a Ray cluster; give --on ray as well")
     with open_assistant(
         output,
         corpus=corpus if path is None else path,
@@ -62,7 +85,7 @@ def command(
         jobs=jobs,
         lock_timeout=lock_timeout,
     ) as assistant:
-        done = assistant.refresh(rebuild=rebuild, switch=True)
+        done = assistant.refresh(rebuild=rebuild, switch=True, on=on.value, address=address)
     if output_format is Format.JSON:
         output.json(done.to_dict())
     else:
