@@ -2,7 +2,8 @@
 
 The tests put this folder on `PYTHONPATH`, so that every Python they start imports it at once.
 The file that `NETWORK_ATTEMPTS` names gets a line for each attempt: what is noted there fails the
-test even if the program under test swallows the error. Sockets of this machine are left alone.
+test even if the program under test swallows the error. Sockets of this machine are left alone, and
+those of the addresses that `NETWORK_NODES` names: a test's own nodes, which reach nothing else.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import os
 import sys
 
-LOG = "NETWORK_ATTEMPTS"
+LOG, NODES = "NETWORK_ATTEMPTS", "NETWORK_NODES"
 _ADDRESS_AT = {
     "socket.connect": 1,
     "socket.sendto": 1,
@@ -19,7 +20,7 @@ _ADDRESS_AT = {
     "socket.gethostbyname": 0,
     "socket.gethostbyaddr": 0,
 }
-_HERE = {"localhost", "127.0.0.1", "::1", "", None}
+_HERE = {"localhost", "127.0.0.1", "::1", "", None, *os.environ.get(NODES, "").split()}
 
 
 def _refuse(event: str, given: tuple[object, ...]) -> None:

@@ -19,15 +19,17 @@ from qa.unfinished import dropped_if_stopped
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-__all__ = ["check_address", "connected"]
+__all__ = ["check_address", "connected", "cores_of_cluster"]
 
 _ADDRESS = re.compile(r"auto|(?:ray://)?(?P<host>[\w.-]+|\[[\da-fA-F:]+\]):(?P<port>\d{1,5})")
 _SECONDS = 5.0  # that a cluster has to answer a first call
 _STORE = 512 * 2**20  # bytes of memory for what is under way, of a cluster that is started here
-# Ray gives up sooner on what does not answer, reports to nobody, and tells us of no plans.
+# Ray reports to nobody, gives up sooner on what does not answer, and tells us of no plans of its.
 _QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_gcs_rpc_server_connect_timeout_s": "5",
+    "RAY_py_gcs_connect_timeout_s": "5",
+    "RAY_NUM_REDIS_GET_RETRIES": "1",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
 }
 # Of a cluster that is started here. Its processes listen on this machine alone; and since one of
@@ -87,12 +89,20 @@ def connected(address: str | None, *, cores: int) -> Iterator[None]:
                 held.callback(ray.shutdown)
                 with _signals_kept():
                     _initialise(ray, address, options)
-        if not ray.cluster_resources().get("CPU"):
+        if not cores_of_cluster():
             raise ClusterError(
                 f"The Ray cluster at {address} has no cores for work",
                 hint="Add nodes to it, or start it with --num-cpus.",
             )
         yield
+
+
+def cores_of_cluster() -> int:
+    """How many cores the cluster has that this process is connected to."""
+    import ray
+
+    resources: Any = ray.cluster_resources  # it is untyped
+    return int(resources().get("CPU", 0))
 
 
 def _initialise(ray: Any, address: str | None, options: Mapping[str, Any]) -> None:  # noqa: ANN401
@@ -101,10 +111,13 @@ def _initialise(ray: Any, address: str | None, options: Mapping[str, Any]) -> No
     except Exception as error:
         where = f"at {address}" if address else "on this machine"
         said = " ".join(str(error).split())
+        if address == "auto" and isinstance(error, ConnectionError):
+            raise ClusterError(
+                "No Ray cluster runs on this machine",
+                hint="Start one: ray start --head. Or leave --address out.",
+            ) from error
         if "ersion mismatch" in said:
             hint = "Use the same versions of Ray and Python on this machine and in the cluster."
-        elif address == "auto":
-            hint = "Start one here: ray start --head. Or leave --address out."
         elif address and not address.startswith("ray://"):
             hint = "This machine must be a node of it (ray start --address …); else use ray://."
         else:

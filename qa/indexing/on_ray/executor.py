@@ -17,6 +17,7 @@ import ray
 from ray.exceptions import RayError, RayTaskError
 
 from qa.errors import ClusterError, UnreadableDocumentError
+from qa.indexing.on_ray.cluster import cores_of_cluster
 from qa.indexing.on_ray.worker import Refusal, embed, split, unpacked
 
 if TYPE_CHECKING:
@@ -139,7 +140,7 @@ class RayExecutor:
     def _most(self) -> int:
         """How many batches may be in flight: by the cores that the cluster has by now."""
         if (now := time.monotonic()) - self._counted > _COUNTED:
-            self._cores = int(ray.cluster_resources().get("CPU", 0))
+            self._cores = cores_of_cluster()
             self._counted = now
         return min(max(1, self._cores) * _BATCHES_A_CORE + 1, _MOST_BATCHES)
 
