@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
     from concurrent.futures import ThreadPoolExecutor
     from datetime import date
-    from typing import Literal, Self, Unpack
+    from typing import Any, Self, Unpack
 
     from qa.answering.request import AskArguments
     from qa.errors import QaError, QuestionError
@@ -145,12 +145,7 @@ class Assistant(Library):
         self._held.close()  # without a lock: threads that wait for one end now
 
     def refresh(
-        self,
-        *,
-        rebuild: bool = False,
-        switch: bool = False,
-        on: Literal["here", "ray"] = "here",
-        address: str | None = None,
+        self, *, rebuild: bool = False, switch: bool = False, ray: str | None = None
     ) -> Refresh:
         """Bring the index in line with the corpus; only what changed is embedded.
 
@@ -163,20 +158,18 @@ class Assistant(Library):
                 it in an index beside, which takes the place of this one once it is whole. This one
                 answers until then and is kept, so that switching back embeds only what changed
                 since; where this is stopped, the next one goes on.
-            on: who reads, splits and embeds documents: this process ("here"), or the workers of a
-                Ray cluster ("ray", needs the extra `ray`), where there is something to do. What is
-                written is written here.
-            address: of the Ray cluster: "auto", "HOST:PORT" or "ray://HOST:PORT"; by default one of
-                this machine's own is started, with `Settings.jobs` workers, and ended.
+            ray: the address of a Ray cluster whose workers read, split and embed what is to be, as
+                "auto", "HOST:PORT" or "ray://HOST:PORT"; "local" starts one here (extra `ray`).
 
         Raises:
             CorpusError: there is no corpus, or nothing in it can be read (the index stays).
             IndexUnusableError: the index is locked, damaged, read-only or made for another
                 corpus or by another model.
             ClusterError: there is no Ray cluster at the address, or none that can do the work.
-            SettingsError: `on` or `address` makes no sense.
         """
-        executors = self._executors(on, address)
+        from qa.indexing.on_ray.opening import on_ray
+
+        executors = on_ray(ray, self.settings, notify=self._notify)
         return self._refresh_now(rebuild=rebuild, switch=switch, thorough=True, executors=executors)
 
     def follow(self) -> Generator[Refresh | QaError]:
@@ -361,45 +354,18 @@ class Assistant(Library):
         if self._is_closed:
             raise ClosedError("The assistant is closed", hint="Make another `qa.Assistant`.")
 
-    def _executors(self, on: str, address: str | None) -> Executors | None:
-        """Who does the work of a refresh; None is this process."""
-        if on not in {"here", "ray"}:
-            raise SettingsError(f"on is {on!r:.80}", hint='Give "here" or "ray".')
-        if on == "here":
-            if address is not None:
-                raise SettingsError("address is given without Ray", hint='Give on="ray" as well.')
-            return None
-        from qa.indexing.on_ray.opening import on_ray
-
-        return on_ray(
-            address,
-            cores=self.settings.cores(),
-            cache=self.settings.cache_path(),
-            notify=self._notify,
-        )
-
-    def _refresh_now(
-        self,
-        *,
-        rebuild: bool = False,
-        switch: bool = False,
-        thorough: bool,
-        executors: Executors | None = None,
-    ) -> Refresh:
+    def _refresh_now(self, *, switch: bool = False, rebuild: bool = False, **how: Any) -> Refresh:  # noqa: ANN401
         started = time.monotonic()
         with self._writing:
             self._require_open()
             switches = switch and self.settings.model and not rebuild
-            if not (switches and (done := self._switched(executors))):
-                done = self._refresh(rebuild=rebuild, thorough=thorough, executors=executors)
+            if not (switches and (done := self._switched(how.get("executors")))):
+                done = self._refresh(rebuild=rebuild, **how)
         return dataclasses.replace(done, seconds=time.monotonic() - started)
 
     def _switched(self, executors: Executors | None) -> Refresh | None:
-        """Make and take an index by the model that the settings name; None where it is of that."""
-        from qa.indexing.switching import is_of_another_model, switch_model
+        from qa.indexing.switching import switch_model
 
-        if not is_of_another_model(self._index, self._models):
-            return None
         return switch_model(
             index=self._index,
             writer=self._writer,
@@ -415,10 +381,8 @@ class Assistant(Library):
     def _refresh(
         self,
         *,
-        rebuild: bool = False,
-        thorough: bool = False,
         unless: Callable[[], bool] = lambda: False,
-        executors: Executors | None = None,
+        **how: Any,  # noqa: ANN401 - see `qa.indexing.refresh.refresh`
     ) -> Refresh:
         trusted_until = time.monotonic() + self.settings.max_age
         done = refresh(
@@ -428,10 +392,8 @@ class Assistant(Library):
             models=self._models,
             progress=self._progress,
             jobs=self.settings.cores(),
-            rebuild=rebuild,
-            thorough=thorough,
             unless=unless,
-            executors=executors,
+            **how,
         )
         self._asking.trusted_until = trusted_until
         return done

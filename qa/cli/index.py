@@ -58,7 +58,7 @@ def command(
         str | None,
         typer.Option(
             "--address",
-            help="Ray cluster: auto, HOST:PORT or ray://HOST:PORT.  [default: one started here]",
+            help="Ray cluster: auto, HOST:PORT or ray://HOST:PORT.  [default: local]",
         ),
     ] = None,
     lock_timeout: options.LockTimeout = None,
@@ -85,7 +85,8 @@ def command(
         jobs=jobs,
         lock_timeout=lock_timeout,
     ) as assistant:
-        done = assistant.refresh(rebuild=rebuild, switch=True, on=on.value, address=address)
+        ray = (address or "local") if on is Where.RAY else None
+        done = assistant.refresh(rebuild=rebuild, switch=True, ray=ray)
     if output_format is Format.JSON:
         output.json(done.to_dict())
     else:

@@ -25,25 +25,10 @@ if TYPE_CHECKING:
     from qa.store.snapshot import Snapshot
     from qa.types import Refresh
 
-__all__ = ["is_of_another_model", "switch_model"]
+__all__ = ["switch_model"]
 
 _SAMPLE = 32  # passages that are embedded to tell how long all will take
 _MINUTE = 60
-
-
-def is_of_another_model(index: Index, models: ModelLoader) -> bool:
-    """Whether there is an index, and by another model than the settings name, or the default.
-
-    Raises:
-        IndexUnusableError: the index can't be read.
-        ModelError: there is no such model.
-    """
-    try:
-        with index.snapshot() as snapshot:
-            made_with = snapshot.identity.fingerprint
-    except (IndexMissingError, ForeignIndexError):  # of an earlier version: a refresh takes it over
-        return False
-    return made_with not in {"", models.locate().fingerprint}
 
 
 def switch_model(
@@ -56,15 +41,17 @@ def switch_model(
     notify: Callable[[str], None],
     jobs: int = 1,
     executors: Executors | None = None,
-) -> Refresh:
+) -> Refresh | None:
     """Embed a corpus with the model that the settings name, and answer from that once it is whole.
+
+    None where there is no index, or the index is by that model already.
 
     Until then the index answers as before; where this is stopped, it goes on the next time from
     what was done. The index as it was is kept: naming its model again goes back to it, and only
     what changed since is embedded then.
 
     Args:
-        index: that there is, by another model; it is read only for moments.
+        index: that there is; it is read only for moments.
         writer: the same index, in use for the last step.
         corpus: where the documents are read from.
         models: finds both models.
@@ -76,6 +63,8 @@ def switch_model(
     Raises:
         CorpusError, IndexUnusableError, ModelError: see `qa.indexing.refresh.refresh`.
     """
+    if not _is_of_another_model(index, models):
+        return None
     files = models.locate()
     beside = Index(folder_for(index.folder, files.fingerprint), corpus, notify=notify)
     with index.snapshot() as snapshot:
@@ -104,6 +93,21 @@ def switch_model(
         f"`qa index --model {known.model}` goes back to it; delete the folder if you won't."
     )
     return done
+
+
+def _is_of_another_model(index: Index, models: ModelLoader) -> bool:
+    """Whether there is an index, and by another model than the settings name, or the default.
+
+    Raises:
+        IndexUnusableError: the index can't be read.
+        ModelError: there is no such model.
+    """
+    try:
+        with index.snapshot() as snapshot:
+            made_with = snapshot.identity.fingerprint
+    except (IndexMissingError, ForeignIndexError):  # of an earlier version: a refresh takes it over
+        return False
+    return made_with not in {"", models.locate().fingerprint}
 
 
 def _cost(snapshot: Snapshot, encoder: Encoder[Runtime], name: str) -> str:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["check_address", "connected", "cores_of_cluster"]
 
-_ADDRESS = re.compile(r"auto|(?:ray://)?(?P<host>[\w.-]+|\[[\da-fA-F:]+\]):(?P<port>\d{1,5})")
+_ADDRESS = re.compile(r"local|auto|(?:ray://)?(?P<host>[\w.-]+|\[[\da-fA-F:]+\]):(?P<port>\d{1,5})")
 _SECONDS = 5.0  # that a cluster has to answer a first call
 _STORE = 512 * 2**20  # bytes of memory for what is under way, of a cluster that is started here
 # Ray reports to nobody, gives up sooner on what does not answer, and tells us of no plans of its.
@@ -51,36 +51,35 @@ def check_address(address: str) -> None:
     if found is None or not 0 < int(found["port"] or 1) < 2**16:
         raise SettingsError(
             f"address is {address!r:.80}",
-            hint='Give "auto", "HOST:PORT" or "ray://HOST:PORT".',
+            hint='Give "local", "auto", "HOST:PORT" or "ray://HOST:PORT".',
         )
 
 
 @contextmanager
-def connected(address: str | None, *, cores: int) -> Iterator[None]:
+def connected(address: str, *, cores: int) -> Iterator[None]:
     """Be connected to a cluster; a connection that there is already is used, and stays.
 
     Args:
-        address: of the cluster; None starts one for as long as this is open.
+        address: of the cluster; "local" starts one for as long as this is open.
         cores: that such a one may use.
 
     Raises:
         MissingExtraError: Ray is not installed.
         ClusterError: there is no cluster, or none that can be used.
     """
-    if address is not None:
-        _reach(address)
+    _reach(address)
+    is_local = address == "local"
     with ExitStack() as held:
-        with _environment(_QUIET if address else _QUIET | _ALONE):
+        with _environment(_QUIET | _ALONE if is_local else _QUIET):
             try:
                 import ray
             except ImportError as error:
                 raise MissingExtraError("Indexing on Ray", "ray") from error
             if not ray.is_initialized():
-                options: dict[str, Any] = {"address": address}
-                if address is None:
+                options: dict[str, Any] = {}
+                if is_local:
                     folder = held.enter_context(_folder())
                     options = {
-                        "address": "local",
                         "num_cpus": cores,
                         "object_store_memory": _STORE,
                         "include_dashboard": False,
@@ -105,20 +104,20 @@ def cores_of_cluster() -> int:
     return int(resources().get("CPU", 0))
 
 
-def _initialise(ray: Any, address: str | None, options: Mapping[str, Any]) -> None:  # noqa: ANN401
+def _initialise(ray: Any, address: str, options: Mapping[str, Any]) -> None:  # noqa: ANN401
     try:
-        ray.init(log_to_driver=False, logging_level="ERROR", **options)
+        ray.init(address, log_to_driver=False, logging_level="ERROR", **options)
     except Exception as error:
-        where = f"at {address}" if address else "on this machine"
+        where = "on this machine" if address == "local" else f"at {address}"
         said = " ".join(str(error).split())
         if address == "auto" and isinstance(error, ConnectionError):
             raise ClusterError(
                 "No Ray cluster runs on this machine",
-                hint="Start one: ray start --head. Or leave --address out.",
+                hint="Start one: ray start --head.",
             ) from error
         if "ersion mismatch" in said:
             hint = "Use the same versions of Ray and Python on this machine and in the cluster."
-        elif address and not address.startswith("ray://"):
+        elif address != "local" and not address.startswith("ray://"):
             hint = "This machine must be a node of it (ray start --address …); else use ray://."
         else:
             hint = "Look at what Ray says of it, above or in its logs."
@@ -136,7 +135,7 @@ def _reach(address: str) -> None:
     except OSError as error:
         raise ClusterError(
             f"There is no Ray cluster at {address}: {error.strerror or error}",
-            hint="Check the address, and that the cluster runs; or leave --address out.",
+            hint="Check the address, and that the cluster runs.",
         ) from error
 
 

@@ -17,27 +17,34 @@ if TYPE_CHECKING:
     from qa.encoding.encoder import Encoder, Runtime
     from qa.encoding.model import ModelFiles
     from qa.indexing.executor import Executor, Executors
+    from qa.settings import Settings
 
 __all__ = ["on_ray"]
 
 
 def on_ray(
-    address: str | None, *, cores: int, cache: Path, notify: Callable[[str], None]
-) -> Executors:
+    address: str | None, settings: Settings, *, notify: Callable[[str], None]
+) -> Executors | None:
     """Make executors that work on a Ray cluster, and are connected to it while they are open.
 
     Args:
-        address: of the cluster; None starts one on this machine.
-        cores: of this machine that such a one may use.
-        cache: the folder for exports.
+        address: of the cluster; "local" starts one on this machine, and None makes nothing.
+        settings: say how many cores such a one may use, and where exports are kept.
         notify: is told of what went wrong without harm.
 
     Raises:
         SettingsError: the address is none.
     """
-    if address is not None:
-        check_address(address)
-    return partial(_opened, address=address, cores=cores, cache=cache, notify=notify)
+    if address is None:
+        return None
+    check_address(address)
+    return partial(
+        _opened,
+        address=address,
+        cores=settings.cores(),
+        cache=settings.cache_path(),
+        notify=notify,
+    )
 
 
 @contextmanager
@@ -46,7 +53,7 @@ def _opened(
     files: ModelFiles,
     encoder: Callable[[], Encoder[Runtime]],
     *,
-    address: str | None,
+    address: str,
     cores: int,
     cache: Path,
     notify: Callable[[str], None],
