@@ -14,6 +14,7 @@ import json
 import os
 import random
 import resource
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -113,7 +114,7 @@ def main() -> None:
     from qa.indexing.on_ray.executor import PASSAGES
 
     def median(on: str, what: str) -> float:
-        return sorted(run[what] for run in runs[on])[arguments.rounds // 2]
+        return float(statistics.median(run[what] for run in runs[on]))
 
     took = {on: median(on, "processor_ms_a_passage") for on in runs}
     found = {

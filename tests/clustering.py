@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import sys
+from typing import Any
 
 from ray.cluster_utils import Cluster
 
 if __name__ == "__main__":
-    sizes = {"num_cpus": 1, "object_store_memory": 80 * 2**20, "include_dashboard": False}
-    cluster = Cluster(initialize_head=True, connect=False, head_node_args=sizes)
+    sizes: dict[str, Any] = {
+        "num_cpus": 1,
+        "object_store_memory": 80 * 2**20,
+        "include_dashboard": False,
+    }
+    cluster: Any = Cluster(initialize_head=True, connect=False, head_node_args=sizes)
     second = cluster.add_node(**sizes)
     print(cluster.address, flush=True)  # noqa: T201 - a program
     sys.stdin.readline()
