@@ -70,6 +70,7 @@ class RayExecutor:
             notify: is told of what went wrong without harm.
         """
         self._corpus = corpus
+        self._has_files = corpus.root is not None  # texts that were given would all go to each
         self._here = here
         self._mine = mine
         self._notify = notify
@@ -101,7 +102,7 @@ class RayExecutor:
 
     def _read(self, batch: _Batch[str]) -> Any | None:  # noqa: ANN401 - a reference of Ray's
         """Have a batch of files split; None where that is to be done here."""
-        if batch.size > _LARGE:
+        if batch.size > _LARGE or not self._has_files:
             return None
         files: list[tuple[str, bytes | str]] = []
         for path in batch.items:

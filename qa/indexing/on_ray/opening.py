@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING
 
+from qa.corpus import PairCorpus
 from qa.indexing.on_ray.cluster import check_address, connected
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ def _opened(
             model=files.name,
             fingerprint=files.fingerprint,
             cache=str(cache.absolute()),
-            corpus=corpus.apart(),
+            corpus=PairCorpus(()) if corpus.root is None else corpus.apart(),
         )
         here = LocalExecutor(corpus, encoder, jobs=1)
         mine = partial(numbers_of, encoder(), cache)
