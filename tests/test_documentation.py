@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 DOCS = REPOSITORY / "docs"
 FOR_PEOPLE = (
-    "commands", "formats", "guarantees", "integrations", "json", "limitations", "python",
+    "commands", "data", "formats", "guarantees", "integrations", "json", "limitations", "python",
 )  # fmt: skip
 README = (REPOSITORY / "README.md").read_text("utf-8")
 # Nothing but a word such as "prints" stands between code and what it writes.
@@ -95,7 +95,10 @@ def test_all_that_is_public_is_in_the_reference_once() -> None:
         assert reference.count(listed) == 1, name
 
 
-EXTRAS = {"docs/integrations.md": ("haystack", "langchain_core", "llama_index.core")}
+EXTRAS = {
+    "docs/data.md": ("pyarrow",),
+    "docs/integrations.md": ("haystack", "langchain_core", "llama_index.core"),
+}
 
 
 @pytest.mark.parametrize("page", ["README.md", "docs/python.md", *EXTRAS])
