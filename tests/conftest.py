@@ -19,6 +19,7 @@ from hypothesis import HealthCheck, settings
 settings.register_profile("qa", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("qa")
 os.environ["HF_HUB_OFFLINE"] = "1"
+os.environ["HAYSTACK_TELEMETRY_ENABLED"] = "False"
 # A folder of real files and strings of many kinds, for the tests that can use one.
 FORMATS = Path(os.environ.get("QA_FORMATS", "/nonexistent"))
 for name in [name for name in os.environ if name.startswith("QA_") and name != "QA_FORMATS"]:

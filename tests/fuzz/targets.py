@@ -20,7 +20,7 @@ from qa.answering.many import requests_of
 from qa.answering.request import Request, make_request
 from qa.citations.locate import excerpt
 from qa.citations.verify import verify
-from qa.cli.batch import read_line
+from qa.cli.batch_lines import read_line
 from qa.cli.output import visible
 from qa.corpus import FolderCorpus, PairCorpus
 from qa.corpus.ignoring import parse, verdict
