@@ -27,7 +27,7 @@ app = typer.Typer(
 
 @app.callback(invoke_without_command=True)
 def show(context: typer.Context) -> None:
-    """List the models in the cache; `prepare` adds one."""
+    """List the models that are ready; `prepare` adds one."""
     if context.invoked_subcommand is None:
         from qa.encoding.loader import cached_models
 
@@ -38,7 +38,10 @@ def show(context: typer.Context) -> None:
 
 @app.command(cls=Command, epilog=EXAMPLES)
 def prepare(*, model: options.Model = None, quiet: options.Quiet = False) -> None:
-    """Prepare a model before its first use, for example in a Dockerfile (about 10 seconds)."""
+    """Prepare a model before its first use, for example in a Dockerfile (about 10 seconds).
+
+    The default model needs no preparing.
+    """
     from qa.encoding.loader import cached_models, load_encoder
     from qa.encoding.model import locate
 
