@@ -116,9 +116,7 @@ def asked_in(folder: Path, tmp_path: Path, *command: str) -> str:
     return done.stdout + done.stderr
 
 
-def test_the_command_is_ours_in_a_folder_with_a_qa_of_its_own(
-    theirs: Path, tmp_path: Path
-) -> None:
+def test_the_command_is_ours_in_a_folder_with_a_qa_of_its_own(theirs: Path, tmp_path: Path) -> None:
     """A script's own folder is searched for modules, not the one that it is run in."""
     place = tmp_path / "bin"
     place.mkdir()

@@ -64,5 +64,5 @@ def check_encoder(known: Identity, folder: Path, *, fingerprint: str, model: str
         raise EncoderMismatchError(
             f"The index {folder} was made with {known.model}; this is {same}",
             hint="Ask with the model of the index (leave --model out), or embed all documents "
-            "again with `qa index --rebuild`, naming the model with --model.",
+            "again with `qa index --model NAME`, which keeps the old index until that is done.",
         )
