@@ -1,7 +1,7 @@
 """Measure what an installation takes on disk, and the first answer; write benchmarks/install.json.
 
-Usage: python benchmarks/install.py, in an environment into which qa was installed. What it requires,
-and what that requires, is added up by what pip noted for each package, compiled modules included.
+Usage: python benchmarks/install.py, in an environment into which qa was installed. What it needs,
+and what that needs, is added up by what pip noted for each package, compiled modules included.
 The first answer is `qa ask` in a fresh process with an empty cache and no index, once with all
 modules compiled, as pip leaves them, and once with none.
 """

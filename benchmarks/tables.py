@@ -212,9 +212,9 @@ def install(found: dict[str, Any]) -> str:
 
 def first_answer(found: dict[str, Any]) -> str:
     """Make the table of what the first answer takes."""
-    rows = ["| modules | CPU s | wall s | peak MB |", "|---|---|---|---|"]
+    rows = ["| modules | CPU s | peak MB |", "|---|---|---|"]
     for name, one in found["first answer"].items():
-        rows.append(f"| {name} | {one['cpu_s']} | {one['wall_s']} | {one['peak_mb']:.0f} |")
+        rows.append(f"| {name} | {one['cpu_s']} | {one['peak_mb']:.0f} |")
     return "\n".join(rows) + f"\n\n{_machine(found)}"
 
 

@@ -128,7 +128,7 @@ def test_a_model_that_is_not_ready_is_a_warning_and_one_that_is_not_there_fails(
     assert checks["cache"].result is Result.WARNING
     assert "qa model prepare" in checks["cache"].advice
     assert checks["runtime"].result is Result.WARNING
-    wrong = Settings(corpus=str(corpus), cache=empty.cache, model=str(tmp_path))
+    wrong = Settings(corpus=str(corpus), cache=empty.cache, model=str(corpus))
     assert {one.name: one for one in diagnose(wrong).checks}["model"].result is Result.FAILED
 
 

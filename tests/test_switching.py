@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from conftest import Run
-    from qa.encoding.encoder import Encoder, Runtime
     from qa.types import Answer
 
 QUESTION = "Who set foot on the Moon?"
