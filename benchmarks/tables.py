@@ -199,6 +199,25 @@ def expected(found: dict[str, Any]) -> str:
     return "\n".join(rows)
 
 
+def install(found: dict[str, Any]) -> str:
+    """Make the table of what an installation takes on disk."""
+    megabytes = found["MB"]
+    rows = ["| part | MB |", "|---|---|"]
+    rows += [f"| {part} | {size:,} |" for part, size in megabytes["parts"].items()]
+    rows.append(f"| **all** (torch alone: {megabytes['torch alone']:,}) | {megabytes['all']:,} |")
+    rows.append(f"| all without the first row | {megabytes['slim']:,} |")
+    rows.append(f"| and without OpenVINO | {megabytes['slim, without OpenVINO']:,} |")
+    return "\n".join(rows)
+
+
+def first_answer(found: dict[str, Any]) -> str:
+    """Make the table of what the first answer takes."""
+    rows = ["| modules | CPU s | peak MB |", "|---|---|---|"]
+    for name, one in found["first answer"].items():
+        rows.append(f"| {name} | {one['cpu_s']} | {one['peak_mb']:.0f} |")
+    return "\n".join(rows) + f"\n\n{_machine(found)}"
+
+
 EXCERPTS = "chroma-chunking-eval"
 PEERS = {
     "handwritten": "sentence-transformers + FAISS by hand",
@@ -223,12 +242,15 @@ def pages() -> dict[Path, str]:
     tables["calibration"] = calibration(_measured("calibration"))
     read = _measured("extraction")
     tables |= {"extraction": extraction(read), "expected": expected(read)}
+    installed = _measured("install")
+    tables |= {"install": install(installed), "first answer": first_answer(installed)}
     at_scale = _measured("scale")
     tables |= {"scale": scale(at_scale), "files": files(at_scale)}
     tables["ten million"] = ten_million(at_scale)
     plots = HERE.parent / "docs" / "plots"
     made = {plots / f"{name}.svg": drawn for name, drawn in charts(at_scale).items()}
-    docs = [HERE.parent / "docs" / f"{name}.md" for name in ("performance", "quality", "formats")]
+    names = ("performance", "quality", "formats", "install")
+    docs = [HERE.parent / "docs" / f"{name}.md" for name in names]
     for path in (HERE.parent / "README.md", *docs):
         text = path.read_text("utf-8")
         for name, table in tables.items():

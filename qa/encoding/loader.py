@@ -93,8 +93,9 @@ def load_encoder(
 ) -> Encoder[Runtime]:
     """Load the encoder of the files that `qa.encoding.model.locate` found.
 
-    The first time, sentence-transformers loads it and its graph is exported into `cache`; after
-    that, neither torch nor sentence-transformers is imported.
+    For the default model that is all: its graph comes with the package. Of any other, the first
+    time, sentence-transformers loads it and its graph is exported into `cache`; after that, neither
+    torch nor sentence-transformers is imported.
 
     Args:
         files: the very files that were checked: a name might lead to others by now.
@@ -104,15 +105,20 @@ def load_encoder(
         notify: is told, in a sentence, of what takes long.
 
     Raises:
-        ModelError: see `qa.encoding.reference.load_reference`.
+        ModelError: see `qa.encoding.reference.load_reference`; or torch is needed, and missing.
     """
     from qa.encoding.encoder import Encoder
     from qa.encoding.export import ExportError, folder_of, load_exported
+    from qa.encoding.shipped import load_shipped
 
     folder = folder_of(cache, files.fingerprint)
-    exported = load_exported(folder, workers=workers)
+    exported = load_shipped(files, cache=cache, workers=workers)
+    exported = exported or load_exported(folder, workers=workers)
     if exported is not None and device is None:
         return exported
+    from qa.encoding.installed import require_torch
+
+    require_torch(files.name)
     from qa.encoding.reference import export_encoder, load_reference
 
     if exported is not None:
@@ -134,14 +140,16 @@ def load_reranker(
     """Load a cross-encoder with one output; the first time it is exported into `cache`.
 
     Raises:
-        ModelError: it can't be loaded, or is of another kind.
+        ModelError: it can't be loaded, or is of another kind; or torch is needed, and missing.
     """
     from qa.encoding.export import RERANKER, ExportError, folder_of
+    from qa.encoding.installed import require_torch
     from qa.encoding.reranker import export_reranker, load_exported_reranker, load_torch_reranker
 
     folder = folder_of(cache, files.fingerprint, RERANKER)
     if (exported := load_exported_reranker(folder)) is not None:
         return exported
+    require_torch(files.name)
     notify(f"Preparing {files.name}: once per model, some seconds …")
     reference = load_torch_reranker(files)
     try:
@@ -154,22 +162,31 @@ def load_reranker(
 
 @dataclass(frozen=True, slots=True)
 class CachedModel:
-    """A model whose graph is in the cache."""
+    """A model that is ready, and what of it is in the cache: little, where its graph is shipped."""
 
     name: str
     fingerprint: str
     folder: Path
     size_bytes: int
+    shipped: bool = False
 
 
 def cached_models(cache: Path) -> list[CachedModel]:
-    """List the models whose graphs are in the cache."""
+    """List the models that are ready: their graphs came with the package, or are in the cache."""
     from qa.encoding.export import read_spec
+    from qa.encoding.shipped import compiled_in, shipped
 
     found = []
+    for _, spec in shipped():
+        folder = compiled_in(cache, spec.fingerprint)
+        found.append(CachedModel(spec.name, spec.fingerprint, folder, _size(folder), shipped=True))
     for folder in sorted(cache.glob("encoders/*")):
-        spec = read_spec(folder)
-        if spec is not None:
-            size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
-            found.append(CachedModel(spec.name, spec.fingerprint, folder, size))
+        exported = read_spec(folder)
+        if exported is not None:
+            size = _size(folder)
+            found.append(CachedModel(exported.name, exported.fingerprint, folder, size))
     return found
+
+
+def _size(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
