@@ -1,6 +1,7 @@
 """Measure `qa serve` under a constant rate of questions; write benchmarks/serving.json.
 
 Usage: python benchmarks/serving.py [rates] [indexing] [memory] [--seconds N] [--requests N]
+           [--rate N]
 
 A real server on loopback, a process of its own, asked by this one (`constant_rate.py`) on the
 same machine. No two questions are the same, so nothing is answered from a memory of answers.
@@ -8,7 +9,7 @@ same machine. No two questions are the same, so nothing is answered from a memor
 - rates: the sample corpus, a warm server, several rates for `--seconds` each;
 - indexing: 2,000 documents that were never indexed, asked for as long as that takes, a minute at
   most, from when the first can be found;
-- memory: the server's resident memory over `--requests` questions.
+- memory: the server's resident memory over `--requests` questions at `--rate`.
 
 What is not named keeps the figures that it has; by default, all are measured.
 """
@@ -36,13 +37,13 @@ from corpora import DOCUMENTS, write_corpus
 from speed import machine
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 HERE = Path(__file__).parent
 SAMPLE = HERE.parent / "corpus"
 KEPT = HERE / "serving.json"
 RATES = (10, 25, 50, 100, 150, 200)
-INDEXING_RATE, MEMORY_RATE = 10, 50
+INDEXING_RATE = 10
 WARM = 100  # questions before anything is measured
 STEPS = 10  # of memory
 MINUTE = 60.0
@@ -121,7 +122,7 @@ def ready(server: Server, *, whole: bool) -> None:
         said = server.status()
         if said.get("passages") and not (whole and (said["refreshing"] or said["pending"])):
             return
-        time.sleep(0.2)
+        time.sleep(1)
 
 
 def figures(load: Load, rate: float, cpu_s: float) -> dict[str, Any]:
@@ -182,18 +183,18 @@ def watched(server: Server, over: threading.Event) -> None:
     over.set()
 
 
-def memory(requests: int) -> dict[str, Any]:
+def memory(requests: int, rate: float) -> dict[str, Any]:
     """Ask very many questions, and look at the server's memory."""
     bodies = questions(SAMPLE)
     with tempfile.TemporaryDirectory() as folder, serving(SAMPLE, Path(folder)) as server:
         ready(server, whole=True)
-        measured(server, bodies, MEMORY_RATE, WARM)
+        measured(server, bodies, rate, WARM)
         steps = [{"requests": 0, "resident_mb": server.resident_mb()}]
         for step in range(STEPS):
-            one = measured(server, bodies, MEMORY_RATE, requests // STEPS)
+            one = measured(server, bodies, rate, requests // STEPS)
             done = (step + 1) * (requests // STEPS)
             steps.append({"requests": done, "resident_mb": server.resident_mb(), **one})
-    return {"rate": MEMORY_RATE, "steps": steps}
+    return {"rate": rate, "steps": steps}
 
 
 def main() -> None:
@@ -202,11 +203,12 @@ def main() -> None:
     arguments.add_argument("parts", nargs="*", choices=["rates", "indexing", "memory", []])
     arguments.add_argument("--seconds", type=float, default=20)
     arguments.add_argument("--requests", type=int, default=100_000)
+    arguments.add_argument("--rate", type=float, default=50)
     given = arguments.parse_args()
-    parts = {
+    parts: dict[str, Callable[[], Any]] = {
         "rates": lambda: by_rate(given.seconds),
         "indexing": while_indexing,
-        "memory": lambda: memory(given.requests),
+        "memory": lambda: memory(given.requests, given.rate),
     }
     for part in given.parts or parts:
         made = {"machine": machine(), "figures": parts[part]()}

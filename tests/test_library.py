@@ -271,7 +271,7 @@ def test_many_can_be_awaited_at_once(assistant: qa.Assistant, *, refresh: bool) 
 
 def test_one_of_many_that_fails_fails_alone(assistant: qa.Assistant) -> None:
     async def three() -> list[qa.Answer | BaseException]:
-        within = ([], ["nowhere/"], [])
+        within = ("", "nowhere/", "")
         asked = (assistant.ask_async(QUESTION, refresh=False, within=one) for one in within)
         return await asyncio.gather(*asked, return_exceptions=True)
 
