@@ -215,7 +215,14 @@ def serving(found: dict[str, Any]) -> str:
         shares = [f"{one['statuses'].get(status, 0):.1%}" for status in ("200", "503")]
         values = [str(one[key]) for key in columns.values()]
         rows.append(f"| {one['rate']} | " + " | ".join([*shares, *values]) + " |")
-    return "\n".join(rows) + f"\n\n{_machine(found['rates'])}"
+    steps = found["memory"]["figures"]["steps"]
+    sizes = [f"{one['resident_mb']:.0f}" for one in steps]
+    memory = (
+        f"Resident memory over {steps[-1]['requests']:,} questions at "
+        f"{found['memory']['figures']['rate']:g} a second, MB, in {len(steps) - 1} steps: "
+        f"{', '.join(sizes)}."
+    )
+    return "\n".join(rows) + f"\n\n{memory}\n\n{_machine(found['rates'])}"
 
 
 EXCERPTS = "chroma-chunking-eval"
