@@ -248,12 +248,8 @@ class Assistant(Library):
                 asked = asyncio.get_running_loop().run_in_executor(self._threads(), ask)
             return await asked
         request = self._request(question, k, **options)
-        try:  # without the lock: the event loop would wait for an answer that is under way
-            begun = self._asked_together().ask(request)
-        except RuntimeError:  # its threads have ended meanwhile
-            self._require_open()
-            raise
-        return await asyncio.wrap_future(begun)
+        # Without the lock: the event loop would wait for an answer that is under way.
+        return await asyncio.wrap_future(self._asked_together().ask(request))
 
     def ask_many(
         self,

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from qa.answering.many import kept
 from qa.encoding.micro_batcher import MAX_TEXTS
+from qa.errors import ClosedError
 from qa.logs import record_answer
 
 if TYPE_CHECKING:
@@ -58,10 +59,19 @@ class Together:
         self._answering = ThreadPoolExecutor(1, thread_name_prefix="qa-answer")
 
     def ask(self, request: Request) -> Future[Answer]:
-        """Begin to answer a request; nothing is done for one that is cancelled in time."""
+        """Begin to answer a request; nothing is done for one that is cancelled in time.
+
+        Raises:
+            ClosedError: this was closed.
+        """
         asked = _Asked(request)
         self._waiting.append(asked)
-        self._embedding.submit(self._embed)
+        try:
+            self._embedding.submit(self._embed)
+        except RuntimeError as error:
+            raise ClosedError(
+                "The assistant is closed", hint="Make another `qa.Assistant`."
+            ) from error
         return asked.answer
 
     def close(self) -> None:
