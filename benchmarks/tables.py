@@ -218,6 +218,32 @@ def first_answer(found: dict[str, Any]) -> str:
     return "\n".join(rows) + f"\n\n{_machine(found)}"
 
 
+def serving(found: dict[str, Any]) -> str:
+    """Make the table of `qa serve` under constant rates of questions."""
+    columns = {
+        "answered a second": "answered_a_second",
+        "p50 ms": "p50_ms",
+        "p90 ms": "p90_ms",
+        "p99 ms": "p99_ms",
+        "server's CPU ms each": "server_cpu_ms_each",
+        "load average": "load_average",
+    }
+    rows = ["| asked a second | status 200 | 503 | " + " | ".join(columns) + " |"]
+    rows.append("|---" * (3 + len(columns)) + "|")
+    for one in found["rates"]["figures"]:
+        shares = [f"{one['statuses'].get(status, 0):.1%}" for status in ("200", "503")]
+        values = [str(one[key]) for key in columns.values()]
+        rows.append(f"| {one['rate']} | " + " | ".join([*shares, *values]) + " |")
+    steps = found["memory"]["figures"]["steps"]
+    sizes = [f"{one['resident_mb']:.0f}" for one in steps]
+    memory = (
+        f"Resident memory over {steps[-1]['requests']:,} questions at "
+        f"{found['memory']['figures']['rate']:g} a second, MB, in {len(steps) - 1} steps: "
+        f"{', '.join(sizes)}."
+    )
+    return "\n".join(rows) + f"\n\n{memory}\n\n{_machine(found['rates'])}"
+
+
 EXCERPTS = "chroma-chunking-eval"
 PEERS = {
     "handwritten": "sentence-transformers + FAISS by hand",
@@ -247,6 +273,7 @@ def pages() -> dict[Path, str]:
     at_scale = _measured("scale")
     tables |= {"scale": scale(at_scale), "files": files(at_scale)}
     tables["ten million"] = ten_million(at_scale)
+    tables["serving"] = serving(_measured("serving"))
     plots = HERE.parent / "docs" / "plots"
     made = {plots / f"{name}.svg": drawn for name, drawn in charts(at_scale).items()}
     names = ("performance", "quality", "formats", "install")

@@ -10,7 +10,7 @@ import time
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from qa.answering.asking import Asking
 from qa.answering.request import make_request
@@ -33,7 +33,8 @@ if TYPE_CHECKING:
     from datetime import date
     from typing import Self, Unpack
 
-    from qa.answering.request import AskArguments
+    from qa.answering.request import AskArguments, Request
+    from qa.answering.together import Together
     from qa.errors import QaError, QuestionError
     from qa.evaluation.questions import Question
     from qa.progress import Progress, Status
@@ -82,6 +83,7 @@ class Assistant(Library):
         self._held = ExitStack()
         self._is_closed = False
         self._pool: ThreadPoolExecutor | None = None
+        self._together: Together | None = None
         self._lock = threading.RLock()  # of what answers; held for a moment at a time
         self._writing = threading.RLock()  # of who writes the index, as long as that takes
         self._folder = self.settings.index_path().absolute()
@@ -218,10 +220,10 @@ class Assistant(Library):
             QuestionError: it is empty, or a filter can't be read or lets no document pass.
             CorpusError, IndexUnusableError: see `refresh`.
         """
-        request = make_request(
+        request = self._request(
             question,
-            self.settings.k if k is None else k,
-            self.settings.threshold if threshold is None else threshold,
+            k,
+            threshold=threshold,
             refresh=refresh,
             refresh_wait=refresh_wait,
             explain=explain,
@@ -238,15 +240,21 @@ class Assistant(Library):
     ) -> Answer:
         """Do what `ask` does without holding up the event loop; may be awaited many at once.
 
-        Where the task is cancelled, the answer is still made, in its thread, and then dropped.
+        With `refresh=False`, those that are awaited at once are embedded together, and whether the
+        index lacks something is looked up once a second at most. Where the task is cancelled, an
+        answer that is begun is still made, and then dropped.
         """
         import asyncio
         import contextvars
 
-        ask = partial(contextvars.copy_context().run, self.ask, question, k, **options)
-        with self._in_use():
-            asked = asyncio.get_running_loop().run_in_executor(self._threads(), ask)
-        return await asked
+        if options.get("refresh", True):  # each may wait, and the others not for it
+            ask = partial(contextvars.copy_context().run, self.ask, question, k, **options)
+            with self._in_use():
+                asked = asyncio.get_running_loop().run_in_executor(self._threads(), ask)
+            return await asked
+        request = self._request(question, k, **options)
+        # Without the lock: the event loop would wait for an answer that is under way.
+        return await asyncio.wrap_future(self._asked_together().ask(request))
 
     def ask_many(
         self,
@@ -325,6 +333,18 @@ class Assistant(Library):
 
     # --- how ----------------------------------------------------------------------------
 
+    def _request(
+        self,
+        question: str,
+        k: int | None = None,
+        threshold: float | None = None,
+        **rest: Any,  # noqa: ANN401 - the other arguments of `make_request`
+    ) -> Request:
+        """What is asked; the settings say what is not given."""
+        k = self.settings.k if k is None else k
+        threshold = self.settings.threshold if threshold is None else threshold
+        return make_request(question, k, threshold, **rest)
+
     @contextmanager
     def _in_use(self) -> Iterator[None]:
         """Hold the lock of an assistant that is open."""
@@ -340,6 +360,15 @@ class Assistant(Library):
             self._pool = threads()
             self._held.callback(self._pool.shutdown)
         return self._pool
+
+    def _asked_together(self) -> Together:
+        if self._together is None:
+            from qa.answering.together import Together
+
+            with self._in_use():
+                self._together = self._together or Together(self._asking)
+                self._held.callback(self._together.close)
+        return self._together
 
     def _require_open(self) -> None:
         if self._is_closed:
