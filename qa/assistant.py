@@ -17,14 +17,13 @@ from qa.answering.request import make_request
 from qa.citations.source import Headings
 from qa.corpus import FolderCorpus, PairCorpus
 from qa.encoding.loader import ModelLoader
-from qa.errors import ClosedError, IndexMissingError, SettingsError
-from qa.indexing.plan import nothing_yet, take_stock
+from qa.errors import ClosedError, SettingsError
 from qa.indexing.refresh import refresh
 from qa.library import Library
 from qa.logs import answers, indexing, notifying, refreshes
 from qa.ranking.calibration import DEFAULT
 from qa.settings import Settings, override
-from qa.store.index import Index, moment
+from qa.store.index import Index
 
 if TYPE_CHECKING:
     import os
@@ -37,7 +36,7 @@ if TYPE_CHECKING:
     from qa.answering.together import Together
     from qa.errors import QaError, QuestionError
     from qa.evaluation.questions import Question
-    from qa.progress import Progress, Status
+    from qa.progress import Progress
     from qa.ranking.calibration import Calibration
     from qa.settings import SettingsArguments
     from qa.types import Answer, Refresh
@@ -313,24 +312,6 @@ class Assistant(Library):
                 transaction.keep(calibration=kept)
         return fitted
 
-    def status(self) -> Status:
-        """Tell what is indexed, how far the corpus has moved on since, and what refresh runs.
-
-        Raises:
-            IndexMissingError: there is no index, and none is being made.
-            CorpusNotFoundError: there is no corpus.
-        """
-        self._require_open()
-        running = self._index.running()
-        try:
-            with moment(self._folder, self._corpus) as snapshot:
-                found = take_stock(self._corpus, snapshot, time.time_ns())
-        except IndexMissingError:
-            if running is None:
-                raise
-            found = nothing_yet(self._corpus, self._folder, time.time_ns())
-        return dataclasses.replace(found, running=running)
-
     # --- how ----------------------------------------------------------------------------
 
     def _request(
@@ -385,16 +366,11 @@ class Assistant(Library):
         return dataclasses.replace(done, seconds=time.monotonic() - started)
 
     def _switched(self) -> Refresh | None:
-        """Make and take an index by the model that the settings name; None where it is of that."""
-        from qa.indexing.switching import is_of_another_model, switch_model
+        """Take an index by the model that the settings name; None where it is of that one."""
+        from qa.indexing.switching import switch_model
 
-        if not is_of_another_model(self._index, self._models):
-            return None
         return switch_model(
-            index=self._index,
-            writer=self._writer,
-            corpus=self._corpus,
-            models=self._models,
+            *(self._index, self._writer, self._corpus, self._models),
             progress=self._progress,
             notify=self._notify,
             jobs=self.settings.cores(),

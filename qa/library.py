@@ -1,7 +1,8 @@
-"""What an assistant tells of the documents themselves, beside its answers."""
+"""What an assistant tells of its index and of the documents themselves, beside its answers."""
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from contextlib import closing
 from typing import TYPE_CHECKING, Any, Literal
@@ -16,7 +17,9 @@ if TYPE_CHECKING:
     from qa.contents import DocumentInfo, DocumentText, Heading, PageImage
     from qa.corpus import Corpus
     from qa.exporting.rows import Table
+    from qa.progress import Status
     from qa.reading.sandbox.client import Converter
+    from qa.store.index import Index
     from qa.types import Answer
 
 __all__ = ["Library"]
@@ -28,6 +31,7 @@ class Library:
     _corpus: Corpus
     _folder: Path  # of the index
     _held: ExitStack
+    _index: Index
     _drawing: Converter | None = None
 
     def _require_open(self) -> None:
@@ -37,6 +41,30 @@ class Library:
     def root(self) -> Path | None:
         """The folder that document ids are relative to; None where there are no files."""
         return self._corpus.root
+
+    def status(self) -> Status:
+        """Tell what is indexed, how far the corpus has moved on since, and what refresh runs.
+
+        Raises:
+            IndexMissingError: there is no index, and none is being made.
+            CorpusNotFoundError: there is no corpus.
+        """
+        import time
+
+        from qa.errors import IndexMissingError
+        from qa.indexing.plan import nothing_yet, take_stock
+        from qa.store.index import moment
+
+        self._require_open()
+        running = self._index.running()
+        try:
+            with moment(self._folder, self._corpus) as snapshot:
+                found = take_stock(self._corpus, snapshot, time.time_ns())
+        except IndexMissingError:
+            if running is None:
+                raise
+            found = nothing_yet(self._corpus, self._folder, time.time_ns())
+        return dataclasses.replace(found, running=running)
 
     def documents(
         self, *, after: str | None = None, limit: int = 100, within: str | Iterable[str] = ()
