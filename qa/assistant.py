@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import tempfile
 import threading
 import time
@@ -17,12 +16,13 @@ from qa.answering.request import make_request
 from qa.citations.source import Headings
 from qa.corpus import FolderCorpus, PairCorpus
 from qa.encoding.loader import ModelLoader
+from qa.encoding.model import DEFAULT_MODEL
 from qa.errors import ClosedError, IndexMissingError, SettingsError
 from qa.indexing.plan import nothing_yet, take_stock
 from qa.indexing.refresh import refresh
 from qa.library import Library
 from qa.logs import answers, indexing, notifying, refreshes
-from qa.ranking.calibration import DEFAULT
+from qa.ranking.calibrations import calibration_in_use, with_own
 from qa.settings import Settings, override
 from qa.store.index import Index, moment
 
@@ -280,20 +280,32 @@ class Assistant(Library):
     def calibrate(self, questions: Sequence[Question] | None) -> Calibration:
         """Fit the probability to questions of which some are marked unanswerable.
 
-        The fit is drawn to the default where there are few; it is kept in the index, and goes
-        with it when that is rebuilt. None goes back to the default.
+        Where they are few, the fit is drawn to what there is without it. It is kept in the index,
+        for the encoder and the reranker that are used with it now, and goes with it when that is
+        rebuilt. None forgets all of these.
 
         Raises:
             QuestionsError: there are too few of either kind.
             CorpusError, IndexUnusableError: see `refresh`.
         """
         self.refresh()
-        fitted, kept = DEFAULT, ""
+        with moment(self._folder, self._corpus) as snapshot:
+            known, own, corpus = snapshot.identity, snapshot.calibration, snapshot.corpus_fit
+        fitted = calibration_in_use(
+            "", corpus, encoder=known.fingerprint, is_default=known.model == DEFAULT_MODEL
+        ).calibration
+        kept = ""
         if questions is not None:
             from qa.evaluation.fitting import fit_to
 
-            fitted = fit_to(questions, self)
-            kept = json.dumps(dataclasses.asdict(fitted))
+            reranker = self._models.reranker()
+            fitted = fit_to(questions, self, prior=fitted)
+            kept = with_own(
+                own,
+                fitted,
+                encoder=known.fingerprint,
+                reranker="" if reranker is None else reranker.fingerprint,
+            )
         with self._writing:
             self._require_open()
             with self._writer.transaction() as transaction:

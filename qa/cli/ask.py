@@ -92,10 +92,7 @@ def command(
             metavar="FILE", help="Ask each line, as text or JSON (- is stdin); writes JSON lines."
         ),
     ] = None,
-    rerank: Annotated[
-        str | None,
-        typer.Option(help="Rerank the best with a cross-encoder: local path or hub name."),
-    ] = None,
+    rerank: options.Rerank = None,
     full: Annotated[
         bool, typer.Option("--full", help="Show every passage whole, not the first alone.")
     ] = False,

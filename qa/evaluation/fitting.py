@@ -9,7 +9,7 @@ import numpy as np
 
 from qa.errors import QuestionsError
 from qa.evaluation.evaluate import evaluate
-from qa.ranking.calibration import DEFAULT, SIGNS, Calibration
+from qa.ranking.calibration import SIGNS, Calibration
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,20 +22,27 @@ if TYPE_CHECKING:
 __all__ = ["fit", "fit_own", "fit_to"]
 
 _MIN_QUESTIONS = 5  # of each kind
-_STRENGTH = 0.05  # of the default, against a weight of 1 a question
+_STRENGTH = 0.05  # of what there is, against a weight of 1 a question
 
 
-def fit_to(questions: Sequence[Question], assistant: Answering) -> Calibration:
+def fit_to(
+    questions: Sequence[Question], assistant: Answering, *, prior: Calibration
+) -> Calibration:
     """Ask a person's own questions, and fit the probability to what comes of them.
+
+    Args:
+        questions: answerable and unanswerable ones.
+        assistant: answers them.
+        prior: where the fit stays near as long as they are few.
 
     Raises:
         QuestionsError: there are too few answerable or unanswerable ones.
     """
-    return fit_own(evaluate(assistant, questions))
+    return fit_own(evaluate(assistant, questions), prior=prior)
 
 
-def fit_own(outcomes: Sequence[Outcome]) -> Calibration:
-    """Fit to a person's own questions; with few of them, it stays near the default.
+def fit_own(outcomes: Sequence[Outcome], *, prior: Calibration) -> Calibration:
+    """Fit to a person's own questions; with few of them, it stays near what there was.
 
     Raises:
         QuestionsError: there are too few answerable or unanswerable ones.
@@ -50,7 +57,7 @@ def fit_own(outcomes: Sequence[Outcome]) -> Calibration:
     signals = np.array([outcome.signals for outcome in outcomes])
     # Both kinds weigh the same, however many there are of each.
     weights = np.where(truths, 0.5 / truths.sum(), 0.5 / (~truths).sum()) * len(truths)
-    return fit(signals, truths, weights, prior=DEFAULT, strength=_STRENGTH)
+    return fit(signals, truths, weights, prior=prior, strength=_STRENGTH)
 
 
 def fit(
@@ -64,7 +71,7 @@ def fit(
     """Fit a logistic regression in which each signal counts as its sign says, or not at all.
 
     Args:
-        signals: `[n, 7]`, rows as `qa.ranking.calibration.Signals` has them.
+        signals: `[n, 8]`, rows as `qa.ranking.calibration.Signals` has them.
         truths: whether the corpus answers, `[n]`.
         weights: how much each counts, `[n]`.
         prior: where the coefficients are drawn to.
