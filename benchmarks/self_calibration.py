@@ -20,7 +20,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from calibration import KIN, SETS, asked_of, groups, stacked
+from calibration import KIN, SETS, asked_of, stacked
+from calibration import Asked as Index
 from calibration import Found as Asked
 from sklearn.metrics import roc_auc_score
 
@@ -28,7 +29,7 @@ from qa.encoding.loader import ModelLoader
 from qa.evaluation.corpus_fit import fit_to_corpus, pairs
 from qa.evaluation.fitting import fit
 from qa.evaluation.measures import calibration_error
-from qa.evaluation.questions import BeirCorpus, load_beir
+from qa.evaluation.questions import load_beir
 from qa.ranking.calibration import DEFAULT, Calibration, Signals
 from qa.settings import Settings
 
@@ -37,11 +38,10 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from qa.encoding.encoder import Encoder, Runtime
     from qa.evaluation.questions import Question
 
 HERE = Path(__file__).parent
-MEASURED = ["squad2-cs224n-dev", "xquad-en", "cranfield"]
+MEASURED = ["squad2-cs224n-dev", "xquad-en"]
 MODELS = {
     "default": "the default model, as if nothing were known of it",
     "128 dims": "its first 128 dimensions alone",
@@ -58,11 +58,8 @@ WAYS = {
     "half the set": "fitted to the answers of half of the set's questions, judged on the rest",
 }
 ANSWERED, NOT_ANSWERED = {"own": 1.0}, {"foreign": 0.25, "left out": 0.75}
-MOST, SMALL = 80, (6, 8)  # questions of a kind; small corpora, and questions of each kind for one
-LEAST = 1500  # characters of a small corpus
+MOST = 80  # questions of a kind
 STRENGTH = 0.05
-
-Measured = list[tuple[Asked, dict[str, Calibration]]]  # of each corpus: signals, and fits to it
 
 
 def make_model(name: str, folder: Path) -> Path | None:
@@ -98,12 +95,10 @@ def make_model(name: str, folder: Path) -> Path | None:
 
 
 def measure(name: str, bench: Path, sets: Sequence[str], folder: Path) -> dict[str, Any]:
-    """Ask all sets with a model, whole and, of SQuAD, each article by itself."""
-    path = make_model(name, folder)
+    """Ask all sets with a model; gives what was found and fitted, as JSON has it, by set."""
     loaded = {one: load_beir(bench / one) for one in SETS}
     answered = {one: [q for q in loaded[one][1] if not q.unanswerable] for one in SETS}
     found: dict[str, Any] = {}
-    default = ModelLoader(Settings()).default_encoder()
     for one in sets:
         file = folder / "measured" / f"{name}, {one}.json"
         if not file.is_file():
@@ -113,46 +108,28 @@ def measure(name: str, bench: Path, sets: Sequence[str], folder: Path) -> dict[s
             foreign = [q.text for other in others for q in answered[other]]
             chosen.shuffle(foreign)
             index = folder / "indexes" / f"{name}, {one}"
-            args = (path, default, foreign)
-            whole = _corpus(loaded[one][0], index, chosen, answered[one], MOST, *args)
-            small = []
-            if one == "squad2-cs224n-dev":
-                for documents in chosen.sample(groups(bench, one), SMALL[0]):
-                    ids = {document for document, _, _ in documents}
-                    inside = [q for q in answered[one] if q.relevant.keys() <= ids]
-                    if inside and sum(len(text) for _, _, text in documents) >= LEAST:
-                        corpus = BeirCorpus(documents)
-                        small.append(_corpus(corpus, None, chosen, inside, SMALL[1], *args))
-            file.write_text(json.dumps({"whole": [whole], "small": small}), "utf-8")
-            print(name, one, f"{whole['seconds']:.1f} s of CPU for the fit", flush=True)
+            own = chosen.sample(answered[one], min(MOST, len(answered[one])))
+            with asked_of(loaded[one][0], index, make_model(name, folder)) as asked:
+                measured = _ask(asked, own, foreign[:MOST])
+            file.write_text(json.dumps(measured), "utf-8")
         found[one] = json.loads(file.read_text("utf-8"))
     return found
 
 
-def _corpus(  # noqa: PLR0917 - called in two places, side by side
-    corpus: BeirCorpus,
-    index: Path | None,
-    chosen: random.Random,
-    own: Sequence[Question],
-    most: int,
-    path: Path | None,
-    default: Encoder[Runtime],
-    foreign: Sequence[str],
-) -> dict[str, Any]:
-    """Ask a corpus, and fit a calibration to it; all as JSON."""
+def _ask(one: Index, own: Sequence[Question], foreign: Sequence[str]) -> dict[str, Any]:
+    """Ask an index, and fit calibrations to its corpus."""
+    default = ModelLoader(Settings()).default_encoder()
     found = Asked()
-    with asked_of(corpus, index, path) as one:
-        for question in chosen.sample(list(own), min(most, len(own))):
-            found.add("own", one.signals(question.text))
-            found.add("left out", one.signals(question.text, one.holding(question)))
-        for text in foreign[:most]:
-            found.add("foreign", one.signals(text))
-        started = time.process_time()
-        fitted = fit_to_corpus(one.snapshot, one.encoder, default)
-        seconds = time.process_time() - started
-        made = pairs(one.snapshot, one.encoder, default)
+    for question in own:
+        found.add("own", one.signals(question.text))
+        found.add("left out", one.signals(question.text, one.holding(question)))
+    for text in foreign:
+        found.add("foreign", one.signals(text))
+    started = time.process_time()
+    fitted = fit_to_corpus(one.snapshot, one.encoder, default)
+    seconds = time.process_time() - started
     kinds = Asked()
-    for pair in made:
+    for pair in pairs(one.snapshot, one.encoder, default):
         kinds.add({"general": "foreign"}.get(pair.kind, pair.kind), pair.other)
     signals, truths, weights = stacked(kinds, ANSWERED, NOT_ANSWERED)
     labels = fit(signals, truths, weights * len(weights), prior=DEFAULT, strength=STRENGTH)
@@ -215,41 +192,28 @@ def fitted_to(found: Sequence[Asked], *, words: bool = False) -> Calibration:
     return fit(signals, truths, weights, prior=prior, strength=STRENGTH)
 
 
-def compare(measured: Mapping[str, Any], size: str) -> dict[str, dict[str, float]]:
-    """Judge all ways on the corpora of one model that are whole, or small, and average them."""
+def compare(measured: Mapping[str, Any]) -> dict[str, dict[str, float]]:
+    """Judge all ways on the sets of one model, at least two, and average over these."""
     settings = Settings()
     every: dict[str, list[dict[str, float]]] = {}
-
-    def judge(way: str, calibration: Calibration, found: Asked) -> None:
-        result = judged(calibration, found, settings.prior, settings.threshold)
-        every.setdefault(way, []).append(result)
-
-    for name, of_set in measured.items():
-        others = [_asked(one["whole"][0]) for other, one in measured.items() if other != name]
-        for one in of_set[size]:
-            found = _asked(one)
-            for way, calibration in {
-                "built-in": DEFAULT,
-                "corpus": Calibration(**one["corpus"]),
-                "labels": Calibration(**one["labels"]),
-                "words": fitted_to(others, words=True),
-                "other sets": fitted_to(others),
-            }.items():
-                judge(way, calibration, found)
-            if size == "whole":  # of a small one, half is too few
-                first, second = _halves(found)
-                judge("half the set", fitted_to([first]), second)
+    for name, one in measured.items():
+        found = _asked(one)
+        first, second = _halves(found)
+        others = [_asked(other) for key, other in measured.items() if key != name]
+        for way, calibration, judges in (
+            ("built-in", DEFAULT, found),
+            ("corpus", Calibration(**one["corpus"]), found),
+            ("labels", Calibration(**one["labels"]), found),
+            ("words", fitted_to(others, words=True), found),
+            ("other sets", fitted_to(others), found),
+            ("half the set", fitted_to([first]), second),
+        ):
+            result = judged(calibration, judges, settings.prior, settings.threshold)
+            every.setdefault(way, []).append(result)
     return {
         way: {key: round(float(np.mean([one[key] for one in found])), 4) for key in found[0]}
         for way, found in every.items()
     }
-
-
-def _seconds(measured: Mapping[str, Mapping[str, Any]]) -> float:
-    times = [
-        one["seconds"] for sets in measured.values() for of in sets.values() for one in of["whole"]
-    ]
-    return round(float(np.median(times)), 1)
 
 
 def main() -> None:
@@ -264,18 +228,17 @@ def main() -> None:
         name: measure(name, arguments.bench, arguments.sets, arguments.folder)
         for name in arguments.models
     }
+    seconds = [one["seconds"] for found in measured.values() for one in found.values()]
     summary = {
         "models": {name: MODELS[name] for name in measured},
         "ways": WAYS,
         "sets": arguments.sets,
-        **{
-            size: {name: compare(found, size) for name, found in measured.items()}
-            for size in ("whole", "small")
-        },
-        "cpu seconds of a fit": _seconds(measured),
+        "questions of a kind": MOST,
+        "found": {name: compare(found) for name, found in measured.items()},
+        "cpu seconds of a fit": round(float(np.median(seconds)), 1),
     }
     if "default" in measured:
-        rows = [_asked(one["whole"][0]) for one in measured["default"].values()]
+        rows = [_asked(one) for one in measured["default"].values()]
         summary["words"] = asdict(fitted_to(rows, words=True))
     (HERE / "self_calibration.json").write_text(json.dumps(summary, indent=2) + "\n")
     print(json.dumps(summary, indent=2))

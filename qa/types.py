@@ -270,8 +270,8 @@ class Answer:
 
     `calibration` says what the probability was fitted to: "built-in", public sets with the default
     model; "questions", a person's own (`qa calibrate`); "corpus", for another model, by what the
-    default one makes of the corpus's own sentences; "words", nothing that knows the model: it is made
-    from words alone, which a note says.
+    default one makes of the corpus's own sentences; "words", nothing that knows the model: it is
+    made from words alone, which a note says.
 
     `corrected` has the words of the question that no passage has, each with the one of the
     documents' own that was searched for instead: `(("Rusia", "Russia"),)`. `schema` names the form

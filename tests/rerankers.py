@@ -1,4 +1,4 @@
-"""Cross-encoders of every kind, tiny and with weights drawn at random, saved as people have them."""
+"""Cross-encoders of every kind, tiny, their weights drawn at random, saved as people have them."""
 
 from __future__ import annotations
 
@@ -9,18 +9,17 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-__all__ = ["EXPORTED", "KINDS", "make"]
+__all__ = ["KINDS", "classifier", "make"]
 
 _SMALL = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2}
-_TEMPLATE = """\
-{%- set s = messages | selectattr("role", "eq", "system") | map(attribute="content") | first -%}
+_ROLE = """messages | selectattr("role", "eq", "%s") | map(attribute="content") | first"""
+_TEMPLATE = f"""\
 <|im_start|>system
 Judge whether the document meets the query. Answer "yes" or "no".<|im_end|>
 <|im_start|>user
-<Instruct>: {{ s | default("Find what answers.") }}
-<Query>: {{ messages | selectattr("role", "eq", "query") | map(attribute="content") | first }}
-<Document>: {{ messages | selectattr("role", "eq", "document") | map(attribute="content") | first }}\
-<|im_end|>
+<Instruct>: {{{{ {_ROLE % "system"} | default("Find what answers.") }}}}
+<Query>: {{{{ {_ROLE % "query"} }}}}
+<Document>: {{{{ {_ROLE % "document"} }}}}<|im_end|>
 <|im_start|>assistant
 """
 
@@ -59,7 +58,7 @@ def pieces() -> Any:
     )
 
 
-def _classifier(name: str, labels: tuple[str, ...] = ("LABEL_0",), **more: object) -> Any:
+def classifier(name: str, labels: tuple[str, ...] = ("LABEL_0",), **more: object) -> Any:
     import transformers
 
     config = getattr(transformers, f"{name}Config")(
@@ -75,7 +74,7 @@ def _classifier(name: str, labels: tuple[str, ...] = ("LABEL_0",), **more: objec
 
 
 def _bert(*labels: str) -> Callable[[], Any]:
-    return lambda: _classifier("Bert", labels)
+    return lambda: classifier("Bert", labels)
 
 
 def _qwen(head: str, **more: object) -> Any:
@@ -100,9 +99,9 @@ KINDS: dict[str, Callable[[], Any]] = {
     "one output": _bert("LABEL_0"),
     "two outputs": _bert("LABEL_0", "LABEL_1"),
     "two outputs, relevant first": _bert("relevant", "not relevant"),
-    "XLM-RoBERTa": lambda: _classifier("XLMRoberta", max_position_embeddings=520),
-    "DeBERTa": lambda: _classifier("DebertaV2", type_vocab_size=0),
-    "ModernBERT": lambda: _classifier("ModernBert", local_attention=16, num_hidden_layers=4),
+    "XLM-RoBERTa": lambda: classifier("XLMRoberta", max_position_embeddings=520),
+    "DeBERTa": lambda: classifier("DebertaV2", type_vocab_size=0),
+    "ModernBERT": lambda: classifier("ModernBert", local_attention=16, num_hidden_layers=4),
     "Qwen3, a score": lambda: _qwen("SequenceClassification", num_labels=1),
     "Qwen3, yes or no": lambda: _qwen("CausalLM"),
 }

@@ -13,6 +13,7 @@ from conftest import ARTICLE
 from qa import Assistant
 from qa.encoding.loader import load_reranker
 from qa.encoding.model import locate
+from qa.encoding.reranker import load_exported_reranker
 from qa.errors import ModelError
 
 if TYPE_CHECKING:
@@ -77,17 +78,14 @@ def test_every_kind_orders_passages_by_what_sentence_transformers_gives(
         assert 1 / (1 + np.exp(-found)) == pytest.approx(predicted(folder, pairs), abs=1e-4)
 
 
-@pytest.mark.parametrize("kind", ["one output", "ModernBERT", "Qwen3, a score", "Qwen3, yes or no"])
-@pytest.mark.parametrize("prompt", [None, "Find what a lawyer would cite: "])
+@pytest.mark.parametrize("kind", ["one output", "ModernBERT", "Qwen3, yes or no"])
 def test_prompts_and_texts_over_the_limit_are_read_as_sentence_transformers_does(
-    kind: str, prompt: str | None, tmp_path: Path
+    kind: str, tmp_path: Path
 ) -> None:
     import torch
 
-    options: dict[str, Any] = {}
-    if prompt is not None:
-        options = {"prompts": {"law": prompt}, "default_prompt_name": "law"}
-    folder = make(kind, tmp_path, **options)
+    prompts = {"law": "Find what a lawyer would cite: "}
+    folder = make(kind, tmp_path, prompts=prompts, default_prompt_name="law")
     said: list[str] = []
     files = locate(str(folder), cache=tmp_path, setting="rerank")
     reranker = load_reranker(files, cache=tmp_path, notify=said.append)
@@ -116,9 +114,9 @@ def relabelled(*labels: str) -> Callable[[Path], Path]:
     """Make a model whose outputs are called so."""
 
     def made(folder: Path) -> Path:
-        from rerankers import _classifier
+        from rerankers import classifier
 
-        transformer, tokenizer = _classifier("Bert", labels)
+        transformer, tokenizer = classifier("Bert", labels)
         transformer.save_pretrained(folder / "m")
         tokenizer.save_pretrained(folder / "m")
         return folder / "m"
@@ -183,22 +181,23 @@ def test_what_gives_no_probability_of_relevance_is_refused_by_name(
     assert "--rerank" in caught.value.hint
 
 
-@pytest.mark.parametrize("damage", ["", "{}", '{"limit": 5}', "[]", '{"template": 3}', "[" * 9999])
-def test_an_export_of_an_earlier_version_or_damaged_is_made_again(
-    damage: str, tmp_path: Path
-) -> None:
+def test_an_export_of_an_earlier_version_or_damaged_is_made_again(tmp_path: Path) -> None:
     folder = make("one output", tmp_path)
     files = locate(str(folder), cache=tmp_path / "cache", setting="rerank")
     first = load_reranker(files, cache=tmp_path / "cache").score(QUESTION, ["Yes."])
-    [spec] = (tmp_path / "cache").glob("rerankers/*/reranker.json")
-    spec.write_text(damage)
+    [export] = (tmp_path / "cache").glob("rerankers/*")
+    for damage in ("", "{}", '{"limit": 5, "inputs": []}', "[]", '{"template": 3}', "[" * 9999):
+        (export / "reranker.json").write_text(damage)
+        assert load_exported_reranker(export) is None
+        export.mkdir(exist_ok=True)  # what can't be used was removed
+    export.rmdir()
     again = load_reranker(files, cache=tmp_path / "cache")
     assert again.score(QUESTION, ["Yes."]) == pytest.approx(first, abs=1e-6)
 
 
 def test_a_reranker_is_an_option_of_ask(run: Run, tmp_path: Path) -> None:
     folder = make("Qwen3, yes or no", tmp_path)
-    options = ("--format", "json", "--threshold", "0", "--rerank", folder)
+    options = ("--format", "json", "--threshold", "0", "--rerank", folder, "--corpus", ARTICLE)
     status, out, _ = run("ask", QUESTION, *options)
     assert status == 0
     scores = [one["scores"]["rerank"] for one in json.loads(out)["passages"]]

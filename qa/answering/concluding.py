@@ -77,7 +77,7 @@ def _calibration_notes(found: Found) -> Iterator[str]:
             "`qa calibrate` fits it to questions of yours."
         )
     if found.reranker_ignored:
-        yield "The probability does not weigh the reranker's scores. `qa calibrate` fits it to them."
+        yield "The probability does not weigh the reranker's scores: `qa calibrate` fits one."
 
 
 def _reason(found: Found, request: Request, lacking: str | None) -> str:

@@ -138,8 +138,8 @@ def _corpus_fit(snapshot: Snapshot, models: ModelLoader, encoder: Encoder[Runtim
 class _Seen:
     """What was seen of an index: how often it was changed, and what it knows of the files.
 
-    `is_fitted` is false where a fit to the corpus is due (see `qa.evaluation.corpus_fit`) and there is
-    time to make it.
+    `is_fitted` is false where a fit to the corpus is due (see `qa.evaluation.corpus_fit`), and it
+    was looked for.
     """
 
     changes: int = 0

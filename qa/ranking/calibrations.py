@@ -1,8 +1,8 @@
 """Which calibration serves an encoder and a reranker, and how those of an index are kept.
 
-An index keeps two entries: what `qa calibrate` fitted, one for each encoder and reranker that it was
-asked with; and what was fitted to the corpus itself, for its encoder. Both may come from a stranger:
-what makes no sense is as if it were not there.
+An index keeps two entries: what `qa calibrate` fitted, for each encoder and reranker that it was
+asked with; and what was fitted to the corpus itself, for its encoder. Both may come from a
+stranger: what makes no sense is as if it were not there.
 """
 
 from __future__ import annotations
