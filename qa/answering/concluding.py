@@ -73,7 +73,7 @@ def _calibration_notes(found: Found) -> Iterator[str]:
         yield "Until all passages are embedded, the probability comes from words alone."
     elif found.calibration == "words":
         yield (
-            f"The probability is not calibrated for {found.model}, and comes from words alone. "
+            "The probability is not calibrated for this model, and comes from words alone: "
             "`qa calibrate` fits it to questions of yours."
         )
     if found.reranker_ignored:
