@@ -246,8 +246,8 @@ class asked_of:  # noqa: N801 - used like a function
     """A context in which a corpus, indexed, is asked."""
 
     def __init__(self, corpus: BeirCorpus, index: Path | None, model: Path | None = None) -> None:
-        named = {} if model is None else {"model": str(model)}
-        self.assistant = Assistant(documents=corpus, index=index, **named)
+        settings = Settings(model=None if model is None else str(model))
+        self.assistant = Assistant(documents=corpus, index=index, settings=settings)
 
     def __enter__(self) -> Asked:
         self.assistant.refresh()

@@ -74,7 +74,7 @@ def make_model(name: str, folder: Path) -> Path | None:
         return place
     torch.manual_seed(0)
     model = SentenceTransformer(str(get_model_path()), device="cpu", local_files_only=True)
-    transformer = model[0].auto_model
+    transformer: Any = model[0].auto_model
     last = transformer.encoder.layer[-1].output.LayerNorm
     with torch.no_grad():
         if name == "128 dims":  # what is 0 in all vectors changes no cosine

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 __all__ = ["KINDS", "classifier", "make"]
 
-_SMALL = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2}
+_SMALL: dict[str, Any] = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2}
 _ROLE = """messages | selectattr("role", "eq", "%s") | map(attribute="content") | first"""
 _TEMPLATE = f"""\
 <|im_start|>system
@@ -58,7 +58,7 @@ def pieces() -> Any:
     )
 
 
-def classifier(name: str, labels: tuple[str, ...] = ("LABEL_0",), **more: object) -> Any:
+def classifier(name: str, labels: tuple[str, ...] = ("LABEL_0",), **more: Any) -> Any:
     import transformers
 
     config = getattr(transformers, f"{name}Config")(
@@ -77,7 +77,7 @@ def _bert(*labels: str) -> Callable[[], Any]:
     return lambda: classifier("Bert", labels)
 
 
-def _qwen(head: str, **more: object) -> Any:
+def _qwen(head: str, **more: Any) -> Any:
     import transformers
 
     tokenizer = pieces()

@@ -221,4 +221,5 @@ def _template(model: Any) -> Template | None:  # noqa: ANN401 - untyped
         if one != other:
             break
         tail.insert(0, one)
-    return Template(*pieces, tuple(tail))
+    before, between, after = pieces
+    return Template(before, between, after, tuple(tail))

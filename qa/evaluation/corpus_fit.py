@@ -77,8 +77,10 @@ def fit_to_corpus(
     found = pairs(snapshot, encoder, default)
     if not found:
         return None
-    cosines = np.array([(pair.other.cosine, pair.default.cosine) for pair in found])
-    return DEFAULT.translated(*_line(cosines))
+    # In an order of their own, and rounded, so that the order of the index changes no last digit.
+    cosines = sorted((pair.other.cosine, pair.default.cosine) for pair in found)
+    slope, offset = _line(np.array(cosines))
+    return DEFAULT.translated(round(slope, 4), round(offset, 4))
 
 
 def _line(cosines: NDArray[np.float64]) -> tuple[float, float]:
@@ -202,7 +204,7 @@ def _best(
     """The signals of the best passage, and of the best but the one that the question is made of."""
     scored = score(query, among, statistics)
     ranked = np.argsort(-scored.fused, kind="stable").tolist()
-    found = []
+    found: list[Signals] = []
     for order in (ranked, [one for one in ranked if one != source]):
         if order and len(found) < (1 if source is None else 2):
             first, *others = order

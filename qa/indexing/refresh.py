@@ -78,6 +78,7 @@ def refresh(
     meter = Meter(progress)
     if not writer.is_written():
         _begin(meter, plan)  # before the imports that take a while
+    from qa.encoding.model import DEFAULT_MODEL
     from qa.indexing.apply import Commits, embed_pending, take_up
     from qa.ranking.calibrations import assigned
     from qa.store.running import announcing
@@ -103,9 +104,10 @@ def refresh(
         take_up(plan, corpus, commits, encoder, outcomes, now_ns=now_ns, jobs=jobs)
         transaction.keep(listing=listing_digest(plan.scan.stamps, now_ns))
         embed_pending(commits, encoder, outcomes)
-        with index.snapshot() as snapshot:
-            if not snapshot.count_pending() and not _is_fitted(snapshot):
-                transaction.keep(corpus_fit=_corpus_fit(snapshot, models, encoder()))
+        if files.name != DEFAULT_MODEL:  # of that one, nothing more is opened
+            with index.snapshot() as snapshot:
+                if not snapshot.count_pending() and not _is_fitted(snapshot):
+                    transaction.keep(corpus_fit=_corpus_fit(snapshot, models, encoder()))
         if thorough:
             transaction.compact()
     return report(plan, outcomes)
