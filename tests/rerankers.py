@@ -49,7 +49,8 @@ def pieces() -> Any:
         show_progress=False,
     )
     made.train_from_iterator(["yes no yes no the ships sailed into the harbour"] * 20, trainer)
-    return PreTrainedTokenizerFast(
+    tokenizer: Any = PreTrainedTokenizerFast
+    return tokenizer(
         tokenizer_object=made,
         pad_token=marks[0],
         eos_token=marks[2],

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sqlite3
-from contextlib import closing
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from rerankers import make
 
 from conftest import REPOSITORY
+from forging import forge
 from qa import Assistant
 from qa.encoding.model import DEFAULT_MODEL
 from qa.errors import ModelError
@@ -41,7 +40,8 @@ def _narrow(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from sentence_transformers import SentenceTransformer
 
     model = SentenceTransformer(str(get_model_path()), device="cpu")
-    bias = model[0].auto_model.encoder.layer[-1].output.LayerNorm.bias
+    transformer: Any = model[0].auto_model
+    bias = transformer.encoder.layer[-1].output.LayerNorm.bias
     constant = torch.randn(len(bias), generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
         bias += 12 * constant / constant.norm()
@@ -131,51 +131,53 @@ def test_a_fit_of_another_model_is_not_used(
     assert answer.probability == built_in(answer)
 
 
-@pytest.mark.parametrize(
-    "damage", ["", "x", "[[", '{"encoder": 3}', '{"calibration": {"bias": "NaN"}}']
-)
-def test_a_damaged_fit_is_said_and_made_again_by_the_next_index(
-    damage: str, narrow: Path, corpus: Path, cache: Path, tmp_path: Path
+FORGED = ["", "x", "[[", '{"encoder": 3}', '{"encoder": "", "calibration": {"bias": "NaN"}}']
+
+
+def test_a_forged_fit_is_not_used_and_made_again_by_the_next_index(
+    narrow: Path, corpus: Path, cache: Path, tmp_path: Path
 ) -> None:
-    with Assistant(corpus, tmp_path / "i", model=str(narrow), cache=str(cache)) as one:
+    index = tmp_path / "i"
+    with Assistant(corpus, index, model=str(narrow), cache=str(cache)) as one:
         one.refresh()
-        whole = fit_of(tmp_path / "i")
-        one.close()
-    with closing(sqlite3.connect(tmp_path / "i" / "catalog.sqlite")) as catalog, catalog:
-        catalog.execute("UPDATE meta SET value = ? WHERE key = 'corpus_fit'", (damage,))
-    with Assistant(corpus, tmp_path / "i", model=str(narrow), cache=str(cache)) as one:
-        answer = one.ask(OWN)
-        assert answer.calibration == "words"
-        [note] = [note for note in answer.notes if "calibrated" in note]
-        assert str(narrow) not in note  # which a server must not tell
-        assert "`qa calibrate`" in note
-        one.refresh()
-        assert fit_of(tmp_path / "i") == whole
-        assert one.ask(OWN).calibration == "corpus"
+    whole = fit_of(index)
+    for text in FORGED:
+        forge(index, f"UPDATE meta SET value = '{text}' WHERE key = 'corpus_fit'")
+        with Assistant(corpus, index, model=str(narrow), cache=str(cache)) as one:
+            answer = one.ask(OWN)
+            assert answer.calibration == "words"
+            [note] = [note for note in answer.notes if "calibrated" in note]
+            assert str(narrow) not in note  # which a server must not tell
+            assert "`qa calibrate`" in note
+            one.refresh()
+            assert one.ask(OWN).calibration == "corpus"
+        assert fit_of(index) == whole
 
 
+# A text, and a question about it.
 SCANTY = {
-    "one word": "Emergency",
-    "no sentence with words": "# Figures\n\n1 2 3 4\n\n5 6 7 8\n",
-    "another language": "Die Schiffe verließen den Hafen im Morgengrauen, beladen mit Getreide und"
-    " Salz aus den Bergwerken des Nordens. Niemand wusste, wohin die Reise gehen sollte.\n" * 9,
+    "one word": ("Emergency", "Is there an emergency?"),
+    "no sentence with words": ("# Figures of sales\n\n1 2 3 4\n\n5 6 7 8\n", "figures of sales"),
+    "another language": (
+        "Die Schiffe verließen den Hafen im Morgengrauen, beladen mit Getreide und Salz aus den"
+        " Bergwerken des Nordens. Niemand wusste, wohin die Reise gehen sollte.\n" * 9,
+        "Wann verließen die Schiffe den Hafen?",
+    ),
 }
 
 
 @pytest.mark.parametrize("case", SCANTY)
-def test_what_allows_no_fit_is_judged_by_its_words(
-    case: str, narrow: Path, cache: Path, tmp_path: Path
-) -> None:
-    pairs = [("a.md", SCANTY[case])]
-    with Assistant(documents=pairs, model=str(narrow), cache=str(cache)) as one:
-        answer = one.ask("Emergency 1 2 Schiffe verließen Hafen", threshold=0)
-        other = one.ask("How are cucumbers pickled?", threshold=0)
+def test_what_allows_no_fit_is_judged_by_its_words(case: str, narrow: Path, cache: Path) -> None:
+    text, question = SCANTY[case]
+    with Assistant(documents=[("a.md", text)], model=str(narrow), cache=str(cache)) as one:
+        answer = one.ask(question, threshold=0)
+        foreign = one.ask("How are cucumbers pickled?", threshold=0)
     assert answer.calibration == "words"
     assert any("words alone" in note for note in answer.notes)
-    assert 0 < other.probability < answer.probability < 1
+    assert 0 < foreign.probability < 0.5 < answer.probability < 1
 
 
-def test_one_passage_is_enough_for_a_fit(narrow: Path, cache: Path, tmp_path: Path) -> None:
+def test_one_passage_is_enough_for_a_fit(narrow: Path, cache: Path) -> None:
     text = "Seven ships laden with grain and salt left the northern harbour on a grey morning."
     with Assistant(documents=[("a.md", text)], model=str(narrow), cache=str(cache)) as one:
         found = one.ask("Which ships left the harbour?", threshold=0)

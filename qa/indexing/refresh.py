@@ -104,12 +104,12 @@ def refresh(
         take_up(plan, corpus, commits, encoder, outcomes, now_ns=now_ns, jobs=jobs)
         transaction.keep(listing=listing_digest(plan.scan.stamps, now_ns))
         embed_pending(commits, encoder, outcomes)
+        if thorough:
+            transaction.compact()
         if files.name != DEFAULT_MODEL:  # of that one, nothing more is opened
             with index.snapshot() as snapshot:
                 if not snapshot.count_pending() and not _is_fitted(snapshot):
                     transaction.keep(corpus_fit=_corpus_fit(snapshot, models, encoder()))
-        if thorough:
-            transaction.compact()
     return report(plan, outcomes)
 
 
