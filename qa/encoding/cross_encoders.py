@@ -82,8 +82,9 @@ def load_torch_reranker(files: ModelFiles) -> TorchReranker:
     if not set(shape) <= _MODULES:
         raise ModelError(f"{files.name} is built of {' + '.join(shape)}", hint=_HINT)
     reranker = TorchReranker(model, files)
+    question, passage = _PROBES[0]
     try:
-        reranker.score(*_probe(0))
+        reranker.score(question, [passage])
     except Exception as error:
         raise ModelError(
             f"{files.name} can't score a pair: {first_line(error)}", hint=_HINT
@@ -98,7 +99,10 @@ def _require_head(files: ModelFiles) -> None:
         return
     found = _json(files.folder / "config.json").get("architectures")
     names = [str(one) for one in found] if isinstance(found, list) else []
-    if names and not any(one.endswith(_HEADS) for one in names):
+    if not names:
+        reason = "its config.json names no architecture"
+        raise ModelError(f"{files.name} can't be loaded as a CrossEncoder: {reason}", hint=_HINT)
+    if not any(one.endswith(_HEADS) for one in names):
         raise ModelError(f"{files.name} is a {names[0]}, which scores no pairs", hint=_HINT)
 
 
@@ -123,11 +127,6 @@ def _relevant(model: Any, name: str) -> int | None:  # noqa: ANN401 - untyped
     return found[0]
 
 
-def _probe(number: int) -> tuple[str, list[str]]:
-    question, passage = _PROBES[number]
-    return question, [passage]
-
-
 def export_reranker(reference: TorchReranker, folder: Path) -> None:
     """Write a loaded cross-encoder to `folder`.
 
@@ -137,7 +136,11 @@ def export_reranker(reference: TorchReranker, folder: Path) -> None:
     import torch
 
     model, relevant = reference.model, reference.relevant
-    template = _template(model)
+    try:
+        template = _template(model)
+        tokenizer = str(model.tokenizer.backend_tokenizer.to_str())
+    except Exception as error:  # a tokenizer in Python, or a template that takes other messages
+        raise ExportError(first_line(error)) from error
     known = ("input_ids", "attention_mask", "token_type_ids")
     inputs = [name for name in known if name in model.tokenizer.model_input_names]
 
@@ -176,7 +179,7 @@ def export_reranker(reference: TorchReranker, folder: Path) -> None:
         folder,
         kind=RERANKER,
         spec=spec.to_dict(),
-        tokenizer=model.tokenizer.backend_tokenizer.to_str(),
+        tokenizer=tokenizer,
         inputs=inputs,
         output="logits",
         check=check,
