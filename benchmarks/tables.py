@@ -172,6 +172,32 @@ _JUDGED = {
 }
 
 
+def self_calibration(found: dict[str, Any]) -> str:
+    """Make the table of what several calibrations are worth for other models."""
+    rows = [f"| model | calibration | {' | '.join(_SELF.values())} |"]
+    rows.append("|---" * (len(_SELF) + 2) + "|")
+    for model, ways in found["found"].items():
+        rows += [
+            f"| {model} | {way} | {' | '.join(f'{one[key]:.3f}' for key in _SELF)} |"
+            for way, one in ways.items()
+        ]
+    rows += ["", "| model | what it is |", "|---|---|"]
+    rows += [f"| {model} | {what} |" for model, what in found["models"].items()]
+    rows += ["", f"The fit takes {found['cpu seconds of a fit']:.0f} s of CPU (median)."]
+    return "\n".join(rows)
+
+
+_SELF = {
+    "own refused": "own refused",
+    "foreign answered": "foreign answered",
+    "left out answered": "left out answered",
+    "AUROC, foreign": "AUROC, foreign",
+    "AUROC, left out": "AUROC, left out",
+    "ece": "ECE",
+    "brier": "Brier",
+}
+
+
 def extraction(found: dict[str, Any]) -> str:
     """Make the table of what became of files, by suffix."""
     rows = [
@@ -266,6 +292,7 @@ def pages() -> dict[Path, str]:
     measured = _measured("quality")
     tables |= {"quality": quality(measured), "all quality": all_quality(measured)}
     tables["calibration"] = calibration(_measured("calibration"))
+    tables["self-calibration"] = self_calibration(_measured("self_calibration"))
     read = _measured("extraction")
     tables |= {"extraction": extraction(read), "expected": expected(read)}
     installed = _measured("install")

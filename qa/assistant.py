@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import tempfile
 import threading
 import time
@@ -21,9 +20,8 @@ from qa.errors import ClosedError, SettingsError
 from qa.indexing.refresh import refresh
 from qa.library import Library
 from qa.logs import answers, indexing, notifying, refreshes
-from qa.ranking.calibration import DEFAULT
 from qa.settings import Settings, override
-from qa.store.index import Index
+from qa.store.index import Index, moment
 
 if TYPE_CHECKING:
     import os
@@ -292,20 +290,22 @@ class Assistant(Library):
     def calibrate(self, questions: Sequence[Question] | None) -> Calibration:
         """Fit the probability to questions of which some are marked unanswerable.
 
-        The fit is drawn to the default where there are few; it is kept in the index, and goes
-        with it when that is rebuilt. None goes back to the default.
+        Where they are few, the fit is drawn to what there is without it. It is kept in the index,
+        for the encoder and the reranker that are used with it now, and goes with it when that is
+        rebuilt. None forgets all of these.
 
         Raises:
             QuestionsError: there are too few of either kind.
             CorpusError, IndexUnusableError: see `refresh`.
         """
         self.refresh()
-        fitted, kept = DEFAULT, ""
-        if questions is not None:
-            from qa.evaluation.fitting import fit_to
+        from qa.evaluation.fitting import fit_to
 
-            fitted = fit_to(questions, self)
-            kept = json.dumps(dataclasses.asdict(fitted))
+        with moment(self._folder, self._corpus) as snapshot:
+            known = snapshot.identity, snapshot.calibration, snapshot.corpus_fit
+        reranker = self._models.reranker() if questions is not None else None
+        used = reranker.fingerprint if reranker is not None else ""
+        fitted, kept = fit_to(questions, self, *known, reranker=used)
         with self._writing:
             self._require_open()
             with self._writer.transaction() as transaction:

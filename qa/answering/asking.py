@@ -100,7 +100,8 @@ class Asking:
             QuestionError: a filter lets no document pass.
             CorpusError, IndexUnusableError, ModelError: see `qa.answering.ask.find`.
         """
-        from qa.answering.ask import conclude, find
+        from qa.answering.ask import find
+        from qa.answering.concluding import conclude
 
         again: Look = partial(self.look, request.refresh_wait)
         for one in (look or again, *[again] * (_MAX_TRIES - 1)):

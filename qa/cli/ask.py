@@ -104,10 +104,7 @@ def command(
             help="With --batch, write there instead: .jsonl, .parquet or .arrow.",
         ),
     ] = None,
-    rerank: Annotated[
-        str | None,
-        typer.Option(help="Rerank the best with a cross-encoder: local path or hub name."),
-    ] = None,
+    rerank: options.Rerank = None,
     full: Annotated[
         bool, typer.Option("--full", help="Show every passage whole, not the first alone.")
     ] = False,

@@ -68,6 +68,18 @@ class ModelLoader:
         """Let go of what was loaded, which takes hundreds of megabytes."""
         self.loaded = self._reranker = None
 
+    def default_encoder(self) -> Encoder[Runtime]:
+        """The default model's encoder, beside the one that is loaded.
+
+        Raises:
+            ModelError: its files are not there, or not the published ones.
+        """
+        from qa.encoding.model import locate
+
+        cache = self._settings.cache_path()
+        files = locate(None, cache=cache)
+        return load_encoder(files, cache=cache, workers=self._settings.jobs, notify=self._notify)
+
     def reranker(self) -> Reranker | None:
         """The cross-encoder that the settings name, loaded once; None where they name none.
 
@@ -137,19 +149,22 @@ def load_encoder(
 def load_reranker(
     files: ModelFiles, *, cache: Path, notify: Callable[[str], None] = lambda _: None
 ) -> Reranker:
-    """Load a cross-encoder with one output; the first time it is exported into `cache`.
+    """Load a cross-encoder; the first time it is exported into `cache`.
 
     Raises:
-        ModelError: it can't be loaded, or is of another kind; or torch is needed, and missing.
+        ModelError: torch is needed, and missing; or see
+            `qa.encoding.cross_encoders.load_torch_reranker`.
     """
     from qa.encoding.export import RERANKER, ExportError, folder_of
     from qa.encoding.installed import require_torch
-    from qa.encoding.reranker import export_reranker, load_exported_reranker, load_torch_reranker
+    from qa.encoding.reranker import load_exported_reranker
 
     folder = folder_of(cache, files.fingerprint, RERANKER)
     if (exported := load_exported_reranker(folder)) is not None:
         return exported
     require_torch(files.name)
+    from qa.encoding.cross_encoders import export_reranker, load_torch_reranker
+
     notify(f"Preparing {files.name}: once per model, some seconds …")
     reference = load_torch_reranker(files)
     try:

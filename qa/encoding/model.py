@@ -26,7 +26,7 @@ PUBLISHED = {
 }
 # Part of every fingerprint: raise it when the same files would give other vectors.
 ENCODING_VERSION = 1
-_RELEVANT = (".json", ".safetensors", ".txt", ".model")
+_RELEVANT = (".json", ".safetensors", ".txt", ".model", ".jinja")
 
 
 @dataclass(frozen=True, slots=True)

@@ -80,6 +80,14 @@ class PassageTables:
         rows = self._db.execute("SELECT id FROM passage ORDER BY random() LIMIT ?", (count,))
         return [row[0] for row in rows]
 
+    def sample(self, count: int) -> list[int]:
+        """The ids of so many passages of different texts, those of the lowest digests.
+
+        They are as good as drawn, and the same for the same texts.
+        """
+        query = "SELECT min(id) FROM passage GROUP BY digest ORDER BY digest LIMIT ?"
+        return [row[0] for row in self._db.execute(query, (count,))]
+
     def candidates(
         self, ids: Iterable[int], dimension: int, embedded: Mapping[int, EncodedPassage]
     ) -> Candidates:

@@ -67,6 +67,11 @@ class Snapshot:
         """What `qa calibrate` kept; "" where it kept nothing."""
         return self._catalog.meta("calibration")
 
+    @property
+    def corpus_fit(self) -> str:
+        """What was fitted to the corpus itself; "" where nothing was."""
+        return self._catalog.meta("corpus_fit")
+
     def count_passages(self) -> int:
         """How many passages are indexed."""
         return self._catalog.number("passages")
@@ -192,6 +197,10 @@ class Snapshot:
     def some_passages(self, count: int) -> list[PassageRow]:
         """So many passages, taken at random."""
         return self._catalog.passages.by_id(self._catalog.passages.some(count))
+
+    def sample(self, count: int) -> list[PassageRow]:
+        """So many passages of different texts: always the same of the same texts."""
+        return self._catalog.passages.by_id(self._catalog.passages.sample(count))
 
     def texts(self) -> Iterator[tuple[int, str, str]]:
         """`(id, context, text)` of all passages, by id."""

@@ -83,6 +83,11 @@ class Transaction:
         """How often the index was changed."""
         return self._catalog.number("changes")
 
+    @property
+    def calibration(self) -> str:
+        """What `qa calibrate` kept; "" where it kept nothing."""
+        return self._catalog.meta("calibration")
+
     def known_files(self) -> FilesKnown:
         """What is known of the corpus's files.
 
