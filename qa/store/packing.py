@@ -25,6 +25,7 @@ __all__ = [
     "unpack_candidates",
     "unpack_ids",
     "unpack_spans",
+    "unpack_terms",
     "unpack_vector",
 ]
 
@@ -65,7 +66,12 @@ def pack_terms(terms: PassageTerms) -> tuple[bytes, bytes]:
 def unpack_ids(terms: bytes, tokens: bytes) -> tuple[set[int], int, set[int]]:
     """The ids of a passage's terms, its length in tokens, and the ids of these."""
     found = np.frombuffer(tokens, _TOKEN).tolist()
-    return set(np.frombuffer(terms, _TERM).tolist()), len(found), set(found)
+    return unpack_terms(terms), len(found), set(found)
+
+
+def unpack_terms(terms: bytes) -> set[int]:
+    """The ids of a passage's terms."""
+    return set(np.frombuffer(terms, _TERM).tolist())
 
 
 def pack_spans(spans: Sequence[Span]) -> bytes:
