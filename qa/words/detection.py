@@ -19,12 +19,10 @@ _LONGEST = 4000  # characters: a word may be without end
 _MIN_LETTERS = 24
 # Of 11,183 English questions and titles none is told to be in another language at this.
 _CONFIDENT = 0.6
-# Words that English does not do without, and other languages do: where so many of all words are of
-# these, the text is English, and the detector need not be loaded (0.4 s, 120 MB).
-_ENGLISH = frozenset(
-    "the of and that with which is was are were this from by it be have has to in for".split()
-)
-_ENGLISH_SHARE = 0.15
+# Words that English does not do without and other languages don't have: where so many of all words
+# are of these, the text is English, and the detector need not be loaded (0.4 s, 120 MB).
+_ENGLISH = frozenset("the and that with which were this from are been their they these".split())
+_ENGLISH_SHARE, _ENGLISH_SHARE_OF_ASCII = 0.08, 0.03
 _WORD = re.compile(r"[^\W\d_]+")
 # A code and what else documents call its language, of those that Snowball stems, then of others.
 _LANGUAGES = """
@@ -85,10 +83,12 @@ def language_of(texts: Iterable[str]) -> str:
     """The code of the language that texts begin in, other than English; "" where it isn't sure."""
     found = chain.from_iterable(map(_WORD.finditer, texts))
     words = [match[0].lower() for match in islice(found, _WORDS)]
-    english = sum(word in _ENGLISH for word in words)
-    if english >= _ENGLISH_SHARE * len(words) or sum(map(len, words)) < _MIN_LETTERS:
+    text = " ".join(words)[:_LONGEST]
+    share = _ENGLISH_SHARE_OF_ASCII if text.isascii() else _ENGLISH_SHARE
+    is_english = sum(word in _ENGLISH for word in words) >= share * len(words)
+    if is_english or sum(map(len, words)) < _MIN_LETTERS:
         return ""
-    code, confidence = _detector().classify(" ".join(words)[:_LONGEST])
+    code, confidence = _detector().classify(text)
     return code_of(code) if code != "en" and confidence >= _CONFIDENT else ""
 
 
