@@ -199,6 +199,19 @@ def expected(found: dict[str, Any]) -> str:
     return "\n".join(rows)
 
 
+def languages(found: dict[str, Any]) -> str:
+    """Make the table of pages found by words, by language."""
+    rows = [
+        "| | pages | name: as English | own rules | sentence: as English | own rules | told |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for name, one in found.items():
+        ways = [way["mrr"] for kind in ("name", "sentence") for way in one[kind].values()]
+        row = [one["pages"], *(f"{value:.3f}" for value in [*ways, one["told"]])]
+        rows.append(f"| {name} | {' | '.join(map(str, row))} |")
+    return "\n".join(rows)
+
+
 EXCERPTS = "chroma-chunking-eval"
 PEERS = {
     "handwritten": "sentence-transformers + FAISS by hand",
@@ -223,12 +236,14 @@ def pages() -> dict[Path, str]:
     tables["calibration"] = calibration(_measured("calibration"))
     read = _measured("extraction")
     tables |= {"extraction": extraction(read), "expected": expected(read)}
+    tables["languages"] = languages(_measured("languages"))
     at_scale = _measured("scale")
     tables |= {"scale": scale(at_scale), "files": files(at_scale)}
     tables["ten million"] = ten_million(at_scale)
     plots = HERE.parent / "docs" / "plots"
     made = {plots / f"{name}.svg": drawn for name, drawn in charts(at_scale).items()}
-    docs = [HERE.parent / "docs" / f"{name}.md" for name in ("performance", "quality", "formats")]
+    names = ("performance", "quality", "formats", "languages")
+    docs = [HERE.parent / "docs" / f"{name}.md" for name in names]
     for path in (HERE.parent / "README.md", *docs):
         text = path.read_text("utf-8")
         for name, table in tables.items():

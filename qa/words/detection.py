@@ -23,6 +23,7 @@ _CONFIDENT = 0.6
 # are of these, the text is English, and the detector need not be loaded (0.4 s, 120 MB).
 _ENGLISH = frozenset("the and that with which were this from are been their they these".split())
 _ENGLISH_SHARE, _ENGLISH_SHARE_OF_ASCII = 0.08, 0.03
+_ASCII = 0.99  # of the characters
 _WORD = re.compile(r"[^\W\d_]+")
 # A code and what else documents call its language, of those that Snowball stems, then of others.
 _LANGUAGES = """
@@ -84,7 +85,8 @@ def language_of(texts: Iterable[str]) -> str:
     found = chain.from_iterable(map(_WORD.finditer, texts))
     words = [match[0].lower() for match in islice(found, _WORDS)]
     text = " ".join(words)[:_LONGEST]
-    share = _ENGLISH_SHARE_OF_ASCII if text.isascii() else _ENGLISH_SHARE
+    is_ascii = len(text.encode("ascii", "ignore")) >= _ASCII * len(text)
+    share = _ENGLISH_SHARE_OF_ASCII if is_ascii else _ENGLISH_SHARE
     is_english = sum(word in _ENGLISH for word in words) >= share * len(words)
     if is_english or sum(map(len, words)) < _MIN_LETTERS:
         return ""
