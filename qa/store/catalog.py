@@ -167,7 +167,7 @@ class Catalog:
 
         with self.reporting_damage():
             found = json.loads(self.meta("languages") or "{}")
-            if not all(
+            if not isinstance(found, dict) or not all(
                 code in STEMMED and isinstance(count, int) and count > 0
                 for code, count in found.items()
             ):

@@ -108,7 +108,7 @@ class Transaction:
             mine = {"fingerprint": identity.fingerprint, "model": identity.model}
             check_encoder(self._catalog.identity(), self._folder, **mine)
             self._catalog.check_counts()
-            if self._catalog.number("passages") and self._catalog.meta("terms") != VERSION:
+            if self._catalog.meta("terms") != VERSION:
                 self._reterm()
         self._begun = self._touched = True
         self._catalog.set_meta(listing="", terms=VERSION, **asdict(identity))
