@@ -66,7 +66,11 @@ QUESTIONS = {
 }
 TOLD = {"ar", "de", "fr", "ru"}  # of these, stemmed in a way of their own
 
-_LATIN = st.characters(max_codepoint=0x24F, exclude_categories=["Cs"])
+_LATIN = st.one_of(
+    st.characters(max_codepoint=0x2FF),
+    st.characters(min_codepoint=0x2000, max_codepoint=0x20CF),
+    st.characters(min_codepoint=0x2100, max_codepoint=0x2BFF),
+)
 _ANY = st.text(alphabet=st.characters(exclude_categories=["Cs"]), max_size=40)
 _MIXED = st.lists(
     st.one_of(_ANY, st.sampled_from([*DOCUMENTS.values(), "don't", "3.14", " ", "e\u0301", "🙂"])),
@@ -128,6 +132,13 @@ def test_the_terms_of_english_are_those_of_every_index_that_there_is() -> None:
 def test_latin_text_has_the_same_terms_beside_text_of_another_script(text: str) -> None:
     assert is_plain(text)
     assert analyse(f"{text} 漢字")[:-1] == analyse(text)
+
+
+def test_every_character_of_plain_text_parts_words_alike_beside_another_script() -> None:
+    for code in (*range(0x300), *range(0x1E00, 0x1F00), *range(0x2000, 0x2C00)):
+        if is_plain(chr(code)):
+            text = f"{chr(code)} ab{chr(code)}cd"
+            assert analyse(f"{text} 漢字")[:-1] == analyse(text), hex(code)
 
 
 @given(_MIXED)

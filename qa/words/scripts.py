@@ -26,7 +26,8 @@ _HALF_WIDTH = re.compile(r"[\uff66-\uff9f]")
 _MARKED = ((0x0370, 0x052F), (0x0620, 0x06FF), (0x1F00, 0x1FFF))  # Greek, Cyrillic, Arabic letters
 _KEPT = "\u0306\u0327\u0328"  # й is not и: the marks that make another letter of one
 _POINTS = ((0x0591, 0x05BD), (0x05BF, 0x05C7), (0x0610, 0x061A), (0x064B, 0x065F), (0x06D6, 0x06ED))
-_NO_LETTERS = (0x0640, 0x0670, 0x200C, 0x200D)  # a stroke that lengthens, and joiners
+_NO_LETTERS = (0x0640, 0x0670)  # a stroke that lengthens a word, and an alef that is a mark
+_JOINER = re.compile(r"(?<=[\u0590-\u1cff])[\u200c\u200d]+")
 
 
 def is_plain(text: str) -> bool:
@@ -48,7 +49,7 @@ def spaced(text: str) -> str:
     that stands alone stays alone. Accents of Greek and Cyrillic, points of Hebrew and Arabic are
     left out.
     """
-    words = _words().analyze(normalize("NFC", text).translate(_folded()))
+    words = _words().analyze(_JOINER.sub("", text))
     return " ".join(piece for word in words for piece in _pieces(word))
 
 
@@ -94,8 +95,11 @@ def _marks() -> str:
 
 
 def _pieces(word: str) -> list[str]:
-    if not _parts().search(word):
+    if is_plain(word):
         return [word]
+    word = normalize("NFC", word).translate(_folded())
+    if not _parts().search(word):
+        return [word] if word else []
     if _HALF_WIDTH.search(word):
         word = normalize("NFKC", word)
     found: list[str] = []
