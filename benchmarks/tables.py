@@ -270,6 +270,19 @@ def serving(found: dict[str, Any]) -> str:
     return "\n".join(rows) + f"\n\n{memory}\n\n{_machine(found['rates'])}"
 
 
+def languages(found: dict[str, Any]) -> str:
+    """Make the table of pages found by words, by language."""
+    rows = [
+        "| | pages | name: as English | own rules | sentence: as English | own rules | told |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for name, one in found.items():
+        ways = [way["mrr"] for kind in ("name", "sentence") for way in one[kind].values()]
+        row = [one["pages"], *(f"{value:.3f}" for value in [*ways, one["told"]])]
+        rows.append(f"| {name} | {' | '.join(map(str, row))} |")
+    return "\n".join(rows)
+
+
 EXCERPTS = "chroma-chunking-eval"
 PEERS = {
     "handwritten": "sentence-transformers + FAISS by hand",
@@ -297,13 +310,14 @@ def pages() -> dict[Path, str]:
     tables |= {"extraction": extraction(read), "expected": expected(read)}
     installed = _measured("install")
     tables |= {"install": install(installed), "first answer": first_answer(installed)}
+    tables["languages"] = languages(_measured("languages"))
     at_scale = _measured("scale")
     tables |= {"scale": scale(at_scale), "files": files(at_scale)}
     tables["ten million"] = ten_million(at_scale)
     tables["serving"] = serving(_measured("serving"))
     plots = HERE.parent / "docs" / "plots"
     made = {plots / f"{name}.svg": drawn for name, drawn in charts(at_scale).items()}
-    names = ("performance", "quality", "formats", "install")
+    names = ("performance", "quality", "formats", "install", "languages")
     docs = [HERE.parent / "docs" / f"{name}.md" for name in names]
     for path in (HERE.parent / "README.md", *docs):
         text = path.read_text("utf-8")

@@ -237,7 +237,8 @@ class Explanation:
 class CitedPassage:
     """A passage of an answer: verified quote, evidence, scores, and what is known of its document.
 
-    `metadata` has `title`, `author`, `date`, `language` and more, where the document tells them.
+    `metadata` has `title`, `author`, `date`, `language` and more, where the document tells them;
+    the language, by its code, also where its text tells that it is not English.
     `also` says where else the same text stands below the same headings, each quote verified: the
     first few places by path and line. `corpus` is what its corpus was called in the question, where
     several were asked; else empty.

@@ -19,6 +19,7 @@ from qa.ranking.calibrations import calibration_in_use
 from qa.ranking.evidence import marks
 from qa.store.identity import check_encoder
 from qa.types import CitedPassage, Evidence, Explanation, Span
+from qa.words.detection import told
 from qa.words.questions import explained, names
 
 if TYPE_CHECKING:
@@ -315,13 +316,14 @@ def cite(
         begin, end = one.evidence
         place = Span(row.spans[begin].start, row.spans[end].end)
         citation, *also = (_cited(*each, headings) for each in places)
+        metadata = documents[row.document].metadata
+        is_english = told(metadata) in {"", "en"}
         evidence = Evidence(
             source.cite(place, citation.heading_path, row.places),
             one.evidence_score,
-            marks(question, source.text, place),
+            marks(question, source.text, place, is_english=is_english),
         )
         explanation = None if explain is None else Explanation(one.terms, explain(embedded))
-        metadata = documents[row.document].metadata
         cited.append(
             CitedPassage(citation, evidence, one.scores, metadata, explanation, tuple(also))
         )

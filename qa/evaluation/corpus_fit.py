@@ -119,7 +119,9 @@ def pairs(snapshot: Snapshot, encoder: Encoder[Runtime], default: Encoder[Runtim
         strict=True,
     ):
         queries = [_query(text, one.vector, encoded[0]) for one in encoded]
-        statistics = snapshot.statistics(queries[0].unique_terms, queries[0].unique_tokens)
+        statistics = snapshot.statistics(
+            [[one] for one in queries[0].unique_terms], queries[0].unique_tokens
+        )
         both = [
             _best(query, among, statistics, source, passages=snapshot.count_passages())
             for query, among in zip(queries, (candidates, translated), strict=True)

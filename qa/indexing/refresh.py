@@ -167,7 +167,9 @@ def _look(index: Index, corpus: Corpus, now_ns: int, *, thorough: bool) -> tuple
             seen = _Seen(
                 snapshot.changes,
                 known,
-                is_sound=not snapshot.count_pending() and snapshot.is_sound(),
+                is_sound=not snapshot.count_pending()
+                and snapshot.has_current_terms()
+                and snapshot.is_sound(),
                 is_tidy=snapshot.is_tidy(),
                 is_fitted=not thorough or _is_fitted(snapshot),
             )
