@@ -41,11 +41,12 @@ def prepare(*, model: options.Model = None, quiet: options.Quiet = False) -> Non
     """Prepare a model before its first use, for example in a Dockerfile (about 10 seconds)."""
     from qa.encoding.loader import cached_models, load_encoder
     from qa.encoding.model import locate
+    from qa.encoding.options import options_of
 
     output = Output(quiet=quiet)
     settings = settings_from({"model": model})
     cache = settings.cache_path()
-    files = locate(settings.model, cache=cache)
+    files = locate(settings.model, cache=cache, options=options_of(settings))
     load_encoder(files, cache=cache, notify=output.note)
-    ready = [model for model in cached_models(cache) if model.fingerprint == files.fingerprint]
+    ready = [model for model in cached_models(cache) if model.fingerprint == files.content]
     output.lines(render.models(ready, Path(cache)))

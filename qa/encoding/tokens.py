@@ -76,6 +76,8 @@ class Tokens:
 
     @cached_property
     def _frame(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        if not self.specials:
+            return np.empty(0, np.int64), np.empty(0, np.int64)
         encoding = self._tokenizer.encode("a")
         ids = np.array(encoding.ids, np.int64)
         special = encoding.special_tokens_mask
