@@ -343,7 +343,7 @@ def main() -> None:
     from qa.encoding.export import write_graph
     from qa.encoding.loader import load_encoder
     from qa.encoding.model import locate
-    from qa.encoding.reference import load_reference
+    from qa.encoding.reference import TorchRuntime, load_reference
 
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--peers", type=Path)
@@ -357,6 +357,7 @@ def main() -> None:
         load_encoder(locate(None, cache=cache), cache=cache)
         [exported] = cache.glob("encoders/*")
         reference = load_reference(locate(None, cache=cache))
+        assert isinstance(reference.runtime, TorchRuntime)
         write_graph(
             reference.runtime.transformer,
             exported / "raw.onnx",

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from conftest import Run
 
 DOCS = REPOSITORY / "docs"
-FOR_PEOPLE = ("commands", "formats", "guarantees", "json", "limitations", "python")
+FOR_PEOPLE = ("commands", "formats", "guarantees", "json", "limitations", "models", "python")
 README = (REPOSITORY / "README.md").read_text("utf-8")
 # Nothing but a word such as "prints" stands between code and what it writes.
 EXAMPLE = re.compile(

@@ -8,13 +8,21 @@ from __future__ import annotations
 
 import json
 from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
+from tokenizers import (
+    Tokenizer,
+    decoders,
+    models,
+    normalizers,
+    pre_tokenizers,
+    processors,
+    trainers,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from pathlib import Path
 
 __all__ = ["KINDS", "save"]
 
@@ -29,17 +37,13 @@ _TEXTS = [
 ]
 
 
-def _special(text: str, pair: dict[str, int]) -> Any:
-    return processors.TemplateProcessing(single=text, special_tokens=list(pair.items()))
-
-
 @cache
 def _tokenizer(kind: str) -> tuple[str, dict[str, str]]:
     """Give the definition of a tokenizer and its special tokens, of the kind a family has."""
     if kind == "wordpiece":  # BERT
         names = {"pad_token": "[PAD]", "unk_token": "[UNK]", "cls_token": "[CLS]"}
         names |= {"sep_token": "[SEP]", "mask_token": "[MASK]"}
-        made = Tokenizer(models.WordPiece(unk_token="[UNK]"))
+        made = Tokenizer(models.WordPiece(unk_token=names["unk_token"]))
         made.normalizer = normalizers.BertNormalizer()
         made.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
         trainer: Any = trainers.WordPieceTrainer(
@@ -55,7 +59,7 @@ def _tokenizer(kind: str) -> tuple[str, dict[str, str]]:
         trainer = trainers.UnigramTrainer(
             vocab_size=VOCABULARY,
             special_tokens=list(names.values()),
-            unk_token="<unk>",
+            unk_token=names["unk_token"],
             show_progress=False,
         )
         frame = "<s> $A </s>"
@@ -72,8 +76,8 @@ def _tokenizer(kind: str) -> tuple[str, dict[str, str]]:
         )
         frame = "$A </s>" if kind == "decoder" else "<s> $A </s>"
     made.train_from_iterator(_TEXTS, trainer)
-    ids = {name: made.token_to_id(name) for name in frame.split() if name != "$A"}
-    made.post_processor = _special(frame, ids)
+    special: Any = [(name, made.token_to_id(name)) for name in frame.split() if name != "$A"]
+    made.post_processor = processors.TemplateProcessing(single=frame, special_tokens=special)
     return made.to_str(), names
 
 
@@ -86,7 +90,7 @@ def _transformer(
     from transformers import PreTrainedTokenizerFast
 
     definition, names = _tokenizer(tokenizer)
-    fast = PreTrainedTokenizerFast(
+    fast = PreTrainedTokenizerFast(  # type: ignore[no-untyped-call] # untyped there
         tokenizer_object=Tokenizer.from_str(definition),
         model_max_length=limit,
         padding_side=side,
@@ -344,6 +348,6 @@ def save(kind: str, folder: Path) -> Path:
         model = SentenceTransformer(modules=[first(folder), *rest()], device="cpu")
     model.save(str(folder), create_model_card=False)
     config = folder / "config_sentence_transformers.json"
-    known = {key: value for key, value in json.loads(config.read_text("utf-8")).items()}
+    known = json.loads(config.read_text("utf-8"))
     config.write_text(json.dumps({**known, "prompts": {}, **named}), "utf-8")
     return folder

@@ -290,7 +290,8 @@ class Encoder(Generic[R_co]):
         for embeddings in runtime.forward(ids()):
             one, tokens = running.popleft()
             spans = np.array(one.sentences, np.int64).reshape(-1, 2) + prompt
-            pooled = self.head.passage(embeddings, tokens, spans, lead=lead, first=first)
+            words = self.tokens.from_words(self.spec.passage_prompt + one.text, tokens)
+            pooled = self.head.passage(embeddings, words, spans, lead=lead, first=first)
             yield EncodedPassage(pooled[0], pooled[1:])
 
     def _encode_apart(

@@ -193,6 +193,19 @@ def appearing(folder: Path, last: str) -> Iterator[Path]:
         shutil.rmtree(beside, ignore_errors=True)
 
 
+def _both_ways(config: Any, mask: Any) -> dict[str, Any]:  # noqa: ANN401 - untyped
+    """The masks of a Gemma that reads in both directions, for a mask `[texts, tokens]` of padding.
+
+    It would make the same by `torch.vmap`, which can't be exported.
+    """
+    import torch
+
+    real = mask[:, None, None, :].bool().expand(-1, -1, mask.shape[1], -1)
+    at = torch.arange(mask.shape[1], device=mask.device)
+    near = (at[:, None] - at[None, :]).abs() < config.sliding_window
+    return {"full_attention": real, "sliding_attention": real & near}
+
+
 def write_graph(
     model: Any,  # noqa: ANN401 - transformers' base class
     path: Path,
@@ -217,7 +230,10 @@ def write_graph(
             self.model = model
 
         def forward(self, *columns: torch.Tensor) -> Any:  # noqa: ANN401 - as above
-            return getattr(self.model(**dict(zip(inputs, columns, strict=True))), output)
+            given: dict[str, Any] = dict(zip(inputs, columns, strict=True))
+            if getattr(model.config, "use_bidirectional_attention", False):
+                given["attention_mask"] = _both_ways(model.config, given["attention_mask"])
+            return getattr(self.model(**given), output)
 
     ids = torch.tensor([[1, 2, 3, 4]]) % int(model.config.get_text_config().vocab_size)
     columns = {"input_ids": ids, "attention_mask": torch.ones_like(ids)}
