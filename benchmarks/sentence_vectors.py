@@ -27,7 +27,6 @@ from qa.encoding.model import locate
 from qa.evaluation.questions import load_beir
 from qa.indexing.passages import cut
 from qa.ranking.scoring import SEMANTIC, SENTENCE
-from qa.reading.files import read_text
 from qa.types import Span
 from qa.words.terms import content_terms
 
@@ -64,8 +63,8 @@ class Texts:
         self.inputs: list[PassageInput] = []
         self.terms: list[list[set[str]]] = []  # of each sentence of each passage
         places: dict[str, list[tuple[int, int, list[Span]]]] = {}
-        for path, text in corpus:
-            [document] = read_text(path, text.encode()).documents
+        for path in corpus.scan().stamps:
+            [document] = corpus.read(path).documents
             for one in cut(document, encoder.tokens, encoder.budget):
                 passage = one.passage
                 body = document.text[passage.start : passage.end]

@@ -24,13 +24,15 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     import numpy as np
     from numpy.typing import NDArray
+
+    from qa.encoding.reference import TorchRuntime
 
 HERE = Path(__file__).parent
 # pip compiles what it installs: a process that compiled us each time would be nobody's.
@@ -343,7 +345,7 @@ def main() -> None:
     from qa.encoding.export import write_graph
     from qa.encoding.loader import load_encoder
     from qa.encoding.model import locate
-    from qa.encoding.reference import TorchRuntime, load_reference
+    from qa.encoding.reference import load_reference
 
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--peers", type=Path)
@@ -357,9 +359,8 @@ def main() -> None:
         load_encoder(locate(None, cache=cache), cache=cache)
         [exported] = cache.glob("encoders/*")
         reference = load_reference(locate(None, cache=cache))
-        assert isinstance(reference.runtime, TorchRuntime)
         write_graph(
-            reference.runtime.transformer,
+            cast("TorchRuntime", reference.runtime).transformer,
             exported / "raw.onnx",
             inputs=("input_ids", "attention_mask"),
             output="last_hidden_state",

@@ -142,17 +142,17 @@ def test_the_cosine_of_an_answer_is_that_of_sentence_transformers(
 
 @pytest.mark.parametrize("kind", ["modernbert, first token", "static"])
 def test_a_command_asks_with_a_model_of_its_own(
-    kind: str, saved: Saved, corpus: Path, run: Run
+    kind: str, saved: Saved, corpus: Path, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model = saved(kind).folder
-    status, out, err = run(
-        "ask", "Who?", "--corpus", corpus, "--model", model, "--always", "--json"
-    )
+    given = ("--corpus", corpus)
+    json_of_all = ("--always", "--format", "json")
+    status, out, err = run("ask", "Who?", *given, "--model", model, *json_of_all)
     assert status == 0, err
     assert json.loads(out)["model"] == str(model.resolve())
     assert json.loads(out)["passages"]
     monkeypatch.setenv("QA_MODEL", str(model))
-    status, out, err = run("doctor", *given[:2])
+    status, out, err = run("doctor", *given)
     assert "failed" not in out, out
     table = "a table of token embeddings"
     assert (table in out) == (kind == "static")
@@ -386,7 +386,7 @@ def test_families_are_known_by_their_whole_name(
 ) -> None:
     found = prompts_of(name, tmp_path)
     assert (found.query, found.passage) == (query, passage)
-    assert bool(found.source) == bool(query)
+    assert bool(found.family) == bool(query)
 
 
 def test_what_a_configuration_says_goes_before_what_the_family_is_known_for(
@@ -394,7 +394,7 @@ def test_what_a_configuration_says_goes_before_what_the_family_is_known_for(
 ) -> None:
     config = tmp_path / "config_sentence_transformers.json"
     config.write_text(json.dumps({"prompts": {"query": "Q: ", "passage": "P: ", "other": "O: "}}))
-    assert prompts_of("intfloat/e5-small", tmp_path) == Prompts("Q: ", "P: ", "its configuration")
+    assert prompts_of("intfloat/e5-small", tmp_path) == Prompts("Q: ", "P: ")
     for damaged in ("{", "[]", '{"prompts": 3}', '{"prompts": {"query": 1}}', "\x00"):
         config.write_text(damaged)
         assert prompts_of("intfloat/e5-small", tmp_path).query == "query: "

@@ -148,18 +148,20 @@ def _prepare(
         ModelError: see `qa.encoding.reference.load_reference`; the graph that was asked for is
             not there or gives other vectors.
     """
-    from qa.encoding.export import ExportError, first_line
+    from qa.encoding.export import ExportError
     from qa.encoding.own_graph import OWN_GRAPH, is_quantised
     from qa.encoding.reference import export_encoder, load_reference
 
     notify(f"Preparing {files.name}: once per model, about 10 seconds …")
+    if files.prompts.family:
+        notify(f"Its configuration names no prompts; it gets those of {files.prompts.family}.")
     reference = load_reference(files, threads=workers)
     if (named := files.options.onnx) is not None:
         try:
             cosine = export_encoder(reference, folder, graph=files.folder / named)
-        except Exception as error:
+        except ExportError as error:
             raise ModelError(
-                f"The graph {named} of {files.name} can't be used: {first_line(error)}",
+                f"The graph {named} of {files.name} can't be used: {error}",
                 hint="Leave `onnx` out, or name another graph of the model.",
             ) from error
         notify(f"{named} gives vectors with a cosine of {cosine:.4f} or more to the model's own.")
@@ -168,8 +170,8 @@ def _prepare(
         export_encoder(reference, folder)
     except ExportError as error:
         own = files.folder / OWN_GRAPH
-        if own.is_file() and not is_quantised(own):
-            with suppress(ExportError):
+        with suppress(ExportError):
+            if own.is_file() and not is_quantised(own):
                 export_encoder(reference, folder, graph=own)
                 notify(f"{files.name} could not be exported; its own {OWN_GRAPH} is used.")
                 return None

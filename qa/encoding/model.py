@@ -135,7 +135,7 @@ def _used(
     prompts = Prompts(
         named.query if query is None else query,
         named.passage if passage is None else passage,
-        named.source,
+        named.family if query is None and passage is None else "",
     )
     # Not the prompt of questions: another one may be tried without embedding all passages again.
     beyond = {

@@ -43,11 +43,14 @@ def options_of(settings: Settings) -> EncoderOptions:
 
 @dataclass(frozen=True, slots=True)
 class Prompts:
-    """What is put before a question and before a passage, and who says so: "" for nobody."""
+    """What is put before a question and before a passage.
+
+    `family` tells whose model cards ask for it, where the model's own files don't.
+    """
 
     query: str = ""
     passage: str = ""
-    source: str = ""
+    family: str = ""
 
 
 _WEB = (
@@ -60,7 +63,7 @@ _SEARCH = "Represent this sentence for searching relevant passages: "
 _FAMILIES: tuple[tuple[str, Prompts], ...] = (
     (
         r"multilingual-e5-large-instruct|e5-mistral-7b-instruct",
-        Prompts(f"{_WEB} ", source="the model cards of intfloat's instruct models"),
+        Prompts(f"{_WEB} ", family="the model cards of intfloat's instruct models"),
     ),
     (
         r"(?:multilingual-)?e5-(?:small|base|large)(?:-v2|-unsupervised)?",
@@ -68,15 +71,15 @@ _FAMILIES: tuple[tuple[str, Prompts], ...] = (
     ),
     (
         r"bge-(?:small|base|large)-en(?:-v1\.5)?",
-        Prompts(_SEARCH, source="the model cards of BAAI/bge"),
+        Prompts(_SEARCH, family="the model cards of BAAI/bge"),
     ),
     (
         r"bge-(?:small|base|large)-zh(?:-v1\.5)?",
-        Prompts("为这个句子生成表示以用于检索相关文章：", source="the model cards of BAAI/bge"),
+        Prompts("为这个句子生成表示以用于检索相关文章：", family="the model cards of BAAI/bge"),
     ),
     (
         r"gte-qwen2-(?:1\.5|7)b-instruct",
-        Prompts(f"{_WEB} ", source="the model cards of Alibaba-NLP/gte-Qwen2"),
+        Prompts(f"{_WEB} ", family="the model cards of Alibaba-NLP/gte-Qwen2"),
     ),
     (
         r"nomic-embed-text-v(?:1|1\.5|2-moe)(?:-unsupervised|-ablated)?",
@@ -84,15 +87,15 @@ _FAMILIES: tuple[tuple[str, Prompts], ...] = (
     ),
     (
         r"snowflake-arctic-embed-(?:xs|s|m|l|m-long|m-v1\.5)",
-        Prompts(_SEARCH, source="the model cards of Snowflake/snowflake-arctic-embed"),
+        Prompts(_SEARCH, family="the model cards of Snowflake/snowflake-arctic-embed"),
     ),
     (
         r"snowflake-arctic-embed-[ml]-v2\.0",
-        Prompts("query: ", source="the model cards of Snowflake/snowflake-arctic-embed-v2.0"),
+        Prompts("query: ", family="the model cards of Snowflake/snowflake-arctic-embed-v2.0"),
     ),
     (
         r"qwen3-embedding-(?:0\.6|4|8)b",
-        Prompts(_WEB, source="the model cards of Qwen/Qwen3-Embedding"),
+        Prompts(_WEB, family="the model cards of Qwen/Qwen3-Embedding"),
     ),
     (
         r"embeddinggemma-300m(?:-qat-q[48]_0-unquantized)?",
@@ -117,7 +120,7 @@ def prompts_of(name: str, folder: Path) -> Prompts:
     query = _first(named, "query")
     passage = _first(named, "document", "passage", "corpus")
     if query or passage:
-        return Prompts(query, passage, "its configuration")
+        return Prompts(query, passage)
     original = _json(folder / "config.json").get("_name_or_path")
     for one in (name, original if isinstance(original, str) else ""):
         for part in _names(one):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from qa.encoding.export import ExportError, first_line
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -24,11 +26,14 @@ def is_quantised(graph: Path) -> bool:
     """Whether a graph computes in fewer bits than float32.
 
     Raises:
-        Exception: it can't be read, as `onnx` says it.
+        ExportError: it can't be read.
     """
     import onnx
 
-    model = onnx.load(str(graph), load_external_data=False)
+    try:
+        model = onnx.load(str(graph), load_external_data=False)
+    except Exception as error:
+        raise ExportError(first_line(error)) from error
     halves = {onnx.TensorProto.FLOAT16, onnx.TensorProto.BFLOAT16}
     return any(node.op_type in _ROUNDING for node in model.graph.node) or any(
         weight.data_type in halves for weight in model.graph.initializer
@@ -36,5 +41,9 @@ def is_quantised(graph: Path) -> bool:
 
 
 def least_cosine(graph: Path) -> float:
-    """What the vectors by a graph must have with the model's own."""
+    """The cosine that vectors by a graph must have with the model's own.
+
+    Raises:
+        ExportError: see `is_quantised`.
+    """
     return QUANTISED_COSINE if is_quantised(graph) else _FLOAT_COSINE

@@ -30,25 +30,18 @@ if TYPE_CHECKING:
     from qa.encoding.encoder import Runtime, TokenIds
     from qa.encoding.model import ModelFiles
 
-__all__ = [
-    "MIN_COSINE",
-    "TorchRuntime",
-    "check_vectors",
-    "export_encoder",
-    "load_reference",
-    "loaded_safely",
-]
+__all__ = ["TorchRuntime", "export_encoder", "load_reference", "loaded_safely"]
 
 _BATCH = 64  # texts a pass, where torch computes on something larger than a processor
 _MAX_TOKENS = 8192  # of models that name no limit
 # Few words and many, and characters of which a tokenizer may make anything.
-PROBES = (
+_PROBES = (
     "Seven ships, laden with grain & salt, left the harbour at 6:30.",
     "Who?",
     "naïve café 日本語 😀 Ünïcödé — it’s 20 °C… [MASK] <s> \\n",
     "A first sentence about whales. A second one about bread, which is longer by some words. " * 3,
 )
-MIN_COSINE = 0.99999
+_MIN_COSINE = 0.99999
 
 
 class TorchRuntime:
@@ -152,14 +145,14 @@ def _require_equal(encoder: Encoder[Runtime], model: Any, name: str) -> None:  #
     expected = model.encode(probes, prompt="", show_progress_bar=False)
     for probe, vector in zip(probes, expected, strict=True):
         own = encoder.encode_question(probe).vector
-        if not _cosine(own, np.asarray(vector, np.float32)) >= MIN_COSINE:
+        if not _cosine(own, np.asarray(vector, np.float32)) >= _MIN_COSINE:
             raise unsupported(name, "has modules that compute other than they are known to")
 
 
 def _probes(encoder: Encoder[Runtime]) -> list[str]:
     """The probes that a model reads whole: of longer ones, each would be cut in its own way."""
-    sizes = encoder.tokens.count(PROBES)
-    return [one for one, size in zip(PROBES, sizes, strict=True) if size <= encoder.budget]
+    sizes = encoder.tokens.count(_PROBES)
+    return [one for one, size in zip(_PROBES, sizes, strict=True) if size <= encoder.budget]
 
 
 def _cosine(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:
@@ -203,30 +196,16 @@ def loaded_safely(
         ) from error
 
 
-def check_vectors(reference: Encoder[Runtime], made: Encoder[Runtime], least: float) -> float:
-    """Compare the vectors of questions and passages; gives the lowest cosine of the probes.
-
-    Raises:
-        ExportError: it is below `least`.
-    """
-    probes = _probes(reference)
+def _lowest_cosine(one: Encoder[Runtime], other: Encoder[Runtime]) -> float:
+    """The lowest cosine of what two encoders make of a question, or a passage."""
+    probes = _probes(one)
     passages = [PassageInput(probe, ()) for probe in probes]
-    pairs = [
-        *zip(
-            (one.vector for one in reference.encode_questions(probes)),
-            (one.vector for one in made.encode_questions(probes)),
-            strict=True,
-        ),
-        *zip(
-            (one.vector for one in reference.encode_now(passages)),
-            (one.vector for one in made.encode_now(passages)),
-            strict=True,
-        ),
-    ]
-    lowest = min(_cosine(one, other) for one, other in pairs)
-    if not lowest >= least:
-        raise ExportError(f"its graph gives other vectors (cosine {lowest:.5f})")
-    return lowest
+
+    def vectors(encoder: Encoder[Runtime]) -> Iterator[NDArray[np.float32]]:
+        yield from (found.vector for found in encoder.encode_questions(probes))
+        yield from (found.vector for found in encoder.encode_now(passages))
+
+    return min(_cosine(a, b) for a, b in zip(vectors(one), vectors(other), strict=True))
 
 
 def export_encoder(
@@ -245,13 +224,15 @@ def export_encoder(
     Raises:
         ExportError: see `qa.encoding.export.export`.
     """
-    least = MIN_COSINE if graph is None else least_cosine(graph)
+    least = _MIN_COSINE if graph is None else least_cosine(graph)
     found = 1.0
 
     def check(exported: Path) -> None:
         nonlocal found
         made = Encoder(reference.spec, reference.tokens, OnnxRuntime(exported), head=reference.head)
-        found = check_vectors(reference, made, least)
+        found = _lowest_cosine(reference, made)
+        if not found >= least:
+            raise ExportError(f"its graph gives other vectors (cosine {found:.5f})")
 
     if isinstance(reference.runtime, StaticRuntime):
         export_table(cast("Encoder[StaticRuntime]", reference), folder)
