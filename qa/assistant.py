@@ -140,9 +140,10 @@ class Assistant(Library):
             self._corpus.close()
             self._index.close()
             self._writer.close()
+            self._models.close()
         self._held.close()  # without a lock: threads that wait for one end now
 
-    def refresh(self, *, rebuild: bool = False) -> Refresh:
+    def refresh(self, *, rebuild: bool = False, switch: bool = False) -> Refresh:
         """Bring the index in line with the corpus; only what changed is embedded.
 
         What is done is kept bit by bit, and can be asked for meanwhile: first the words of all
@@ -150,13 +151,17 @@ class Assistant(Library):
 
         Args:
             rebuild: forget the index, whatever its state or model, and embed everything again.
+            switch: where the settings name another model than the index's, embed everything with
+                it in an index beside, which takes the place of this one once it is whole. This one
+                answers until then and is kept, so that switching back embeds only what changed
+                since; where this is stopped, the next one goes on.
 
         Raises:
             CorpusError: there is no corpus, or nothing in it can be read (the index stays).
             IndexUnusableError: the index is locked, damaged, read-only or made for another
                 corpus or by another model.
         """
-        return self._refresh_now(rebuild=rebuild, thorough=True)
+        return self._refresh_now(rebuild=rebuild, switch=switch, thorough=True)
 
     def follow(self) -> Generator[Refresh | QaError]:
         """Refresh, and again whenever documents change, for as long as this is iterated.
@@ -340,12 +345,31 @@ class Assistant(Library):
         if self._is_closed:
             raise ClosedError("The assistant is closed", hint="Make another `qa.Assistant`.")
 
-    def _refresh_now(self, *, rebuild: bool = False, thorough: bool) -> Refresh:
+    def _refresh_now(
+        self, *, rebuild: bool = False, switch: bool = False, thorough: bool
+    ) -> Refresh:
         started = time.monotonic()
         with self._writing:
             self._require_open()
-            done = self._refresh(rebuild=rebuild, thorough=thorough)
+            if not (switch and self.settings.model and not rebuild and (done := self._switched())):
+                done = self._refresh(rebuild=rebuild, thorough=thorough)
         return dataclasses.replace(done, seconds=time.monotonic() - started)
+
+    def _switched(self) -> Refresh | None:
+        """Make and take an index by the model that the settings name; None where it is of that."""
+        from qa.indexing.switching import is_of_another_model, switch_model
+
+        if not is_of_another_model(self._index, self._models):
+            return None
+        return switch_model(
+            index=self._index,
+            writer=self._writer,
+            corpus=self._corpus,
+            models=self._models,
+            progress=self._progress,
+            notify=self._notify,
+            jobs=self.settings.cores(),
+        )
 
     @refreshes
     def _refresh(

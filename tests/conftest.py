@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import gc
 import os
 import runpy
 import shutil
@@ -121,8 +122,10 @@ def _run(
 
     def run(*arguments: object) -> tuple[int, str, str]:
         monkeypatch.setattr(sys, "argv", ["qa", *map(str, arguments)])
+        collecting = gc.get_threshold()
         with pytest.raises(SystemExit) as left:
             main()
+        gc.set_threshold(*collecting)  # a command ends before garbage matters; tests go on
         out, err = capfd.readouterr()
         return int(left.value.code or 0), out, err
 

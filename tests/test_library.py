@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import threading
+import weakref
 from contextlib import suppress
 from datetime import date, datetime
 from pathlib import Path
@@ -293,3 +295,17 @@ def test_a_question_that_is_cancelled_leaves_the_others_alone(assistant: qa.Assi
     assert was_cancelled
     assert answer.answered
     assert assistant.ask(QUESTION).answered
+
+
+def test_a_closed_assistant_lets_go_of_its_model_at_once(
+    corpus: Path, tmp_path: Path, cache: Path
+) -> None:
+    gc.disable()  # what garbage collection alone would free takes hundreds of megabytes meanwhile
+    try:
+        with qa.Assistant(corpus, tmp_path / "index", cache=cache) as assistant:
+            assistant.ask(QUESTION)
+            loaded = weakref.ref(assistant._models.loaded)
+            assert loaded() is not None
+        assert loaded() is None
+    finally:
+        gc.enable()

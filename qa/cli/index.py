@@ -16,7 +16,7 @@ qa index
 
 qa index ~/papers
 
-qa index --rebuild --model ./my-model"""
+qa index --model ./my-model"""
 
 
 def command(
@@ -43,7 +43,12 @@ def command(
     lock_timeout: options.LockTimeout = None,
     quiet: options.Quiet = False,
 ) -> None:
-    """Update the index; only documents that changed are embedded."""
+    """Update the index; only documents that changed are embedded.
+
+    With another --model than the index's, all documents are embedded again, in an index beside it
+    that takes its place once it is whole; the old one is kept, and --model with its model goes back
+    to it.
+    """
     output = Output(quiet=quiet)
     if path is not None and corpus is not None:
         raise typer.BadParameter(f"{path} and --corpus {corpus} both name a corpus; give one")
@@ -57,7 +62,7 @@ def command(
         jobs=jobs,
         lock_timeout=lock_timeout,
     ) as assistant:
-        done = assistant.refresh(rebuild=rebuild)
+        done = assistant.refresh(rebuild=rebuild, switch=True)
     if output_format is Format.JSON:
         output.json(done.to_dict())
     else:

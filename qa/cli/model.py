@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
 
 import typer
 
@@ -16,7 +17,7 @@ qa model
 
 qa model prepare
 
-qa model prepare --model ./my-model"""
+qa model prepare ./my-model"""
 
 app = typer.Typer(
     help="List and prepare models.",
@@ -27,24 +28,33 @@ app = typer.Typer(
 
 @app.callback(invoke_without_command=True)
 def show(context: typer.Context) -> None:
-    """List the models in the cache; `prepare` adds one."""
+    """List the models in the cache, and good choices by need; `prepare` readies one."""
     if context.invoked_subcommand is None:
         from qa.encoding.loader import cached_models
 
         output = Output()
         cache = settings_from({}).cache_path()
         output.lines(render.models(cached_models(cache), cache))
+        output.data("")
+        output.lines(render.choices())
 
 
 @app.command(cls=Command, epilog=EXAMPLES)
-def prepare(*, model: options.Model = None, quiet: options.Quiet = False) -> None:
+def prepare(
+    name: Annotated[str | None, typer.Argument(help="The same as --model.")] = None,
+    *,
+    model: options.Model = None,
+    quiet: options.Quiet = False,
+) -> None:
     """Prepare a model before its first use, for example in a Dockerfile (about 10 seconds)."""
+    if name is not None and model is not None:
+        raise typer.BadParameter(f"{name} and --model {model} both name a model; give one")
     from qa.encoding.loader import cached_models, load_encoder
     from qa.encoding.model import locate
     from qa.encoding.options import options_of
 
     output = Output(quiet=quiet)
-    settings = settings_from({"model": model})
+    settings = settings_from({"model": model if name is None else name})
     cache = settings.cache_path()
     files = locate(settings.model, cache=cache, options=options_of(settings))
     load_encoder(files, cache=cache, notify=output.note)

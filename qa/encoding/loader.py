@@ -80,6 +80,10 @@ class ModelLoader:
             )
         return self.loaded
 
+    def close(self) -> None:
+        """Let go of what was loaded, which takes hundreds of megabytes."""
+        self.loaded = self._reranker = None
+
     def reranker(self) -> Reranker | None:
         """The cross-encoder that the settings name, loaded once; None where they name none.
 

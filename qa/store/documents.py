@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 from qa.corpus.walking import RACY_NS
 from qa.store.checks import check, require
 from qa.store.failures import reporting_damage
-from qa.store.rows import DocumentRow, ProblemRow
+from qa.store.rows import DocumentRow, ProblemRow, StoredFile
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
     from qa.corpus import Stamp
@@ -42,6 +42,16 @@ class DocumentTables:
             if None in stamps or len(stamps) < len(sha256s):
                 raise ValueError("a file without a path of its own")
         return stamps, sha256s
+
+    def files(self) -> Iterator[StoredFile]:
+        """All files, by path."""
+        for path, sha256, size, mtime_ns, ctime_ns, inode, seen_ns, cited_sum in self._db.execute(
+            "SELECT path, sha256, size, mtime_ns, ctime_ns, inode, seen_ns, cited_sum FROM file"
+            " ORDER BY path"
+        ):
+            with reporting_damage(self._folder):
+                require(0, cited_sum, check(path, sha256))
+                yield StoredFile(path, sha256, (size, mtime_ns, ctime_ns, inode), seen_ns)
 
     def put_file(self, path: str, *, sha256: str, stamp: Stamp, seen_ns: int) -> int:
         """Insert a file, or replace what is known of it; gives its id."""
@@ -91,7 +101,10 @@ class DocumentTables:
 
     def of_file(self, file: str) -> list[int]:
         """The ids of a file's documents."""
-        query = "SELECT document.id FROM document JOIN file ON file.id = file WHERE file.path = ?"
+        query = (
+            "SELECT document.id FROM document JOIN file ON file.id = file WHERE file.path = ?"
+            " ORDER BY document.id"
+        )
         return [row[0] for row in self._db.execute(query, (file,))]
 
     def drop_of_file(self, file: str) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from qa.store.checks import blob_check, require
 from qa.store.failures import reporting_damage
+from qa.store.rows import PackedEmbedding
 
 if TYPE_CHECKING:
     import sqlite3
@@ -35,7 +36,11 @@ class EmbeddingTables:
         """Insert what encoding gave for a pending passage, which then is not pending any more."""
         from qa.store.packing import pack_encoded
 
-        self._insert(passage, number, *pack_encoded(encoded))
+        self.put_packed(passage, number, PackedEmbedding(*pack_encoded(encoded)))
+
+    def put_packed(self, passage: int, number: int, packed: PackedEmbedding) -> None:
+        """Insert what is packed already for a pending passage, which then is not pending."""
+        self._insert(passage, number, *packed)
         self._db.execute("DELETE FROM pending WHERE passage = ?", (passage,))
 
     def put_known(

@@ -65,5 +65,5 @@ def check_encoder(known: Identity, folder: Path, *, fingerprint: str, model: str
             f"The index {folder} was made with {known.model}; this is {same}",
             hint="Ask with the model of the index (leave --model out) and the passage_prompt, "
             "truncate_dim, max_tokens and onnx that it was made with, or embed all documents again "
-            "with `qa index --rebuild`, naming the model with --model.",
+            "with `qa index --model NAME`, which keeps the old index until that is done.",
         )

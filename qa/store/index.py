@@ -21,6 +21,7 @@ from qa.store.durable_files import make_folder
 from qa.store.failures import storage_failures
 from qa.store.hardening import check_files
 from qa.store.identity import check_corpus
+from qa.store.kept import KEPT
 from qa.store.snapshot import Snapshot
 
 if TYPE_CHECKING:
@@ -262,7 +263,7 @@ def _require_ours(folder: Path) -> None:
     """Refuse to make an index among things that are not an index's."""
     if (folder / CATALOG).exists():
         return
-    ours = {LOCK, "README.md", ".gitignore", f"{CATALOG}-wal", f"{CATALOG}-shm"}
+    ours = {LOCK, KEPT, "README.md", ".gitignore", f"{CATALOG}-wal", f"{CATALOG}-shm"}
     others = [p.name for p in folder.iterdir() if p.name not in ours]
     others = [name for name in others if not DERIVED.fullmatch(name)]
     if others:

@@ -25,6 +25,8 @@ __all__ = [
     "unpack_candidates",
     "unpack_ids",
     "unpack_spans",
+    "unpack_terms",
+    "unpack_tokens",
     "unpack_vector",
 ]
 
@@ -60,6 +62,18 @@ def unpack_vector(blob: bytes) -> NDArray[np.float32]:
 def pack_terms(terms: PassageTerms) -> tuple[bytes, bytes]:
     """Pack the ids of terms, and how many stand in the context and in each sentence."""
     return terms.ids.astype(_TERM).tobytes(), terms.counts.astype("<u4").tobytes()
+
+
+def unpack_terms(ids: bytes, counts: bytes, length: int) -> PassageTerms:
+    """Undo `pack_terms`; `length` is kept beside."""
+    from qa.words.terms import PassageTerms
+
+    return PassageTerms(np.frombuffer(ids, _TERM), np.frombuffer(counts, "<u4"), length)
+
+
+def unpack_tokens(blob: bytes) -> NDArray[np.uint32]:
+    """Undo `pack_tokens`."""
+    return np.frombuffer(blob, _TOKEN)
 
 
 def unpack_ids(terms: bytes, tokens: bytes) -> tuple[set[int], int, set[int]]:

@@ -16,7 +16,7 @@ from qa.store.checks import (
     scored_check,
 )
 from qa.store.failures import reporting_damage
-from qa.store.rows import PassageRow
+from qa.store.rows import NewPassage, PackedEmbedding, PassageRow, StoredPassage
 from qa.types import Place, PlaceKind
 
 if TYPE_CHECKING:
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
     from qa.encoding.encoder import EncodedPassage
     from qa.ranking.candidates import Candidates
-    from qa.store.rows import NewPassage
 
 __all__ = ["PassageTables"]
 
@@ -68,6 +67,13 @@ class PassageTables:
                 _passage(one, self._db.execute(query, (one,)).fetchone())
                 for one in dict.fromkeys(ids)
             ]
+
+    def stored(self, document: int) -> Iterator[StoredPassage]:
+        """All that is stored of a document's passages, by id."""
+        rows = self._db.execute(_STORED, (document,))
+        for row in rows:
+            with reporting_damage(self._folder):
+                yield _stored(row)
 
     def some(self, count: int) -> list[int]:
         """The ids of so many passages, taken at random."""
@@ -208,6 +214,12 @@ _PASSAGE = (
     "SELECT id, document, start, end, headings, places, context, text, spans, cited_sum"
     " FROM passage"
 )
+_STORED = (
+    "SELECT id, document, start, end, headings, places, context, text, spans, cited_sum,"
+    " length, terms, counts, tokens, scored_sum, digest,"
+    " vector, vector_sum, sentences, sentences_sum"
+    " FROM passage LEFT JOIN embedding ON passage = id WHERE document = ? ORDER BY id"
+)
 _SCORED = "SELECT id, document, start, length, terms, counts, tokens, scored_sum FROM passage"
 
 
@@ -232,6 +244,25 @@ def _passage(one: int, row: tuple[Any, ...] | None) -> PassageRow:
     if not all(isinstance(one, str) for one in (*path, context, text)):
         raise TypeError(f"passage {id_} has a non-text value")
     return PassageRow(id_, document, start, end, path, found, context, text, inside)
+
+
+def _stored(row: tuple[Any, ...]) -> StoredPassage:
+    from qa.store.packing import unpack_terms, unpack_tokens
+
+    read = _passage(row[0], row[:10])
+    length, terms, counts, tokens, scored_sum, digest, *embedding = row[10:]
+    _check_scored((*row[:3], length, terms, counts, tokens, scored_sum))
+    vector, vector_sum, sentences, sentences_sum = embedding
+    if vector is not None:
+        require(read.id, vector_sum, blob_check(read.id, vector))
+        require(read.id, sentences_sum, blob_check(read.id, sentences))
+    return StoredPassage(
+        NewPassage(
+            *(read.start, read.end, read.heading_path, read.places, read.context, read.text),
+            *(read.spans, digest, unpack_terms(terms, counts, length), unpack_tokens(tokens)),
+        ),
+        None if vector is None else PackedEmbedding(vector, sentences),
+    )
 
 
 def _check_scored(row: tuple[Any, ...]) -> None:

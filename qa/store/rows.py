@@ -22,8 +22,11 @@ __all__ = [
     "DocumentRow",
     "FilesKnown",
     "NewPassage",
+    "PackedEmbedding",
     "PassageRow",
     "ProblemRow",
+    "StoredFile",
+    "StoredPassage",
 ]
 
 
@@ -37,6 +40,15 @@ class DocumentRow(NamedTuple):
     file: str
     sha256: str
     metadata: Mapping[str, str]
+
+
+class StoredFile(NamedTuple):
+    """A file as it was when it was read at `seen_ns`; `sha256` is "" where its bytes can't be."""
+
+    path: str
+    sha256: str
+    stamp: Stamp
+    seen_ns: int
 
 
 class ProblemRow(NamedTuple):
@@ -110,3 +122,17 @@ class NewPassage:
     digest: bytes
     terms: PassageTerms
     tokens: NDArray[np.uint32]
+
+
+class PackedEmbedding(NamedTuple):
+    """What encoding gave for a passage, as `qa.store.packing.pack_encoded` packs it."""
+
+    vector: bytes
+    sentences: bytes
+
+
+class StoredPassage(NamedTuple):
+    """All that is stored of a passage; no embedding where it waits for one."""
+
+    passage: NewPassage
+    embedding: PackedEmbedding | None

@@ -25,7 +25,14 @@ if TYPE_CHECKING:
     from qa.store.identity import Identity
     from qa.store.lexical import LexicalIndex
     from qa.store.membership import Described
-    from qa.store.rows import DocumentRow, FilesKnown, PassageRow, ProblemRow
+    from qa.store.rows import (
+        DocumentRow,
+        FilesKnown,
+        PassageRow,
+        ProblemRow,
+        StoredFile,
+        StoredPassage,
+    )
 
 __all__ = ["Snapshot"]
 
@@ -109,6 +116,20 @@ class Snapshot:
     def known_files(self) -> FilesKnown:
         """What is known of the corpus's files (CatalogDamagedError where rows are missing)."""
         return self._catalog.known_files()
+
+    def files(self) -> Iterator[StoredFile]:
+        """The corpus's files as they were when they were read, by path."""
+        return self._catalog.documents.files()
+
+    def documents_of(self, file: str) -> list[DocumentRow]:
+        """The documents in a file, in the order in which they were read."""
+        ids = self._catalog.documents.of_file(file)
+        found = self.documents(ids)
+        return [found[one] for one in ids]
+
+    def stored_passages(self, document: int) -> Iterator[StoredPassage]:
+        """All that is stored of a document's passages, in the order in which they were cut."""
+        return self._catalog.passages.stored(document)
 
     def problems(self) -> list[ProblemRow]:
         """The documents that could not be read, or only in part, by path."""

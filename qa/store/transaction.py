@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from qa.store.catalog import Catalog
     from qa.store.durable_files import Segment
     from qa.store.identity import Identity
-    from qa.store.rows import FilesKnown, NewPassage, PassageRow
+    from qa.store.rows import FilesKnown, NewPassage, PassageRow, StoredPassage
     from qa.types import Document
 
 __all__ = ["Transaction"]
@@ -144,6 +144,12 @@ class Transaction:
         if not known:
             self._catalog.embeddings.add_pending(one)
         return known
+
+    def put_stored(self, one: StoredPassage) -> None:
+        """Add a passage with what encoding gave for it, as it was stored elsewhere."""
+        if not self.put_passage(one.passage) and one.embedding is not None:
+            self._catalog.embeddings.put_packed(self._next - 1, self._number, one.embedding)
+            self._number += 1
 
     def close_file(self, problems: Mapping[str, str]) -> None:
         """End a file, with why documents in it can't be read, by their ids.

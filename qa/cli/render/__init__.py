@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from qa.cli.render.answers import answer, plain, verdict
     from qa.cli.render.reports import (
+        choices,
         diagnosis,
         excerpt,
         models,
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "answer",
+    "choices",
     "diagnosis",
     "excerpt",
     "models",

@@ -22,7 +22,16 @@ if TYPE_CHECKING:
     from qa.progress import Status
     from qa.types import Problem, Refresh
 
-__all__ = ["diagnosis", "excerpt", "models", "problems", "refresh", "status", "verification"]
+__all__ = [
+    "choices",
+    "diagnosis",
+    "excerpt",
+    "models",
+    "problems",
+    "refresh",
+    "status",
+    "verification",
+]
 
 _PROBLEMS_SHOWN = 10
 _DIFFERENCE_SHOWN = 2000  # characters
@@ -126,6 +135,23 @@ def models(found: Sequence[CachedModel], cache: Path) -> Iterator[Line]:
             Segment(f"{one.name}  ", "bold"),
             Segment(f"{one.fingerprint[:12]}  {one.size_bytes / 1e6:,.0f} MB  {one.folder}"),
         )
+
+
+def choices() -> Iterator[Line]:
+    """List models that are worth a try, by need."""
+    from qa.encoding.choices import CHOICES, SCORE
+
+    needs = max(len(one.need) for one in CHOICES)
+    names = max(len(one.name) for one in CHOICES)
+    yield (Segment("Good choices, with scores as published (not measured by us):"),)
+    for one in CHOICES:
+        yield (
+            Segment(f"{one.need:{needs}}  ", QUIET),
+            Segment(f"{one.name:{names}}  ", "bold"),
+            Segment(f"{one.megabytes:5,} MB  {one.tokens:5,} tokens  {one.score:5}  "),
+            Segment(one.source, QUIET, f"https://{one.source}"),
+        )
+    yield (Segment(f"Score: {SCORE}, in percent. One that is named is downloaded once.", QUIET),)
 
 
 def verification(one: Verification, *, width: int) -> Iterator[Line]:
