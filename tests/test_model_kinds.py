@@ -130,14 +130,14 @@ def test_the_cosine_of_an_answer_is_that_of_sentence_transformers(
     made = saved(kind)
     query, passage = made.prompts
     [asked] = made.expected([TEXTS[0]], query)
-    with Assistant(documents=DOCUMENTS, model=made.folder, cache=cache) as assistant:
+    # With a device, passages are embedded in float32, which they are not everywhere else.
+    with Assistant(documents=DOCUMENTS, model=made.folder, cache=cache, device="cpu") as assistant:
         answer = assistant.ask(TEXTS[0], threshold=0)
         assert answer.model == str(made.folder.resolve())
         assert len(answer.passages) == len(DOCUMENTS)
         for one in answer.passages:
             [vector] = made.expected([DOCUMENTS[one.citation.document]], passage)
-            # Passages may be embedded in bfloat16.
-            assert one.scores.dense == pytest.approx(float(asked @ vector), abs=0.03)
+            assert one.scores.dense == pytest.approx(float(asked @ vector), abs=0.001)
 
 
 @pytest.mark.parametrize("kind", ["modernbert, first token", "static"])
@@ -494,7 +494,7 @@ def test_a_graph_of_the_models_own_may_be_used_and_is_compared_first(
     assert cosines(found, made.expected(TEXTS, "")).min() > 0.99999
     plain = locate(str(copied), cache=cache)
     assert encoder.spec.fingerprint != plain.fingerprint
-    with_own_graph(copied, saved("bert, mean, layer norm").folder)
+    with_own_graph(copied, saved("nomic, mean").folder)
     error = refusal(copied, cache, onnx="onnx/model.onnx")
     assert "other vectors (cosine" in str(error)
     assert "Leave `onnx` out" in error.hint

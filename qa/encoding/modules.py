@@ -92,7 +92,9 @@ def head_of(model: Any, name: str) -> tuple[Head, bool]:  # noqa: ANN401 - untyp
     layers = [_layer(module, name) for module in rest if type(module).__name__ != "Dropout"]
     while layers and isinstance(layers[-1], Normalize):  # all vectors are, in the end
         layers.pop()
-    return Head(pooling, tuple(layers)), includes_prompt
+    # One token stands for a whole text alone: what it is in the midst of another says little.
+    in_context = not {"cls", "lasttoken"} & set(pooling)
+    return Head(pooling, tuple(layers), in_context=in_context), includes_prompt
 
 
 def _layer(module: Any, name: str) -> Layer:  # noqa: ANN401 - untyped

@@ -14,7 +14,7 @@ __all__ = ["OWN_GRAPH", "QUANTISED_COSINE", "is_quantised", "least_cosine"]
 # Where makers put them, relative to the model's folder.
 OWN_GRAPH = "onnx/model.onnx"
 # What a graph of rounded weights must reach, on each of a few texts.
-QUANTISED_COSINE = 0.95
+QUANTISED_COSINE = 0.9
 _FLOAT_COSINE = 0.99999
 _ROUNDING = {
     *("DequantizeLinear", "DynamicQuantizeLinear", "MatMulInteger", "QLinearMatMul"),
