@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from qa.encoding.encoder import Encoder, Runtime
 
 HERE = Path(__file__).parent
-SET, ARTICLES, READS = "covid-qa", 20, 512
+SET, ARTICLES, READS = "covid-qa", 12, 512
 BUDGETS = (64, 128, 254)  # tokens of a passage
 
 Place = tuple[str, int, int]
@@ -69,7 +69,13 @@ def main() -> None:
     """Measure and write the file."""
     with tempfile.TemporaryDirectory(prefix="qa-late-") as folder:
         encoder = load_encoder(locate(None, cache=Path(folder)), cache=Path(folder))
-    corpus, questions = load_beir(Path(sys.argv[1]) / SET)
+        results = compared(encoder, Path(sys.argv[1]))
+    (HERE / "late_chunking.json").write_text(json.dumps(results, indent=1) + "\n", "utf-8")
+
+
+def compared(encoder: Encoder[Runtime], bench: Path) -> dict[str, object]:
+    """Embed passages of several sizes in both ways, and rank them."""
+    corpus, questions = load_beir(bench / SET)
     articles = sorted(corpus.scan().stamps)[:ARTICLES]
     asked = [one for one in questions if one.spans and one.spans[0][0] in articles]
     vectors = np.array([one.vector for one in encoder.encode_questions([q.text for q in asked])])
@@ -96,7 +102,7 @@ def main() -> None:
             for way, found in made.items()
         }
         print(json.dumps(results, indent=1), flush=True)
-    (HERE / "late_chunking.json").write_text(json.dumps(results, indent=1) + "\n", "utf-8")
+    return results
 
 
 def measured(

@@ -199,6 +199,39 @@ def expected(found: dict[str, Any]) -> str:
     return "\n".join(rows)
 
 
+def sentence_vectors(found: dict[str, Any]) -> str:
+    """Make the table of the ways of making sentence vectors."""
+    ways = ["its pooling, in context", "mean of tokens, in context", "a text of its own"]
+    ways.append("words alone")
+    rows = [
+        "| a passage is pooled by | " + " | ".join(ways) + " | cost of a text of its own |",
+        "|---" * (len(ways) + 2) + "|",
+    ]
+    for pooling, one in found.items():
+        if isinstance(one, dict):
+            figures = [
+                f"{one[way]['with words']:.3f}, {one[way]['passage first']:.3f}" for way in ways
+            ]
+            cost = f"{one['cost of texts of their own']:.1f} ×"
+            rows.append(f"| `{pooling}` | " + " | ".join(figures) + f" | {cost} |")
+    return "\n".join(rows)
+
+
+def late_chunking(found: dict[str, Any]) -> str:
+    """Make the table of passages embedded by themselves and with their neighbours."""
+    rows = [
+        "| passages of | each by itself: answer in the first, MRR@10 | late | CPU ms a passage |",
+        "|---|---|---|---|",
+    ]
+    for size, ways in found.items():
+        if isinstance(ways, dict):
+            both = [ways["each by itself"], ways["late"]]
+            figures = [f"{one['answer@1']:.3f}, {one['mrr@10']:.3f}" for one in both]
+            cost = ", ".join(f"{one['cpu_ms_a_passage']:.1f}" for one in both)
+            rows.append(f"| {size} | " + " | ".join(figures) + f" | {cost} |")
+    return "\n".join(rows)
+
+
 EXCERPTS = "chroma-chunking-eval"
 PEERS = {
     "handwritten": "sentence-transformers + FAISS by hand",
@@ -223,12 +256,15 @@ def pages() -> dict[Path, str]:
     tables["calibration"] = calibration(_measured("calibration"))
     read = _measured("extraction")
     tables |= {"extraction": extraction(read), "expected": expected(read)}
+    tables["sentence vectors"] = sentence_vectors(_measured("sentence_vectors"))
+    tables["late chunking"] = late_chunking(_measured("late_chunking"))
     at_scale = _measured("scale")
     tables |= {"scale": scale(at_scale), "files": files(at_scale)}
     tables["ten million"] = ten_million(at_scale)
     plots = HERE.parent / "docs" / "plots"
     made = {plots / f"{name}.svg": drawn for name, drawn in charts(at_scale).items()}
-    docs = [HERE.parent / "docs" / f"{name}.md" for name in ("performance", "quality", "formats")]
+    names = ("performance", "quality", "formats", "models")
+    docs = [HERE.parent / "docs" / f"{name}.md" for name in names]
     for path in (HERE.parent / "README.md", *docs):
         text = path.read_text("utf-8")
         for name, table in tables.items():

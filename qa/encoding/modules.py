@@ -23,6 +23,7 @@ __all__ = ["head_of", "needs_code", "require_known_modules", "unsupported"]
 _FIRST = ("Transformer", "StaticEmbedding")
 _LATER = ("Pooling", "Dense", "LayerNorm", "Normalize", "Dropout")
 _THEIRS = "sentence_transformers."
+_MEANS = {"mean", "mean_sqrt_len_tokens", "weightedmean"}
 _VECTOR = "sentence_embedding"
 
 
@@ -92,8 +93,8 @@ def head_of(model: Any, name: str) -> tuple[Head, bool]:  # noqa: ANN401 - untyp
     layers = [_layer(module, name) for module in rest if type(module).__name__ != "Dropout"]
     while layers and isinstance(layers[-1], Normalize):  # all vectors are, in the end
         layers.pop()
-    # One token stands for a whole text alone: what it is in the midst of another says little.
-    in_context = not {"cls", "lasttoken"} & set(pooling)
+    # Of tokens that were pooled otherwise, some say little of a sentence amid others.
+    in_context = set(pooling) <= _MEANS
     return Head(pooling, tuple(layers), in_context=in_context), includes_prompt
 
 

@@ -30,12 +30,12 @@ if TYPE_CHECKING:
     from qa.encoding.encoder import Runtime, TokenIds
     from qa.encoding.model import ModelFiles
 
-__all__ = ["TorchRuntime", "export_encoder", "load_reference", "loaded_safely"]
+__all__ = ["PROBES", "TorchRuntime", "export_encoder", "load_reference", "loaded_safely"]
 
 _BATCH = 64  # texts a pass, where torch computes on something larger than a processor
 _MAX_TOKENS = 8192  # of models that name no limit
 # Few words and many, and characters of which a tokenizer may make anything.
-_PROBES = (
+PROBES = (
     "Seven ships, laden with grain & salt, left the harbour at 6:30.",
     "Who?",
     "naïve café 日本語 😀 Ünïcödé — it’s 20 °C… [MASK] <s> \\n",
@@ -151,8 +151,8 @@ def _require_equal(encoder: Encoder[Runtime], model: Any, name: str) -> None:  #
 
 def _probes(encoder: Encoder[Runtime]) -> list[str]:
     """The probes that a model reads whole: of longer ones, each would be cut in its own way."""
-    sizes = encoder.tokens.count(_PROBES)
-    return [one for one, size in zip(_PROBES, sizes, strict=True) if size <= encoder.budget]
+    sizes = encoder.tokens.count(PROBES)
+    return [one for one, size in zip(PROBES, sizes, strict=True) if size <= encoder.budget]
 
 
 def _cosine(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:
