@@ -60,7 +60,7 @@ def check_encoder(known: Identity, folder: Path, *, fingerprint: str, model: str
         EncoderMismatchError: the index was made with another one.
     """
     if known.fingerprint and known.fingerprint != fingerprint:
-        same = "it too, of another version or otherwise set" if known.model == model else model
+        same = "another version of it, or otherwise set" if known.model == model else model
         raise EncoderMismatchError(
             f"The index {folder} was made with {known.model}; this is {same}",
             hint="Ask with the model of the index (leave --model out) and the passage_prompt, "
