@@ -99,7 +99,7 @@ def cold(
 ) -> dict[str, Any]:
     """A question in a fresh process, and what else starts one."""
     question = QUESTION[folder.name]
-    [graph] = cache.glob("encoders/*/raw.onnx")
+    graph = cache / "bare" / "raw.onnx"
     [vectors] = (folder / "index").glob("vectors-*.faiss")
     tokenizer = graph.with_name("tokenizer.json")
     bare = [sys.executable, *map(str, (HERE / "bare.py", graph, tokenizer, vectors))]
@@ -357,8 +357,10 @@ def main() -> None:
         cache = work / "cache"
         os.environ["QA_CACHE"] = str(cache)
         load_encoder(locate(None, cache=cache), cache=cache)
-        [exported] = cache.glob("encoders/*")
+        exported = cache / "bare"
+        exported.mkdir()
         reference = load_reference(locate(None, cache=cache))
+        (exported / "tokenizer.json").write_text(reference.tokens.definition, "utf-8")
         write_graph(
             cast("TorchRuntime", reference.runtime).transformer,
             exported / "raw.onnx",

@@ -232,6 +232,51 @@ def late_chunking(found: dict[str, Any]) -> str:
     return "\n".join(rows)
 
 
+def install(found: dict[str, Any]) -> str:
+    """Make the table of what an installation takes on disk."""
+    megabytes = found["MB"]
+    rows = ["| part | MB |", "|---|---|"]
+    rows += [f"| {part} | {size:,} |" for part, size in megabytes["parts"].items()]
+    rows.append(f"| **all** (torch alone: {megabytes['torch alone']:,}) | {megabytes['all']:,} |")
+    rows.append(f"| all without the first row | {megabytes['slim']:,} |")
+    rows.append(f"| and without OpenVINO | {megabytes['slim, without OpenVINO']:,} |")
+    return "\n".join(rows)
+
+
+def first_answer(found: dict[str, Any]) -> str:
+    """Make the table of what the first answer takes."""
+    rows = ["| modules | CPU s | peak MB |", "|---|---|---|"]
+    for name, one in found["first answer"].items():
+        rows.append(f"| {name} | {one['cpu_s']} | {one['peak_mb']:.0f} |")
+    return "\n".join(rows) + f"\n\n{_machine(found)}"
+
+
+def serving(found: dict[str, Any]) -> str:
+    """Make the table of `qa serve` under constant rates of questions."""
+    columns = {
+        "answered a second": "answered_a_second",
+        "p50 ms": "p50_ms",
+        "p90 ms": "p90_ms",
+        "p99 ms": "p99_ms",
+        "server's CPU ms each": "server_cpu_ms_each",
+        "load average": "load_average",
+    }
+    rows = ["| asked a second | status 200 | 503 | " + " | ".join(columns) + " |"]
+    rows.append("|---" * (3 + len(columns)) + "|")
+    for one in found["rates"]["figures"]:
+        shares = [f"{one['statuses'].get(status, 0):.1%}" for status in ("200", "503")]
+        values = [str(one[key]) for key in columns.values()]
+        rows.append(f"| {one['rate']} | " + " | ".join([*shares, *values]) + " |")
+    steps = found["memory"]["figures"]["steps"]
+    sizes = [f"{one['resident_mb']:.0f}" for one in steps]
+    memory = (
+        f"Resident memory over {steps[-1]['requests']:,} questions at "
+        f"{found['memory']['figures']['rate']:g} a second, MB, in {len(steps) - 1} steps: "
+        f"{', '.join(sizes)}."
+    )
+    return "\n".join(rows) + f"\n\n{memory}\n\n{_machine(found['rates'])}"
+
+
 EXCERPTS = "chroma-chunking-eval"
 PEERS = {
     "handwritten": "sentence-transformers + FAISS by hand",
@@ -258,12 +303,15 @@ def pages() -> dict[Path, str]:
     tables |= {"extraction": extraction(read), "expected": expected(read)}
     tables["sentence vectors"] = sentence_vectors(_measured("sentence_vectors"))
     tables["late chunking"] = late_chunking(_measured("late_chunking"))
+    installed = _measured("install")
+    tables |= {"install": install(installed), "first answer": first_answer(installed)}
     at_scale = _measured("scale")
     tables |= {"scale": scale(at_scale), "files": files(at_scale)}
     tables["ten million"] = ten_million(at_scale)
+    tables["serving"] = serving(_measured("serving"))
     plots = HERE.parent / "docs" / "plots"
     made = {plots / f"{name}.svg": drawn for name, drawn in charts(at_scale).items()}
-    names = ("performance", "quality", "formats", "models")
+    names = ("performance", "quality", "formats", "install", "models")
     docs = [HERE.parent / "docs" / f"{name}.md" for name in names]
     for path in (HERE.parent / "README.md", *docs):
         text = path.read_text("utf-8")

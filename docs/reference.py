@@ -29,7 +29,7 @@ MAN_PAGE = HERE / "qa.1"
 _ABOVE_COMMANDS = """
 Written by `docs/reference.py` from the commands themselves, which show the same with `--help`.
 Exit status: 2 on an error, 130 when stopped with Ctrl-C; others where they are named. Settings can
-also stand in `qa.toml` or the environment, see the [README](../README.md#commands).
+also stand in `qa.toml` or the environment, see [Settings](python.md#settings).
 """.strip()
 _KINDS = {"str": "text", "int": "number", "integer": "number", "float": "number"}
 _SECTIONS = ("Args:", "Attributes:", "Raises:", "Returns:")

@@ -27,7 +27,7 @@ from mcp.types import TextContent
 
 from qa.citations.locate import Excerpt
 from qa.reading.detect.decoding import LineIndex
-from qa.serving.mcp import make_server
+from qa.serving.mcp import Access, make_server
 from qa.serving.quoting import answer_text, excerpt_text, neutral
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ QUOTED = re.compile(r"^[> ]?\d+\|")
 def call(one: qa.Assistant, tool: str, **arguments: object) -> CallToolResult:
     async def talk() -> CallToolResult:
         with anyio.fail_after(PATIENCE):
-            async with Client(make_server(one)) as client:
+            async with Client(make_server(Access(one))) as client:
                 return await client.call_tool(tool, dict(arguments))
 
     return anyio.run(talk)
@@ -77,7 +77,7 @@ def test_all_tools_say_that_they_only_read_and_what_each_parameter_means(
     assistant: qa.Assistant,
 ) -> None:
     async def talk() -> None:
-        async with Client(make_server(assistant)) as client:
+        async with Client(make_server(Access(assistant))) as client:
             assert client.server_info is not None
             assert (client.server_info.name, client.server_info.version) == ("qa", qa.__version__)
             tools = (await client.list_tools()).tools
@@ -478,7 +478,10 @@ def test_many_calls_at_once_all_get_their_own_answer(assistant: qa.Assistant) ->
     found: dict[int, str] = {}
 
     async def talk() -> None:
-        async with Client(make_server(assistant)) as client, anyio.create_task_group() as tasks:
+        async with (
+            Client(make_server(Access(assistant))) as client,
+            anyio.create_task_group() as tasks,
+        ):
 
             async def one(number: int) -> None:
                 if number % 3 == 2:
@@ -500,7 +503,7 @@ def test_the_server_can_be_mounted_in_an_application_and_asked_over_http(
     assistant: qa.Assistant,
 ) -> None:
     httpx = pytest.importorskip("httpx2")
-    server = make_server(assistant)
+    server = make_server(Access(assistant))
     transport = httpx.ASGITransport(app=server.streamable_http_app())
     address = "http://127.0.0.1:8000"
 
@@ -689,11 +692,12 @@ def test_a_question_on_the_command_line_imports_nothing_for_agents(
 def test_the_lines_for_agents_are_json_and_start_the_command(run: Run) -> None:
     page = (REPOSITORY / "docs" / "mcp.md").read_text("utf-8")
     blocks = [json.loads(block) for block in re.findall(r"```json\n(.*?)```", page, re.DOTALL)]
-    assert len(blocks) == 3
+    servers = [one for block in blocks for servers in block.values() for one in servers.values()]
+    assert [one["url"] for one in servers if "url" in one] == ["http://127.0.0.1:8642/mcp"]
+    assert len(servers) == 4
     _, options, _ = run("mcp", "--help")
-    for block in blocks:
-        ((_, servers),) = block.items()
-        for server in servers.values():
+    for server in servers:
+        if "url" not in server:
             assert server["command"] == "qa"
             assert server["args"][0] == "mcp"
             assert all(one in options for one in server["args"] if one.startswith("--"))
@@ -704,7 +708,7 @@ def test_the_page_names_every_tool_and_every_parameter(assistant: qa.Assistant) 
     rows = dict(re.findall(r"^\| `(\w+)` \|.*?\|([^|]*)\|$", page, re.MULTILINE))
 
     async def talk() -> None:
-        async with Client(make_server(assistant)) as client:
+        async with Client(make_server(Access(assistant))) as client:
             tools = (await client.list_tools()).tools
             named = {name: re.findall(r"`(\w+)`", row) for name, row in rows.items()}
             assert named == {tool.name: list(tool.input_schema["properties"]) for tool in tools}

@@ -22,6 +22,7 @@ from hypothesis import strategies as st
 pytest.importorskip("fastapi")
 pytest.importorskip("uvicorn")
 
+from qa.answering.asking import Asking
 from qa.assistant import Assistant
 from qa.serving.api import make_app
 from qa.serving.guard import COOKIE, Rules
@@ -348,7 +349,7 @@ def test_more_than_may_wait_is_told_to_come_back(
         held.wait(PATIENCE)
         return usual(*given, **more)
 
-    monkeypatch.setattr(Assistant, "ask", slow)
+    monkeypatch.setattr(Asking, "answer", slow)
     with served(assistant, most=2) as ask, ThreadPoolExecutor(3) as pool:
         try:
             sent = [pool.submit(ask, "POST", "/ask", {"question": "Who?"}) for _ in range(3)]
@@ -374,7 +375,7 @@ def test_what_takes_too_long_is_not_waited_for_and_still_counts(
     assistant: Assistant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     held = threading.Event()
-    monkeypatch.setattr(Assistant, "ask", lambda *_, **__: held.wait(PATIENCE))
+    monkeypatch.setattr(Asking, "answer", lambda *_, **__: held.wait(PATIENCE))
     with served(assistant, most=1, seconds=0.1) as ask:
         assert ask("POST", "/ask", {"question": "Who?"}).status == 503
         assert b"qa_under_way 1.0" in ask("GET", "/metrics").body
@@ -455,9 +456,12 @@ def test_a_port_that_is_taken_is_said_to_be(run: Run) -> None:
 
 
 @contextmanager
-def started(corpus: Path, tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str], Server]]:
+def started(
+    corpus: Path, tmp_path: Path, *more: str
+) -> Iterator[tuple[subprocess.Popen[str], Server]]:
     """Run the command; killed at the end, whatever happens."""
-    command = ["serve", "--port", "0", "--corpus", str(corpus), "--index", str(tmp_path / "index")]
+    places = ["--corpus", str(corpus), "--index", str(tmp_path / "index")]
+    command = ["serve", "--port", "0", *places, *more]
     with subprocess.Popen(
         [sys.executable, "-m", "qa", *command],
         stdout=subprocess.PIPE,
@@ -507,14 +511,14 @@ def test_what_is_under_way_is_finished_before_the_server_ends(
     assistant: Assistant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assistant.refresh()
-    begun, held, usual = threading.Event(), threading.Event(), Assistant.ask
+    begun, held, usual = threading.Event(), threading.Event(), Asking.answer
 
     def slow(*given: Any, **more: Any) -> Any:
         begun.set()
         held.wait(PATIENCE)
         return usual(*given, **more)
 
-    monkeypatch.setattr(Assistant, "ask", slow)
+    monkeypatch.setattr(Asking, "answer", slow)
     with ThreadPoolExecutor(1) as pool:
         with served(assistant) as ask:
             sent = pool.submit(ask, "POST", "/ask", {"question": "Who?"})
@@ -575,6 +579,9 @@ def test_no_path_leads_out_of_the_documents(ask: Server, corpus: Path, path: str
     assert b"root:" not in reply.body
 
 
-@pytest.mark.parametrize("query", ["limit=0", "limit=1001", "limit=a", "within=[", "after="])
+@pytest.mark.parametrize(
+    "query",
+    ["limit=0", "limit=1001", "limit=a", "within=[", "after=", "limit=1&limit=2", "limit=&limit=1"],
+)
 def test_a_list_that_makes_no_sense_is_refused(ask: Server, query: str) -> None:
     assert ask("GET", f"/documents?{query}").status == 422

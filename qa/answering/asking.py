@@ -130,6 +130,8 @@ class Asking:
 
     def encoder(self) -> Encoder[Runtime]:
         """The encoder that the index was made with, loaded."""
+        if (loaded := self._models.loaded) is not None:
+            return loaded  # without waiting for an answer that is under way
         from qa.answering.ask import encoder_of
 
         with self.in_use():

@@ -29,6 +29,7 @@ COMMANDS = (
     "open",
     "verify",
     "eval",
+    "export",
     "calibrate",
     "doctor",
     "trust",

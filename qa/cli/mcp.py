@@ -38,7 +38,7 @@ def command(
     try:
         import anyio
 
-        from qa.serving.mcp import make_server
+        from qa.serving.mcp import Access, make_server
     except ImportError as error:
         if (error.name or "").startswith("qa"):
             raise
@@ -57,7 +57,7 @@ def command(
         # Whatever is under way may be cut off at any moment: what was committed stays.
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, signal.SIG_DFL)
-        anyio.run(make_server(assistant).run_stdio_async)
+        anyio.run(make_server(Access(assistant)).run_stdio_async)
         output.has_reader = False
 
 

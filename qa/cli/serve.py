@@ -24,6 +24,8 @@ qa serve
 
 qa serve --corpus ~/papers --port 0
 
+qa serve --mcp
+
 qa serve --host 0.0.0.0 --token-file ~/qa-token --allow-host qa.example.org"""
 
 TOKEN = "RETRIEVAL_QA_TOKEN"  # noqa: S105 - the name of a variable
@@ -47,6 +49,9 @@ def command(
         list[str] | None,
         typer.Option("--allow-host", help="Name that it is called by; repeatable."),
     ] = None,
+    mcp: Annotated[
+        bool, typer.Option("--mcp", help="Serve agents at /mcp, too: streamable HTTP.")
+    ] = False,
     corpus: options.Corpus = None,
     index: options.Index = None,
     model: options.Model = None,
@@ -70,6 +75,8 @@ def command(
         find_spec(name) is None for name in ("fastapi", "jinja2", "prometheus_client", "uvicorn")
     ):
         raise MissingExtraError("`qa serve`", "serve")
+    if mcp and find_spec("mcp") is None:
+        raise MissingExtraError("`qa serve --mcp`", "mcp")
     from qa.serving.api import make_app
     from qa.serving.following import Follower
     from qa.serving.guard import Rules
@@ -101,10 +108,19 @@ def command(
             fresh="watch" if is_told else "check",
         ) as assistant,
     ):
-        app = make_app(assistant, rules, problem=lambda: follower.problem, tell=output.failed)
+        app = make_app(
+            assistant,
+            rules,
+            problem=lambda: follower.problem,
+            tell=output.failed,
+            for_agents=mcp,
+        )
         follower.start(assistant)
         name = f"[{host}]" if ":" in host else host
-        output.data(f"http://{name}:{listening.getsockname()[1]}/")
+        address = f"http://{name}:{listening.getsockname()[1]}/"
+        output.data(address)
+        if mcp:
+            output.note(f"For agents: {address}mcp")
         try:
             make_server(app).run(sockets=[listening])
         finally:

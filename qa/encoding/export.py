@@ -93,13 +93,15 @@ def export_table(encoder: Encoder[StaticRuntime], folder: Path) -> None:
         (beside / ENCODER).write_text(json.dumps(asdict(encoder.spec)), "utf-8")
 
 
-def question_runtime(folder: Path) -> Runtime:
-    """What runs an exported encoder on questions.
+def question_runtime(folder: Path, *, weights: Path | None = None) -> Runtime:
+    """What runs the graphs, or looks up the table, of a folder for questions.
 
     Raises:
-        Exception: it is damaged, as its library says it.
+        Exception: they are damaged, as their library says it.
     """
-    return StaticRuntime.of(folder) if (folder / TABLE).is_file() else OnnxRuntime(folder)
+    if (folder / TABLE).is_file():
+        return StaticRuntime.of(folder)
+    return OnnxRuntime(folder, weights=weights)
 
 
 def load_exported(folder: Path, *, workers: int | None = None) -> Encoder[Runtime] | None:

@@ -109,8 +109,9 @@ def load_encoder(
 ) -> Encoder[Runtime]:
     """Load the encoder of the files that `qa.encoding.model.locate` found.
 
-    The first time, sentence-transformers loads it and its graph is exported into `cache`; after
-    that, neither torch nor sentence-transformers is imported.
+    For the default model that is all: its graph comes with the package. Of any other, the first
+    time, sentence-transformers loads it and its graph is exported into `cache`; after that, neither
+    torch nor sentence-transformers is imported.
 
     Args:
         files: the very files that were checked: a name might lead to others by now.
@@ -120,12 +121,14 @@ def load_encoder(
         notify: is told, in a sentence, of what takes long.
 
     Raises:
-        ModelError: see `qa.encoding.reference.load_reference`.
+        ModelError: see `qa.encoding.reference.load_reference`; or torch is needed, and missing.
     """
     from qa.encoding.export import folder_of, load_exported
+    from qa.encoding.shipped import load_shipped
 
     folder = folder_of(cache, files.content)
-    exported = load_exported(folder, workers=workers)
+    exported = load_shipped(files, cache=cache, workers=workers)
+    exported = exported or load_exported(folder, workers=workers)
     if exported is None:
         slow = _prepare(files, folder, workers=workers, notify=notify)
         exported = slow or load_exported(folder, workers=workers)
@@ -134,6 +137,9 @@ def load_encoder(
     if device is None:
         return _as_set(exported, files)
     from qa.encoding.encoder import Encoder
+    from qa.encoding.installed import require_torch
+
+    require_torch(files.name)
     from qa.encoding.reference import load_reference
 
     passages = load_reference(files, device=device, threads=workers).runtime
@@ -153,7 +159,10 @@ def _prepare(
             not there or gives other vectors.
     """
     from qa.encoding.export import ExportError
+    from qa.encoding.installed import require_torch
     from qa.encoding.own_graph import OWN_GRAPH, is_quantised
+
+    require_torch(files.name)
     from qa.encoding.reference import export_encoder, load_reference
 
     notify(f"Preparing {files.name}: once per model, about 10 seconds …")
@@ -230,14 +239,16 @@ def load_reranker(
     """Load a cross-encoder with one output; the first time it is exported into `cache`.
 
     Raises:
-        ModelError: it can't be loaded, or is of another kind.
+        ModelError: it can't be loaded, or is of another kind; or torch is needed, and missing.
     """
     from qa.encoding.export import RERANKER, ExportError, folder_of
+    from qa.encoding.installed import require_torch
     from qa.encoding.reranker import export_reranker, load_exported_reranker, load_torch_reranker
 
     folder = folder_of(cache, files.fingerprint, RERANKER)
     if (exported := load_exported_reranker(folder)) is not None:
         return exported
+    require_torch(files.name)
     notify(f"Preparing {files.name}: once per model, some seconds …")
     reference = load_torch_reranker(files)
     try:
@@ -250,22 +261,31 @@ def load_reranker(
 
 @dataclass(frozen=True, slots=True)
 class CachedModel:
-    """A model whose graph is in the cache."""
+    """A model that is ready, and what of it is in the cache: little, where its graph is shipped."""
 
     name: str
     fingerprint: str
     folder: Path
     size_bytes: int
+    shipped: bool = False
 
 
 def cached_models(cache: Path) -> list[CachedModel]:
-    """List the models whose graphs are in the cache."""
+    """List the models that are ready: their graphs came with the package, or are in the cache."""
     from qa.encoding.export import read_spec
+    from qa.encoding.shipped import compiled_in, shipped
 
     found = []
+    for _, spec in shipped():
+        folder = compiled_in(cache, spec.fingerprint)
+        found.append(CachedModel(spec.name, spec.fingerprint, folder, _size(folder), shipped=True))
     for folder in sorted(cache.glob("encoders/*")):
-        spec = read_spec(folder)
-        if spec is not None:
-            size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
-            found.append(CachedModel(spec.name, spec.fingerprint, folder, size))
+        exported = read_spec(folder)
+        if exported is not None:
+            size = _size(folder)
+            found.append(CachedModel(exported.name, exported.fingerprint, folder, size))
     return found
+
+
+def _size(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())

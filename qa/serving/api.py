@@ -6,18 +6,31 @@ import asyncio
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
-from fastapi import FastAPI, Query
+from fastapi import Depends, FastAPI, Path, Query
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
 
 from qa import __version__, logs
 from qa.errors import QaError
+from qa.serving.described import (
+    ANSWER,
+    DOCUMENT,
+    DOCUMENTS,
+    OPEN,
+    PICTURE,
+    REFUSED,
+    STATUS,
+    TEXT,
+    add_security,
+)
 from qa.serving.guard import Guard, Rules
 from qa.serving.metrics import Metrics
 from qa.serving.page import add_page
+from qa.serving.picturing import Pictures, address
 from qa.serving.queue import BusyError, Queue
 from qa.serving.replies import (
+    FAILED,
     Json,
     answer_of,
     document_of,
@@ -26,7 +39,7 @@ from qa.serving.replies import (
     refused,
     status_of,
 )
-from qa.serving.shapes import EXAMPLE, REFUSED, AskBody, Characters, Id, Limit, Offset, Pattern
+from qa.serving.shapes import AskBody, Characters, Id, Limit, Offset, Pattern, once
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -55,6 +68,7 @@ def make_app(
     tell: Callable[[Exception], None] = lambda _: None,
     most: int = MOST,
     seconds: float = _SECONDS,
+    for_agents: bool = False,
 ) -> ASGIApp:
     """The application that serves an assistant.
 
@@ -65,6 +79,8 @@ def make_app(
         tell: is told of what fails, which the network isn't.
         most: how many questions may be under way at once.
         seconds: how long a request is waited for.
+        for_agents: whether to serve the tools of `mcp.py` as well, which needs that extra, and an
+            ASGI server that knows lifespans.
     """
     asking, looking = Queue(most, seconds), Queue(_LOOKS, seconds)
     metrics = Metrics(lambda: asking.under_way)
@@ -78,17 +94,19 @@ def make_app(
         telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
     )
     _add_refusals(app, tell)
+    add_security(app, rules)
 
-    @app.post(
-        "/ask",
-        summary="Ask the documents a question",
-        response_class=Json,
-        responses={200: {"content": {"application/json": {"example": EXAMPLE}}}},
-    )
+    @app.post("/ask", summary="Ask the documents a question", response_class=Json, responses=ANSWER)
     async def ask(body: AskBody) -> Response:
         return Json(answer_of(await asked(body.question, **body.options())))
 
-    @app.get("/documents", summary="List documents", response_class=Json)
+    @app.get(
+        "/documents",
+        summary="List documents",
+        response_class=Json,
+        responses=DOCUMENTS,
+        dependencies=[Depends(once)],
+    )
     async def documents(
         after: Id | None = None,
         limit: Limit = 100,
@@ -100,40 +118,71 @@ def make_app(
     async def opened(document: str) -> DocumentText:
         return await looking(asyncio.to_thread(assistant.document, document))
 
-    async def drawn(document: str, page: int, spans: Spans = ()) -> PageImage:
+    async def drawn(document: str, page: int, spans: Spans) -> PageImage:
         return await looking(asyncio.to_thread(assistant.page_image, document, page, spans))
+
+    pictures = Pictures(drawn)
 
     @app.get(
         "/documents/{document:path}/pages/{page}.png",
         summary="See a page of a PDF",
         response_class=Response,
-        responses={200: {"content": {"image/png": {}}}},
+        responses=PICTURE,
     )
-    async def picture(document: Id, page: Offset) -> Response:
-        image = await drawn(document, page)
+    async def picture(
+        document: Annotated[Id, Path(examples=["paper.pdf"])],
+        page: Annotated[Offset, Path(examples=[1])],
+    ) -> Response:
+        image = await pictures.alone(document, page)
         return Response(image.data, media_type=image.media_type)
 
-    @app.get("/documents/{document:path}", summary="Read a document", response_class=Json)
-    async def document(document: Id, start: Offset = 0, limit: Characters = 100_000) -> Response:
+    @app.get("/documents/{document:path}/pages/{page}.jpg", include_in_schema=False)
+    async def other_picture(document: Id, page: Offset) -> Response:
+        return RedirectResponse(address(document, page), 308)
+
+    @app.get(
+        "/documents/{document:path}",
+        summary="Read a document",
+        response_class=Json,
+        responses=DOCUMENT,
+        dependencies=[Depends(once)],
+    )
+    async def document(
+        document: Annotated[Id, Path(examples=["moon.md"])],
+        start: Offset = 0,
+        limit: Characters = 100_000,
+    ) -> Response:
         return Json(document_of(await opened(document), start, limit))
 
-    @app.get("/status", summary="What is indexed", response_class=Json)
+    @app.get("/status", summary="What is indexed", response_class=Json, responses=STATUS)
     async def status() -> Response:
         found = await looking(asyncio.to_thread(assistant.status))
         return Json(status_of(found, problem=bool(problem())))
 
-    @app.get("/healthz", summary="Whether the server runs", response_class=PlainTextResponse)
-    async def healthz() -> str:
-        return "ok\n"
+    @app.get(
+        "/healthz",
+        summary="Whether the server runs",
+        response_class=Response,
+        responses=TEXT,
+        openapi_extra=OPEN,
+    )
+    async def healthz() -> Response:
+        return PlainTextResponse("ok\n")
 
-    @app.get("/metrics", summary="For Prometheus", response_class=PlainTextResponse)
+    @app.get("/metrics", summary="For Prometheus", response_class=Response, responses=TEXT)
     async def measured() -> Response:
         return PlainTextResponse(metrics.text(), media_type="text/plain; version=0.0.4")
 
     async def asked(question: str, **options: Any) -> Answer:  # noqa: ANN401 - those of `ask`
         return await asking(assistant.ask_async(question, refresh=False, **options))
 
-    add_page(app, rules, ask=asked, open_document=opened, draw=drawn)
+    add_page(app, rules, ask=asked, open_document=opened, draw=pictures.marked)
+    if for_agents:
+        from qa.serving.agents import Agents, Shared
+
+        agents = Agents(Shared(assistant, ask=asked, look=looking, tell=tell))
+        app.router.routes.append(agents.route)
+        app.router.lifespan_context = agents.running
     return metrics.of(Guard(app, rules))
 
 
@@ -157,7 +206,7 @@ def _add_refusals(app: FastAPI, tell: Callable[[Exception], None]) -> None:
     @app.exception_handler(QaError)
     async def failed(_: Request, error: QaError | BusyError) -> Response:
         said = refused(error)
-        if isinstance(error, QaError) and said.status == 503:
+        if isinstance(error, QaError) and said is FAILED:
             logs.error(error)
             tell(error)
         return refusal(*said)

@@ -1,6 +1,7 @@
 """The tools that an agent asks through: a server of the Model Context Protocol.
 
-It reads, and changes nothing but the index. `make_server` gives it for any transport.
+It reads, and changes nothing but the index. `make_server` gives it for any transport; how the tools
+reach the documents is an `Access`, whose like for a server of many is in `agents.py`.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 import inspect
 import json
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 import anyio.to_thread
 from mcp.server import MCPServer
@@ -44,8 +45,10 @@ if TYPE_CHECKING:
     from mcp.server.mcpserver import Context
 
     from qa.assistant import Assistant
+    from qa.citations.locate import Excerpt
+    from qa.types import Answer
 
-__all__ = ["make_server"]
+__all__ = ["Access", "hint_of", "make_server"]
 
 T = TypeVar("T")
 
@@ -79,8 +82,50 @@ Within = Annotated[
 ]
 
 
-def make_server(assistant: Assistant) -> MCPServer[Any]:
-    """Make the server of an assistant, which stays the caller's to close.
+class Access:
+    """How the tools reach documents: here by an assistant that is one agent's own.
+
+    A question brings the index in line first, and what fails is told as it is.
+    """
+
+    log_level: Literal["WARNING", "CRITICAL"] = "WARNING"  # from which on the SDK writes to stderr
+
+    def __init__(self, assistant: Assistant) -> None:
+        """Take the assistant, which stays the caller's to close."""
+        self.assistant = assistant
+
+    async def ask(self, question: str, **wanted: Any) -> Answer:  # noqa: ANN401 - those of `ask`
+        """Answer a question."""
+        wanted["refresh_wait"] = _PATIENCE
+        return await self.look(partial(self.assistant.ask, question, **wanted))
+
+    async def look(self, work: Callable[[], T]) -> T:
+        """Do what takes long without holding up others; who has gone isn't waited for."""
+        return await anyio.to_thread.run_sync(work, abandon_on_cancel=True)
+
+    async def show(self, citation: str, context: int) -> Excerpt:
+        """Find a cited place in the files as they are now."""
+        return await self.look(partial(self.assistant.show, citation, context=context))
+
+    async def status(self) -> str:
+        """Tell what is indexed."""
+        try:
+            found = await self.look(self.assistant.status)
+        except IndexMissingError:
+            return f"qa {__version__}: nothing is indexed yet; the first `ask` does that."
+        return status_text(found, version=__version__, most=_ROOM)
+
+    def told(self, error: BaseException | None) -> str:
+        """What an agent is told of what a tool fails with; "" of what isn't expected."""
+        if isinstance(error, QaError):
+            return f"{one_line(str(error), most=_LONGEST)}. {hint_of(error)}"
+        if isinstance(error, OSError):
+            return f"Operating-system error: {error.strerror}"
+        return ""
+
+
+def make_server(access: Access) -> MCPServer[Any]:
+    """Make the server of the documents that `access` reaches.
 
     It is what `run_stdio_async()` serves to the process that started this one, and
     `streamable_http_app()` is an application to be mounted.
@@ -90,17 +135,18 @@ def make_server(assistant: Assistant) -> MCPServer[Any]:
         title="Ask my documents",
         version=__version__,
         instructions=_INSTRUCTIONS,
-        log_level="WARNING",
+        log_level=access.log_level,
         subscriptions=False,
     )
+    server.access = access
     for make in (_ask, _read, _outline, _list_documents, _status):
-        tool = make(assistant)
+        tool = make(access)
         said = inspect.getdoc(tool)
         server.add_tool(tool, description=said, annotations=_READS, structured_output=False)
     return server
 
 
-def _ask(assistant: Assistant) -> Callable[..., Any]:
+def _ask(access: Access) -> Callable[..., Any]:
     async def ask(
         question: Annotated[str, Field(description="In plain language, in full.")],
         *,
@@ -118,22 +164,15 @@ def _ask(assistant: Assistant) -> Callable[..., Any]:
 
         Begins with ANSWERED or with NO ANSWER; after the latter, what follows is not an answer.
         """
-        wanted = partial(
-            assistant.ask,
-            question,
-            k,
-            refresh_wait=_PATIENCE,
-            within=within,
-            where=where,
-            since=since,
-            until=until,
+        answer = await access.ask(
+            question, k=k, within=within, where=where, since=since, until=until
         )
-        return answer_text(await _in_thread(wanted), most=max_chars)
+        return answer_text(answer, most=max_chars)
 
     return ask
 
 
-def _read(assistant: Assistant) -> Callable[..., Any]:
+def _read(access: Access) -> Callable[..., Any]:
     async def read(
         citation: Annotated[
             str,
@@ -151,27 +190,26 @@ def _read(assistant: Assistant) -> Callable[..., Any]:
 
         What has no room is not shown; the citation to go on with is.
         """
-        excerpt = await _in_thread(partial(assistant.show, citation, context=context))
-        return excerpt_text(excerpt, most=max_chars)
+        return excerpt_text(await access.show(citation, context), most=max_chars)
 
     return read
 
 
-def _outline(assistant: Assistant) -> Callable[..., Any]:
+def _outline(access: Access) -> Callable[..., Any]:
     async def outline(
         document: Annotated[str, Field(description="The path of a document.")],
         after_line: Annotated[int, Field(ge=0, description="Begin below this line.")] = 0,
         max_chars: Room = _ROOM,
     ) -> str:
         """List the headings of a document with their lines, to choose what to read of it."""
-        headings = await _in_thread(partial(assistant.outline, document))
+        headings = await access.look(partial(access.assistant.outline, document))
         below = [one for one in headings if one.line > after_line]
         return outline_text(document, below, most=max_chars)
 
     return outline
 
 
-def _list_documents(assistant: Assistant) -> Callable[..., Any]:
+def _list_documents(access: Access) -> Callable[..., Any]:
     async def list_documents(
         within: Within = [],  # noqa: B006 - as above
         after: Annotated[str | None, Field(description="The last path of the page before.")] = None,
@@ -179,31 +217,24 @@ def _list_documents(assistant: Assistant) -> Callable[..., Any]:
         max_chars: Room = _ROOM,
     ) -> str:
         """List the indexed documents by path, a page at a time."""
-        wanted = partial(assistant.documents, after=after, limit=limit + 1, within=within)
-        return documents_text(await _in_thread(wanted), limit=limit, most=max_chars)
+        wanted = partial(access.assistant.documents, after=after, limit=limit + 1, within=within)
+        return documents_text(await access.look(wanted), limit=limit, most=max_chars)
 
     return list_documents
 
 
-def _status(assistant: Assistant) -> Callable[..., Any]:
+def _status(access: Access) -> Callable[..., Any]:
     async def status() -> str:
         """Tell how many documents are indexed, which can't be read, and what has changed since."""
-        try:
-            found = await _in_thread(assistant.status)
-        except IndexMissingError:
-            return f"qa {__version__}: nothing is indexed yet; the first `ask` does that."
-        return status_text(found, version=__version__, most=_ROOM)
+        return await access.status()
 
     return status
 
 
-async def _in_thread(work: Callable[[], T]) -> T:
-    """Do what takes long without holding up others; a client that has gone isn't waited for."""
-    return await anyio.to_thread.run_sync(work, abandon_on_cancel=True)
-
-
 class _Server(MCPServer[Any]):
     """A server that tells an agent in a sentence what it did wrong, or what went wrong."""
+
+    access: Access
 
     async def call_tool(
         self, name: str, arguments: dict[str, Any], context: Context[Any, Any] | None = None
@@ -219,16 +250,14 @@ class _Server(MCPServer[Any]):
             return await super().call_tool(name, arguments, context)
         except ToolError as error:
             cause = error.__cause__
-            if isinstance(cause, QaError):
-                return _failed(f"{one_line(str(cause), most=_LONGEST)}. {_hint(cause)}")
             if isinstance(cause, ValidationError):
                 return _failed(one_line("; ".join(_wrong(cause)), most=_LONGEST))
-            if isinstance(cause, OSError):
-                return _failed(f"Operating-system error: {cause.strerror}")
+            if said := self.access.told(cause):
+                return _failed(said)
             raise
 
 
-def _hint(error: QaError) -> str:
+def hint_of(error: QaError) -> str:
     """What an agent can do now."""
     return next((one for kind, one in _HINTS if isinstance(error, kind)), neutral(error.hint))
 

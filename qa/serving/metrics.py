@@ -43,6 +43,9 @@ class Metrics:
         """The same application, measured."""
 
         async def measured(scope: Scope, receive: Receive, send: Send) -> None:
+            if scope["type"] != "http":
+                await app(scope, receive, send)
+                return
             started, status = time.perf_counter(), 500
 
             async def noted(message: Message) -> None:

@@ -292,13 +292,18 @@ def _fitting(lines: Sequence[str], room: int) -> int:
 # --- an index ---------------------------------------------------------------------------
 
 
-def status_text(status: Status, *, version: str, most: int) -> str:
-    """Tell what is indexed, and what of it is behind, in at most `most` characters."""
+def status_text(status: Status, *, version: str, most: int, is_shared: bool = False) -> str:
+    """Tell what is indexed, and what of it is behind, in at most `most` characters.
+
+    Where the server is shared, changes are taken up without a question, and what can't be read is
+    counted, not named.
+    """
+    by = "the server" if is_shared else "`ask`"
     parts = [
         f"qa {version}",
         f"{counted(status.documents, 'document')}, {counted(status.passages, 'passage')}.",
         f"Model: {one_line(status.model)}" if status.model else "",
-        f"{counted(status.stale, 'document')} changed since; `ask` takes that up by itself."
+        f"{counted(status.stale, 'document')} changed since; {by} takes that up by itself."
         if status.stale
         else "Up to date.",
         f"{counted(status.pending, 'passage')} found by words alone so far."
@@ -307,9 +312,15 @@ def status_text(status: Status, *, version: str, most: int) -> str:
         "Indexing is under way." if status.running else "",
     ]
     parts += [f"Left out: {count:,} ({one_line(why)})" for why, count in status.left_out.items()]
-    parts += _problems(
-        [f"{inline(one.document)}: {neutral(one.reason) or one.reason}" for one in status.problems]
-    )
+    if is_shared and status.problems:
+        parts += [f"{counted(len(status.problems), 'document')} can't be read, or not in full."]
+    else:
+        parts += _problems(
+            [
+                f"{inline(one.document)}: {neutral(one.reason) or one.reason}"
+                for one in status.problems
+            ]
+        )
     return _clipped("\n".join(filter(None, parts)), most)
 
 

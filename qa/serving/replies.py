@@ -29,10 +29,12 @@ if TYPE_CHECKING:
     from qa.types import Answer
 
 __all__ = [
+    "FAILED",
     "Json",
     "answer_of",
     "document_of",
     "documents_of",
+    "name_of",
     "notes_of",
     "refusal",
     "refused",
@@ -93,7 +95,7 @@ _KNOWN: tuple[tuple[type[Exception], Refused], ...] = (
     (EmptyCorpusError, Refused(503, "Nothing is indexed yet", _LATER, RETRY)),
     (BusyError, Refused(503, "Too much is asked at once", _LATER, RETRY)),
 )
-_ELSE = Refused(
+FAILED = Refused(
     503, "The index can't be used at the moment", "Whoever runs the server sees why.", 10 * RETRY
 )
 
@@ -102,7 +104,7 @@ def refused(error: QaError | BusyError) -> Refused:
     """What to say of an error."""
     if isinstance(error, QuestionError):
         return Refused(422, worded(str(error), "network"), worded(error.hint, "network"))
-    return next((said for kind, said in _KNOWN if isinstance(error, kind)), _ELSE)
+    return next((said for kind, said in _KNOWN if isinstance(error, kind)), FAILED)
 
 
 def answer_of(answer: Answer) -> dict[str, Any]:
@@ -110,7 +112,7 @@ def answer_of(answer: Answer) -> dict[str, Any]:
     return {
         **answer.to_dict(),
         "corpus": "",
-        "model": _name(answer.model),
+        "model": name_of(answer.model),
         "notes": notes_of(answer),
     }
 
@@ -124,7 +126,7 @@ def status_of(status: Status, *, problem: bool) -> Mapping[str, Any]:
     """What is indexed, in numbers."""
     return {
         "schema": "qa.serving/1",
-        "model": _name(status.model),
+        "model": name_of(status.model),
         "documents": status.documents,
         "passages": status.passages,
         "pending": status.pending,
@@ -153,6 +155,6 @@ def documents_of(documents: Sequence[DocumentInfo], limit: int) -> dict[str, Any
     return {"schema": "qa.documents/1", "documents": listed, "next": last}
 
 
-def _name(model: str) -> str:
+def name_of(model: str) -> str:
     """A model's name on a hub, or of its folder alone."""
     return os.path.basename(model) if os.path.isabs(model) else model  # noqa: PTH117, PTH119

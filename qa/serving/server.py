@@ -96,7 +96,7 @@ def make_server(app: ASGIApp) -> uvicorn.Server:
         "http": _Protocol,
         "ws": "none",
         "loop": "asyncio",
-        "lifespan": "off",
+        "lifespan": "on",
         "access_log": False,  # addresses hold questions
         "log_config": None,
         "log_level": "critical",  # who makes the application tells of errors

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import date
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
 
 from qa.answering.request import MAX_QUESTION
 
 __all__ = [
-    "EXAMPLE",
     "MAX_K",
-    "REFUSED",
     "AskBody",
     "Characters",
     "Id",
     "Limit",
     "Offset",
     "Pattern",
+    "once",
 ]
 
 MAX_K = 100
@@ -32,41 +34,11 @@ Characters = Annotated[int, Field(ge=1, le=1_000_000)]
 _Value = Annotated[str, Field(max_length=_WORDS)]
 
 
-class Refusal(BaseModel):
-    """What is wrong with a request, and what to do now."""
-
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {
-                    "schema": "qa.error/1",
-                    "error": "k: Input should be less than or equal to 100",
-                    "hint": "",
-                }
-            ]
-        }
-    )
-
-    schema_: Annotated[str, Field(alias="schema")]
-    error: str
-    hint: str
-
-
-_REFUSED = {
-    400: "The body is not JSON",
-    401: "A token is needed",
-    403: "A page of another site asks",
-    404: "There is no such thing",
-    408: "The request did not arrive in time",
-    413: "The request is too large",
-    421: "The server is not known by that host",
-    422: "It can't be asked like that",
-    500: "The server failed",
-    503: "Nothing is indexed yet, or too much is asked at once: see Retry-After",
-}
-REFUSED: dict[int | str, dict[str, Any]] = {
-    status: {"model": Refusal, "description": said} for status, said in _REFUSED.items()
-}
+async def once(request: Request) -> None:
+    """Refuse a parameter that is given twice and makes no list: either could be meant."""
+    names = Counter(name for name, _ in request.query_params.multi_items() if name != "within")
+    if twice := [name for name, times in names.items() if times > 1]:
+        raise HTTPException(422, f"{twice[0]:.80}: It is given more than once")
 
 
 class AskBody(BaseModel):
@@ -106,27 +78,3 @@ class AskBody(BaseModel):
     def options(self) -> dict[str, Any]:
         """The arguments of `Assistant.ask` beside the question."""
         return {name: getattr(self, name) for name in type(self).model_fields if name != "question"}
-
-
-_PLACE = {
-    "document": "moon.md",
-    "file": "moon.md",
-    "format": "markdown",
-    "quote": "Neil Armstrong set foot on it in July 1969.",
-    "heading_path": ["The Moon", "Landing"],
-    "start_line": 7,
-    "end_line": 7,
-    "start": 94,
-    "end": 137,
-    "sha256": "…",
-}
-EXAMPLE = {
-    "schema": "qa.answer/1",
-    "question": "Who set foot on the Moon?",
-    "answered": True,
-    "probability": 0.97,
-    "verdict": "answered",
-    "passages": [{"citation": _PLACE, "evidence": {"citation": _PLACE, "score": 0.8, "marks": []}}],
-    "nearest": [],
-    "reason": "",
-}

@@ -125,12 +125,16 @@ class PassageTables:
         )
         return [row[0] for row in self._db.execute(query, (one, COPIES))]
 
-    def texts(self, first: int = 0) -> Iterator[tuple[int, str, str]]:
-        """`(id, context, text)` of the passages from id `first` on."""
+    def rows(self, first: int = 0) -> Iterator[PassageRow]:
+        """The passages from id `first` on, by id, as they are read."""
         for row in self._db.execute(_PASSAGE + " WHERE id >= ? ORDER BY id", (first,)):
             with reporting_damage(self._folder):
                 passage = _passage(row[0], row)
-            yield passage.id, passage.context, passage.text
+            yield passage
+
+    def texts(self, first: int = 0) -> Iterator[tuple[int, str, str]]:
+        """`(id, context, text)` of the passages from id `first` on."""
+        return ((row.id, row.context, row.text) for row in self.rows(first))
 
     def count_after(self, last: int) -> int:
         """Count the passages with an id over `last`."""

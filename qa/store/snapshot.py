@@ -185,6 +185,10 @@ class Snapshot:
         """The ids, ascending, of the passages of the documents chosen among those described."""
         return self._catalog.membership.passages_of(passing)
 
+    def all_passages(self) -> Iterator[PassageRow]:
+        """All passages, by id, as they are read."""
+        return self._catalog.passages.rows()
+
     def some_passages(self, count: int) -> list[PassageRow]:
         """So many passages, taken at random."""
         return self._catalog.passages.by_id(self._catalog.passages.some(count))

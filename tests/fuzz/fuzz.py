@@ -18,11 +18,13 @@ import atheris
 
 with atheris.instrument_imports(include=["qa", "markdown_it", "yaml", "tomllib"]):
     import qa.reading
+    import requesting
     import targets
 
     for one in pkgutil.walk_packages(qa.reading.__path__, "qa.reading."):
         with suppress(ImportError):  # a reader whose extra is not installed
             importlib.import_module(one.name)
+    importlib.import_module("qa.serving.api")
 
 _LONGEST = 4096  # bytes of an input
 _SLOW = 20  # seconds for one input that count as a hang
@@ -37,6 +39,8 @@ def main() -> None:
         words = Path(folder).with_suffix(".dict")
         quoted = (one.replace("\\", "\\\\").replace('"', '\\"') for one in targets.WORDS)
         words.write_text("".join(f'"{one}"\n' for one in quoted), "utf-8")
+        if name not in targets.TARGETS or name == targets.http_requests.__name__:
+            requesting.start()  # else the first input counts as a hang
         defaults = [f"-max_len={_LONGEST}", f"-timeout={_SLOW}", "-rss_limit_mb=2048"]
         single = [one for one in options if not one.startswith("-")]
         arguments = [*defaults, f"-dict={words}", *options, *([] if single else [folder])]

@@ -21,6 +21,9 @@ RUNS = 120_000
 # Those that parse much, or write files, get fewer.
 SLOW = {"front_matter", "ignore_files", "markdown", "plain", "settings_file", "splitting"}
 SLOW_RUNS = 30_000
+# Each is a request to a server with a model.
+ASKING = {"http_requests"}
+ASKING_RUNS = 10_000
 
 
 def main() -> None:
@@ -29,7 +32,7 @@ def main() -> None:
     from targets import TARGETS
 
     factor = float(sys.argv[1]) if len(sys.argv) > 1 else 1
-    runs = {name: int(factor * (SLOW_RUNS if name in SLOW else RUNS)) for name in TARGETS}
+    runs = {name: int(factor * _runs(name)) for name in TARGETS}
     kept = tempfile.mkdtemp(prefix="qa-findings-")
     found = {name: _fuzz(name, runs[name], kept) for name in TARGETS}
     findings = sum(not one["finished"] for one in found.values())
@@ -43,6 +46,12 @@ def main() -> None:
     (HERE / "long_run.json").write_text(json.dumps(report, indent=2) + "\n", "utf-8")
     sys.stdout.write(f"{report['executions']:,} executions, {findings} findings ({kept})\n")
     sys.exit(findings > 0)
+
+
+def _runs(name: str) -> int:
+    if name in ASKING:
+        return ASKING_RUNS
+    return SLOW_RUNS if name in SLOW else RUNS
 
 
 def _fuzz(name: str, runs: int, kept: str) -> dict[str, int | float | bool]:

@@ -20,7 +20,7 @@ from qa.answering.many import requests_of
 from qa.answering.request import Request, make_request
 from qa.citations.locate import excerpt
 from qa.citations.verify import verify
-from qa.cli.batch import read_line
+from qa.cli.batch_lines import read_line
 from qa.cli.output import visible
 from qa.corpus import FolderCorpus, PairCorpus
 from qa.corpus.ignoring import parse, verdict
@@ -47,6 +47,7 @@ from qa.store.accelerators import segments_of
 from qa.store.membership import Described
 from qa.types import Document, Span
 from qa.words.terms import content_terms, passage_terms, term_ids
+from requesting import REQUESTS, broken_by
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -368,6 +369,12 @@ def notes_of_the_catalog(raw: bytes) -> None:
         require(re.fullmatch(r"vectors-\d+", one.stem), "a stem names a file of the index")
 
 
+def http_requests(raw: bytes) -> None:
+    """A request to any route of `qa serve`."""
+    broken = broken_by(raw)
+    require(not broken, broken)
+
+
 TARGETS: dict[str, Callable[[bytes], None]] = {
     one.__name__: one
     for one in (
@@ -393,6 +400,7 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
         batch,
         output,
         notes_of_the_catalog,
+        http_requests,
     )
 }
 
@@ -481,6 +489,7 @@ def _folder() -> Path:
 # --- where a fuzzer starts --------------------------------------------------------------
 
 _SEEDS: dict[str, Sequence[bytes]] = {
+    "http_requests": REQUESTS,
     "text_formats": [
         b"\x00Title\n=====\n\n.. code::\n\n    x = 1\n\nText::\n\n  lit\n",
         b"\x01= Title\n:key: value\n\n== Sub\n\n----\ncode\n----\n",
@@ -544,6 +553,10 @@ WORDS = """
     #char= :1-2 - corpus index model k threshold max_file_size cache rerank device lock_timeout
     CORPUS= K= THRESHOLD= question text documents answer unanswerable id **/ /** !
     January million percent How Who When stem vectors-1 bias cosine lexical size
+    GET POST HEAD OPTIONS /ask /documents/ /pages/1.png /status /metrics /mcp /static/ /login
+    ?q= &doc= mcp-protocol-version:
+    host: origin: cookie: accept: content-length: authorization: sec-fetch-site: %2e%2e%2f %00 %ff
+    {"question": "jsonrpc": "method": "tools/call" "params": "arguments": moon.md
 """.split()
 
 

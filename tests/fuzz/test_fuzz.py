@@ -29,7 +29,7 @@ def _near(draw: st.DrawFn, name: str) -> bytes:
 
 
 @pytest.mark.parametrize("name", TARGETS)
-def test_what_strangers_write_breaks_no_promise(name: str) -> None:
+def test_what_strangers_write_breaks_no_promise(name: str, encoder: object) -> None:
     @settings(max_examples=150, suppress_health_check=list(HealthCheck))
     @given(st.one_of(_BYTES, _near(name)))
     def holds(raw: bytes) -> None:
@@ -38,7 +38,9 @@ def test_what_strangers_write_breaks_no_promise(name: str) -> None:
     holds()
 
 
-def test_a_fuzzer_guided_by_coverage_finds_nothing_in_a_few_seconds(tmp_path: Path) -> None:
+def test_a_fuzzer_guided_by_coverage_finds_nothing_in_a_few_seconds(
+    tmp_path: Path, encoder: object
+) -> None:
     pytest.importorskip("atheris", reason="the fuzzer: pip install atheris (Linux)")
     done = subprocess.run(
         [sys.executable, Path(__file__).with_name("fuzz.py"), "any",
