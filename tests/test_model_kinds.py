@@ -20,7 +20,8 @@ from tiny_models import KINDS, SIZE, save
 from qa.assistant import Assistant
 from qa.encoding.encoder import PassageInput
 from qa.encoding.export import write_graph
-from qa.encoding.head import POOLINGS, Head, Normalize
+from qa.encoding.head import POOLINGS, Head
+from qa.encoding.layers import Normalize
 from qa.encoding.loader import load_encoder
 from qa.encoding.model import locate
 from qa.encoding.options import EncoderOptions, Prompts, options_of, prompts_of

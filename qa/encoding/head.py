@@ -1,4 +1,4 @@
-"""What stands on a transformer: pooling of its token embeddings, and layers on what was pooled."""
+"""What stands on a transformer: pooling of its token embeddings, then layers (`layers.py`)."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from qa.encoding.layers import Layer
     from qa.encoding.word_tokens import Tokenised
 
-__all__ = ["ACTIVATIONS", "POOLINGS", "Dense", "Head", "Layer", "LayerNorm", "Normalize"]
+__all__ = ["POOLINGS", "Head"]
 
 
 def _weighted_mean(rows: NDArray[np.float32], at: NDArray[np.int64]) -> NDArray[np.float32]:
@@ -35,70 +36,6 @@ POOLINGS: dict[str, Callable[[NDArray[np.float32], NDArray[np.int64]], NDArray[n
     "weightedmean": _weighted_mean,
     "lasttoken": lambda rows, _: rows[-1],
 }
-
-
-def _sigmoid(values: NDArray[np.float32]) -> NDArray[np.float32]:
-    return np.asarray(1 / (1 + np.exp(-values)), np.float32)
-
-
-def _gelu(values: NDArray[np.float32]) -> NDArray[np.float32]:
-    erf = np.vectorize(math.erf, otypes=[np.float32])
-    return np.asarray(values * (1 + erf(values / math.sqrt(2))) / 2, np.float32)
-
-
-# By their names in torch.nn.
-ACTIVATIONS: dict[str, Callable[[NDArray[np.float32]], NDArray[np.float32]]] = {
-    "Identity": lambda values: values,
-    "Tanh": np.tanh,
-    "ReLU": lambda values: np.maximum(values, 0),
-    "Sigmoid": _sigmoid,
-    "GELU": _gelu,
-}
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Dense:
-    """A linear map `[out, in]`, an activation, and what is added of the input to the result."""
-
-    weight: NDArray[np.float32]
-    bias: NDArray[np.float32] | None = None
-    activation: str = "Identity"
-    residual: NDArray[np.float32] | None = None
-
-    def __call__(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Map `[m, in]` to `[m, out]`."""
-        linear = vectors @ self.weight.T
-        if self.bias is not None:
-            linear += self.bias
-        found = ACTIVATIONS[self.activation](linear)
-        return found if self.residual is None else found + vectors @ self.residual.T
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class LayerNorm:
-    """Each vector less its mean, by its deviation; then scaled and shifted by dimension."""
-
-    weight: NDArray[np.float32]
-    bias: NDArray[np.float32]
-    epsilon: float = 1e-5
-
-    def __call__(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Map `[m, d]` to `[m, d]`."""
-        centred = vectors - vectors.mean(axis=-1, keepdims=True)
-        deviation = np.sqrt((centred**2).mean(axis=-1, keepdims=True) + self.epsilon)
-        return np.asarray(centred / deviation * self.weight + self.bias, np.float32)
-
-
-@dataclass(frozen=True, slots=True)
-class Normalize:
-    """Each vector to unit length."""
-
-    def __call__(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Map `[m, d]` to `[m, d]`."""
-        return unit(vectors)
-
-
-Layer = Dense | LayerNorm | Normalize
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from qa.encoding.head import Dense, Head, LayerNorm, Normalize
+from qa.encoding.head import Head
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from numpy.typing import NDArray
 
-    from qa.encoding.head import Layer
+    from qa.encoding.layers import Layer
 
 __all__ = ["read_head", "write_head"]
 
@@ -72,6 +72,8 @@ def read_head(folder: Path) -> Head:
 
 
 def _layer(n: int, described: dict[str, Any], weights: dict[str, NDArray[np.float32]]) -> Layer:
+    from qa.encoding.layers import Dense, LayerNorm, Normalize
+
     own = {key.partition(".")[2]: one for key, one in weights.items() if key.startswith(f"{n}.")}
     kinds = {"Dense": Dense, "LayerNorm": LayerNorm, "Normalize": Normalize}
     made: Layer = kinds[described.pop("kind")](**described, **own)

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from qa.encoding.head import ACTIVATIONS, POOLINGS, Dense, Head, LayerNorm, Normalize
+from qa.encoding.head import POOLINGS, Head
+from qa.encoding.layers import ACTIVATIONS, Dense, LayerNorm, Normalize
 from qa.errors import ModelError
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from qa.encoding.head import Layer
+    from qa.encoding.layers import Layer
 
 __all__ = ["head_of", "needs_code", "require_known_modules", "unsupported"]
 
