@@ -225,6 +225,39 @@ def expected(found: dict[str, Any]) -> str:
     return "\n".join(rows)
 
 
+def sentence_vectors(found: dict[str, Any]) -> str:
+    """Make the table of the ways of making sentence vectors."""
+    ways = ["its pooling, in context", "mean of tokens, in context", "a text of its own"]
+    ways.append("words alone")
+    rows = [
+        "| a passage is pooled by | " + " | ".join(ways) + " | cost of a text of its own |",
+        "|---" * (len(ways) + 2) + "|",
+    ]
+    for pooling, one in found.items():
+        if isinstance(one, dict):
+            figures = [
+                f"{one[way]['with words']:.3f}, {one[way]['passage first']:.3f}" for way in ways
+            ]
+            cost = f"{one['cost of texts of their own']:.1f} ×"
+            rows.append(f"| `{pooling}` | " + " | ".join(figures) + f" | {cost} |")
+    return "\n".join(rows)
+
+
+def late_chunking(found: dict[str, Any]) -> str:
+    """Make the table of passages embedded by themselves and with their neighbours."""
+    rows = [
+        "| passages of | each by itself: answer in the first, MRR@10 | late | CPU ms a passage |",
+        "|---|---|---|---|",
+    ]
+    for size, ways in found.items():
+        if isinstance(ways, dict):
+            both = [ways["each by itself"], ways["late"]]
+            figures = [f"{one['answer@1']:.3f}, {one['mrr@10']:.3f}" for one in both]
+            cost = ", ".join(f"{one['cpu_ms_a_passage']:.1f}" for one in both)
+            rows.append(f"| {size} | " + " | ".join(figures) + f" | {cost} |")
+    return "\n".join(rows)
+
+
 def install(found: dict[str, Any]) -> str:
     """Make the table of what an installation takes on disk."""
     megabytes = found["MB"]
@@ -308,6 +341,8 @@ def pages() -> dict[Path, str]:
     tables["self-calibration"] = self_calibration(_measured("self_calibration"))
     read = _measured("extraction")
     tables |= {"extraction": extraction(read), "expected": expected(read)}
+    tables["sentence vectors"] = sentence_vectors(_measured("sentence_vectors"))
+    tables["late chunking"] = late_chunking(_measured("late_chunking"))
     installed = _measured("install")
     tables |= {"install": install(installed), "first answer": first_answer(installed)}
     tables["languages"] = languages(_measured("languages"))
@@ -317,7 +352,7 @@ def pages() -> dict[Path, str]:
     tables["serving"] = serving(_measured("serving"))
     plots = HERE.parent / "docs" / "plots"
     made = {plots / f"{name}.svg": drawn for name, drawn in charts(at_scale).items()}
-    names = ("performance", "quality", "formats", "install", "languages")
+    names = ("performance", "quality", "formats", "install", "languages", "models")
     docs = [HERE.parent / "docs" / f"{name}.md" for name in names]
     for path in (HERE.parent / "README.md", *docs):
         text = path.read_text("utf-8")

@@ -10,7 +10,7 @@ import shutil
 import sys
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -75,7 +75,7 @@ def _by_torch(cache: Path) -> Encoder[TorchRuntime]:
     from qa.encoding.model import locate
     from qa.encoding.reference import load_reference
 
-    return load_reference(locate(None, cache=cache))
+    return cast("Encoder[TorchRuntime]", load_reference(locate(None, cache=cache)))
 
 
 @pytest.fixture(scope="session", name="exported")

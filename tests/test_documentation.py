@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 DOCS = REPOSITORY / "docs"
 FOR_PEOPLE = (
-    "commands", "data", "formats", "guarantees", "integrations", "json", "limitations", "python",
+    "commands", "data", "formats", "guarantees", "integrations", "json", "limitations", "models",
+    "python",
 )  # fmt: skip
 README = (REPOSITORY / "README.md").read_text("utf-8")
 # Nothing but a word such as "prints" stands between code and what it writes.

@@ -127,15 +127,6 @@ def test_weights_that_could_run_code_are_refused(copied: Path, tmp_path: Path) -
         locate(str(copied), cache=tmp_path / "cache")
 
 
-def test_a_model_of_another_shape_says_so(copied: Path, tmp_path: Path) -> None:
-    pooling = copied / "1_Pooling" / "config.json"
-    flags = json.loads(pooling.read_text())
-    flags |= {"pooling_mode_mean_tokens": False, "pooling_mode_cls_token": True}
-    pooling.write_text(json.dumps(flags))
-    with pytest.raises(ModelError, match="mean pooling|cls"):
-        load_encoder(locate(str(copied), cache=tmp_path / "cache"), cache=tmp_path / "cache")
-
-
 def test_an_unknown_model_says_so(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="no/such-model"):
         locate("no/such-model", cache=tmp_path / "cache")

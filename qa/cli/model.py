@@ -54,11 +54,12 @@ def prepare(
         raise typer.BadParameter(f"{name} and --model {model} both name a model; give one")
     from qa.encoding.loader import cached_models, load_encoder
     from qa.encoding.model import locate
+    from qa.encoding.options import options_of
 
     output = Output(quiet=quiet)
     settings = settings_from({"model": model if name is None else name})
     cache = settings.cache_path()
-    files = locate(settings.model, cache=cache)
+    files = locate(settings.model, cache=cache, options=options_of(settings))
     load_encoder(files, cache=cache, notify=output.note)
-    ready = [model for model in cached_models(cache) if model.fingerprint == files.fingerprint]
+    ready = [model for model in cached_models(cache) if model.fingerprint == files.content]
     output.lines(render.models(ready, Path(cache)))

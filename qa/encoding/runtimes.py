@@ -115,6 +115,7 @@ class OnnxRuntime:
         self._passes = 0
         self._packed = warm
         self._session = self._open()
+        self._inputs, self._output = _columns(self._session)
 
     def forward(self, texts: Iterable[TokenIds]) -> Iterator[NDArray[np.float32]]:
         """The token embeddings `[n, d]` of each text, in order."""
@@ -136,14 +137,34 @@ class OnnxRuntime:
         for row, text in enumerate(texts):
             ids[row, : len(text)] = text
             mask[row, : len(text)] = 1
-        [found] = self._session.run(None, {"input_ids": ids, "attention_mask": mask})
-        return [found[row, : len(text)] for row, text in enumerate(texts)]
+        columns = {"input_ids": ids, "attention_mask": mask}
+        if len(self._inputs) > 2:
+            columns["token_type_ids"] = np.zeros_like(ids)
+            columns["position_ids"] = np.arange(ids.shape[1])[None].repeat(len(ids), axis=0)
+        [found] = self._session.run([self._output], {name: columns[name] for name in self._inputs})
+        return [np.asarray(found[row, : len(text)], np.float32) for row, text in enumerate(texts)]
 
     def _run(self, ids: TokenIds) -> NDArray[np.float32]:
         return self.forward_batch([ids])[0]
 
     def _open(self) -> Any:  # noqa: ANN401 - onnxruntime is untyped
         return open_graph(self._folder, packed=self._packed, weights=self._weights)
+
+
+def _columns(session: Any) -> tuple[list[str], str]:  # noqa: ANN401 - onnxruntime is untyped
+    """The inputs of a graph, and which of its outputs gives token embeddings.
+
+    Raises:
+        ValueError: it has others than are known: it is a model's own, and not of text alone.
+    """
+    inputs = [one.name for one in session.get_inputs()]
+    if unknown := set(inputs) - {"input_ids", "attention_mask", "token_type_ids", "position_ids"}:
+        raise ValueError(f"it wants {min(unknown)}")
+    outputs = [one.name for one in session.get_outputs() if len(one.shape) == 3]
+    if not outputs:
+        raise ValueError("it gives no token embeddings")
+    named = [name for name in ("last_hidden_state", "token_embeddings") if name in outputs]
+    return inputs, (named or outputs)[0]
 
 
 def open_graph(folder: Path, *, packed: bool = True, weights: Path | None = None) -> Any:  # noqa: ANN401 - onnxruntime is untyped

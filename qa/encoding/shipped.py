@@ -47,7 +47,7 @@ def graphs_of(files: ModelFiles) -> tuple[Path, Path] | None:
     """
     for folder, spec in shipped():
         weights = (files.folder / WEIGHTS).resolve()
-        if spec.fingerprint == files.fingerprint and weights.name == WEIGHTS:
+        if spec.fingerprint == files.content and weights.name == WEIGHTS:
             return folder, weights
     return None
 
@@ -74,7 +74,7 @@ def load_shipped(
     passages = FastestRuntime(
         folder,
         weights=weights,
-        compiled=compiled_in(cache, files.fingerprint),
+        compiled=compiled_in(cache, files.content),
         workers=workers,
     )
     return Encoder(replace(spec, name=files.name), tokens, questions, passages=passages)

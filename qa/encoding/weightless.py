@@ -14,7 +14,7 @@ import tempfile
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -171,7 +171,8 @@ def _main() -> None:
     with tempfile.TemporaryDirectory() as cache:
         files = locate(None, cache=Path(cache))
     target = Path(sys.argv[1]) if len(sys.argv) > 1 else folder
-    write_weightless(load_reference(files), files.folder / WEIGHTS, target)
+    reference = cast("Encoder[TorchRuntime]", load_reference(files))
+    write_weightless(reference, files.folder / WEIGHTS, target)
 
 
 if __name__ == "__main__":
