@@ -69,7 +69,7 @@ def test_a_source_distribution_holds_what_tests_need_and_no_index_nor_workflow(
     tops = {name.partition("/")[0] for name in release.sdist}
     assert tops == {
         *("qa", "tests", "corpus", "docs", "benchmarks", "pyproject.toml", "README.md", "LICENSE"),
-        *("CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "PKG-INFO", ".gitignore"),
+        *("CHANGELOG.md", "CONTRIBUTING.md", "PKG-INFO", ".gitignore"),
     }
     inner = {part for name in release.sdist for part in name.split("/")}
     assert not inner & {"__pycache__", "index", ".ci", ".github", ".git", ".hypothesis"}

@@ -162,7 +162,7 @@ REFUSED: dict[str, tuple[Callable[[Path], Path], str]] = {
     ),
     "two outputs that are both called so": (relabelled("yes", "relevant"), "gives 2 scores"),
     "an encoder": (encoder, "is a BertModel, which scores no pairs"),
-    "a kind that needs code of its own": (with_code, "can't be loaded"),
+    "a kind that needs code of its own": (with_code, "needs code of its own"),
     "a template without query and document": (without_roles, "can't score a pair"),
 }
 
