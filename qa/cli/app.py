@@ -30,6 +30,7 @@ COMMANDS = (
     "verify",
     "eval",
     "export",
+    "map",
     "calibrate",
     "doctor",
     "trust",
