@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -56,6 +57,8 @@ def prepare(
     from qa.encoding.model import locate
     from qa.encoding.options import options_of
 
+    if quiet:  # else the hub shows how far a download is
+        os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"
     output = Output(quiet=quiet)
     settings = settings_from({"model": model if name is None else name})
     cache = settings.cache_path()
