@@ -29,6 +29,8 @@ COMMANDS = (
     "open",
     "verify",
     "eval",
+    "export",
+    "map",
     "calibrate",
     "doctor",
     "trust",

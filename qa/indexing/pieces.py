@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from itertools import tee
+from dataclasses import dataclass, field, replace
+from itertools import chain, tee
 from typing import TYPE_CHECKING, TypeAlias
 
 from qa.encoding.encoder import PassageInput
@@ -12,6 +12,7 @@ from qa.indexing.passages import cut
 from qa.reading.places import places_of
 from qa.store.rows import NewPassage
 from qa.types import Document, Span
+from qa.words.detection import told, with_language
 from qa.words.terms import passage_terms
 
 if TYPE_CHECKING:
@@ -65,24 +66,37 @@ def pieces_of(
         yield FileEnds(path, {path: reading.reason})
         return
     yield FileBegins(path, reading.sha256)
-    for document in reading.documents:
+    for read in reading.documents:
+        document = _with_language(read)
         yield document
         yield from _passages(document, encoder())
     yield FileEnds(path, reading.problems, reading.warnings)
 
 
+def _with_language(document: Document) -> Document:
+    blocks = chain.from_iterable(section.blocks for section in document.sections)
+    texts = (document.text[block.start : block.end] for block in blocks)
+    metadata = with_language(document.metadata, document.format, texts)
+    return document if metadata is document.metadata else replace(document, metadata=metadata)
+
+
 def _passages(document: Document, encoder: Encoder[Runtime]) -> Iterator[NewPassage]:
-    prompt = encoder.spec.passage_prompt
+    prompt, language = encoder.spec.passage_prompt, told(document.metadata)
     cuts, same = tee(cut(document, encoder.tokens, encoder.budget, prompt=prompt))
     places = places_of(document.places, ((one.passage.start, one.passage.end) for one in same))
     for one, held in zip(cuts, places, strict=True):
         text = document.text[one.passage.start : one.passage.end]
-        yield _row(one.passage, text, held, one.tokens.ids)
+        yield _row(one.passage, text, held, one.tokens.ids, language)
 
 
 def _row(
-    passage: Passage, text: str, places: tuple[Place, ...], tokens: NDArray[np.uint32]
+    passage: Passage,
+    text: str,
+    places: tuple[Place, ...],
+    tokens: NDArray[np.uint32],
+    language: str,
 ) -> NewPassage:
+    """What is kept; `language` is the document's code, "" for English and what is not told."""
     inside = _inside(passage)
     return NewPassage(
         start=passage.start,
@@ -93,7 +107,7 @@ def _row(
         text=text,
         spans=passage.sentences,
         digest=PassageInput.of(passage.context, text, inside).digest(),
-        terms=passage_terms(passage.context, text, inside),
+        terms=passage_terms(passage.context, text, inside, language),
         tokens=tokens,
     )
 

@@ -31,12 +31,22 @@ _SAMPLE = 32  # passages that are embedded to tell how long all will take
 _MINUTE = 60
 
 
+def _is_of_another_model(index: Index, models: ModelLoader) -> bool:
+    """Whether there is an index, and by another model than the settings name."""
+    try:
+        with index.snapshot() as snapshot:
+            made_with = snapshot.identity.fingerprint
+    except (IndexMissingError, ForeignIndexError):  # of an earlier version: a refresh takes it over
+        return False
+    return made_with not in {"", models.locate().fingerprint}
+
+
 def switch_model(
-    *,
     index: Index,
     writer: Index,
     corpus: Corpus,
     models: ModelLoader,
+    *,
     progress: Callable[[Progress], None],
     notify: Callable[[str], None],
     jobs: int = 1,
@@ -44,14 +54,12 @@ def switch_model(
 ) -> Refresh | None:
     """Embed a corpus with the model that the settings name, and answer from that once it is whole.
 
-    None where there is no index, or the index is by that model already.
-
     Until then the index answers as before; where this is stopped, it goes on the next time from
     what was done. The index as it was is kept: naming its model again goes back to it, and only
     what changed since is embedded then.
 
     Args:
-        index: that there is; it is read only for moments.
+        index: what answers; it is read only for moments.
         writer: the same index, in use for the last step.
         corpus: where the documents are read from.
         models: finds both models.
@@ -59,6 +67,9 @@ def switch_model(
         notify: is told what it costs, and what is kept.
         jobs: how many files may be read at a time.
         executors: see `qa.indexing.refresh.refresh`.
+
+    Returns:
+        What was done; None where there is no index, or the index is by that model already.
 
     Raises:
         CorpusError, IndexUnusableError, ModelError: see `qa.indexing.refresh.refresh`.
@@ -93,21 +104,6 @@ def switch_model(
         f"`qa index --model {known.model}` goes back to it; delete the folder if you won't."
     )
     return done
-
-
-def _is_of_another_model(index: Index, models: ModelLoader) -> bool:
-    """Whether there is an index, and by another model than the settings name, or the default.
-
-    Raises:
-        IndexUnusableError: the index can't be read.
-        ModelError: there is no such model.
-    """
-    try:
-        with index.snapshot() as snapshot:
-            made_with = snapshot.identity.fingerprint
-    except (IndexMissingError, ForeignIndexError):  # of an earlier version: a refresh takes it over
-        return False
-    return made_with not in {"", models.locate().fingerprint}
 
 
 def _cost(snapshot: Snapshot, encoder: Encoder[Runtime], name: str) -> str:

@@ -37,8 +37,7 @@ def copy(source: Snapshot, target: Transaction) -> int:
                 target.put_stored(one)
                 passages += 1
         target.close_file(problems.get(file.path, {}))
-    if source.calibration:
-        target.keep(calibration=source.calibration)
+    target.keep(calibration=source.calibration, corpus_fit=source.corpus_fit)
     return passages
 
 
