@@ -24,7 +24,7 @@ from qa.library import Library
 from qa.logs import answers, indexing, notifying, refreshes
 from qa.ranking.calibration import DEFAULT
 from qa.settings import Settings, override
-from qa.store.index import Index, moment
+from qa.store.opening import moment, open_store
 
 if TYPE_CHECKING:
     import os
@@ -84,28 +84,28 @@ class Assistant(Library):
         self._pool: ThreadPoolExecutor | None = None
         self._lock = threading.RLock()  # of what answers; held for a moment at a time
         self._writing = threading.RLock()  # of who writes the index, as long as that takes
-        self._folder = self.settings.index_path().absolute()
+        self._place = self.settings.place()
         if documents is not None:
             if corpus is not None:
                 raise SettingsError("corpus and documents are both given", hint="Give one of them.")
             self._corpus = documents if isinstance(documents, PairCorpus) else PairCorpus(documents)
-            if self.settings.index is None:
+            if self.settings.index is None and self.settings.store == "local":
                 folder = tempfile.TemporaryDirectory(prefix="qa-", ignore_cleanup_errors=True)
                 index = self._held.enter_context(folder)
                 self.settings = dataclasses.replace(self.settings, index=index)
-                self._folder = Path(index)
+                self._place = Path(index)
         else:
             self._corpus = files = FolderCorpus(
                 Path(self.settings.corpus),
                 max_file_size=self.settings.max_file_size,
                 ocr=self.settings.ocr,
-                exclude=self._folder,
+                exclude=self.settings.index_path().absolute(),
                 notify=self._notify if self.settings.fresh == "watch" else None,
             )
             self._held.callback(files.stop_watching)
         open_index = partial(
-            Index,
-            self._folder,
+            open_store,
+            self._place,
             self._corpus,
             lock_timeout=self.settings.lock_timeout,
             notify=self._notify,
@@ -315,12 +315,12 @@ class Assistant(Library):
         self._require_open()
         running = self._index.running()
         try:
-            with moment(self._folder, self._corpus) as snapshot:
-                found = take_stock(self._corpus, snapshot, time.time_ns())
+            with moment(self._place, self._corpus) as snapshot:
+                found = take_stock(self._corpus, self._index, snapshot, time.time_ns())
         except IndexMissingError:
             if running is None:
                 raise
-            found = nothing_yet(self._corpus, self._folder, time.time_ns())
+            found = nothing_yet(self._corpus, self._index, time.time_ns())
         return dataclasses.replace(found, running=running)
 
     # --- how ----------------------------------------------------------------------------

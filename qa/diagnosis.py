@@ -24,7 +24,8 @@ from qa.errors import QaError
 from qa.indexing.plan import make_plan, report
 from qa.store.database import CATALOG
 from qa.store.failures import REBUILD
-from qa.store.index import LOCK, moment
+from qa.store.index import LOCK
+from qa.store.opening import moment
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

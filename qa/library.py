@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from qa.contents import DocumentInfo, DocumentText, Heading, PageImage
     from qa.corpus import Corpus
     from qa.reading.sandbox.client import Converter
+    from qa.store.milvus.place import MilvusPlace
     from qa.types import Answer
 
 __all__ = ["Library"]
@@ -24,7 +25,7 @@ class Library:
     """The documents of an assistant: listed, opened and compared with what was cited."""
 
     _corpus: Corpus
-    _folder: Path  # of the index
+    _place: Path | MilvusPlace  # of the index
     _held: ExitStack
     _drawing: Converter | None = None
 
@@ -51,10 +52,10 @@ class Library:
             IndexUnusableError: there is no index, or it can't be read.
         """
         from qa.answering.documents import listed
-        from qa.store.index import moment
+        from qa.store.opening import moment
 
         self._require_open()
-        with moment(self._folder, self._corpus) as snapshot:
+        with moment(self._place, self._corpus) as snapshot:
             return listed(snapshot, after=after, limit=limit, within=within)
 
     def document(self, document: str) -> DocumentText:
@@ -69,10 +70,10 @@ class Library:
             IndexUnusableError: there is no index, or it can't be read.
         """
         from qa.answering.documents import opened
-        from qa.store.index import moment
+        from qa.store.opening import moment
 
         self._require_open()
-        with moment(self._folder, self._corpus) as snapshot:
+        with moment(self._place, self._corpus) as snapshot:
             return opened(snapshot, self._corpus, document)
 
     def outline(self, document: str) -> tuple[Heading, ...]:
@@ -90,10 +91,10 @@ class Library:
             UnknownDocumentError, UnreadableDocumentError, IndexUnusableError: see `document`.
         """
         from qa.answering.documents import file_of, row_of
-        from qa.store.index import moment
+        from qa.store.opening import moment
 
         self._require_open()
-        with moment(self._folder, self._corpus) as snapshot:
+        with moment(self._place, self._corpus) as snapshot:
             row = row_of(snapshot, document)
         return file_of(self._corpus, row)
 
@@ -119,10 +120,10 @@ class Library:
             UnreadableDocumentError: see `document`; or the page can't be drawn.
         """
         from qa.answering.pages import drawn
-        from qa.store.index import moment
+        from qa.store.opening import moment
 
         self._require_open()
-        with moment(self._folder, self._corpus) as snapshot:
+        with moment(self._place, self._corpus) as snapshot:
             converter = self._converter()
             return drawn(
                 snapshot,

@@ -11,7 +11,7 @@ from qa.words.terms import analyse, content_terms, term_ids
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from qa.store.snapshot import Snapshot
+    from qa.store.protocol import Snapshot
 
 __all__ = ["corrected"]
 

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from qa.indexing.plan import Outcomes, Plan
     from qa.indexing.progress import Meter
     from qa.reading.files import Reading
-    from qa.store.transaction import Transaction
+    from qa.store.protocol import Transaction
     from qa.types import Passage, Place
 
 __all__ = ["Commits", "embed_pending", "take_up"]

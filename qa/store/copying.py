@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 from qa.types import Document
 
 if TYPE_CHECKING:
+    from qa.store.protocol import Snapshot, Transaction
     from qa.store.rows import DocumentRow, StoredFile
-    from qa.store.snapshot import Snapshot
-    from qa.store.transaction import Transaction
 
 __all__ = ["copy"]
 

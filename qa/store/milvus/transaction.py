@@ -1,0 +1,408 @@
+"""Changes of an index on Milvus: each commit makes what was done since the last visible at once.
+
+Rows are written under the number of the next epoch, which no manifest names yet. Then comes the
+manifest. What a file held before is not deleted but has a grave, until no reader can see it.
+"""
+
+from __future__ import annotations
+
+import time
+import zlib
+from collections import Counter
+from dataclasses import asdict, replace
+from typing import TYPE_CHECKING
+
+from qa.errors import IndexLockedError
+from qa.store.identity import check_encoder
+from qa.store.milvus.catalog import Catalog
+from qa.store.milvus.manifest import BITS, read_manifest
+from qa.store.milvus.values import text_of
+from qa.store.milvus.words import path_key, words_of
+from qa.store.rows import PackedEmbedding
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from qa.corpus import Stamp
+    from qa.encoding.encoder import EncodedPassage
+    from qa.store.identity import Identity
+    from qa.store.milvus.catalog import FileKept
+    from qa.store.milvus.manifest import Manifest
+    from qa.store.milvus.writer import Writer
+    from qa.store.rows import FilesKnown, NewPassage, PassageRow, StoredPassage
+    from qa.types import Document
+
+__all__ = ["MilvusTransaction"]
+
+_NO_WORDS = "0"  # in place of none, which Milvus does not take
+
+
+class MilvusTransaction:
+    """Changes of the index, made visible by each commit."""
+
+    def __init__(self, catalog: Catalog, writer: Writer) -> None:
+        """Take the catalog as it was committed last, and what writes."""
+        self._catalog = catalog
+        self._writer = writer
+        self._term = catalog.manifest.term + 1
+        self._begun = False
+        # Passages that wait for their embedding, each with its file and document and the former's
+        # last change; read when they are asked for, where there were some before.
+        self._waiting: dict[int, tuple[int, int, int]] = {}
+        self._is_read = not catalog.manifest.pending
+        self._known: dict[bytes, PackedEmbedding] = {}
+        self._start(catalog.manifest)
+
+    def _start(self, manifest: Manifest) -> None:
+        """Take down what there is, so that a commit knows what has changed since."""
+        last = manifest.epoch if manifest.term == self._term else (self._term << BITS)
+        self._next = replace(manifest, epoch=last + 1)
+        self._terms: Counter[int] = Counter()
+        self._tokens: Counter[int] = Counter()
+        self._notes: dict[str, str] = {}
+        self._touched = self._is_rebuilt = False
+        self._had_files = manifest.files > 0
+        self._gone: set[int] = set()  # files
+        self._now = Catalog(
+            self._catalog.server, self._catalog.names, self._catalog.place, self._next
+        )
+
+    def _count(self, **more: int) -> None:
+        changed = {key: getattr(self._next, key) + n for key, n in more.items()}
+        self._next = replace(self._next, **changed)
+        self._touched = True
+
+    def _take(self, counter: str) -> int:
+        number: int = getattr(self._next, counter)
+        self._count(**{counter: 1})
+        return number
+
+    @property
+    def identity(self) -> Identity:
+        """What the index is bound to."""
+        return self._next.identity
+
+    @property
+    def changes(self) -> int:
+        """How often the index was changed."""
+        return self._catalog.manifest.changes
+
+    def known_files(self) -> FilesKnown:
+        """What is known of the corpus's files (CatalogDamagedError where rows are missing)."""
+        return self._catalog.files_known()
+
+    def begin(self, identity: Identity, *, rebuild: bool) -> None:
+        """Say what the index is bound to; `rebuild` deletes everything first.
+
+        Raises:
+            EncoderMismatchError: the index was made with another encoder.
+        """
+        if rebuild:
+            names = ("passages", "pending", "documents", "files", "problems")
+            self._next = replace(
+                self._next,
+                **dict.fromkeys((*names, "total_terms", "total_tokens", "dimension"), 0),
+                first_file=self._next.next_file,
+                generation=self._next.generation + 1,
+                notes=dict.fromkeys(self._next.notes, ""),
+            )
+            self._now.manifest = self._next
+            self._waiting, self._is_read = {}, True
+            self._is_rebuilt, self._had_files = True, False
+        else:
+            mine = {"fingerprint": identity.fingerprint, "model": identity.model}
+            check_encoder(self._next.identity, str(self._catalog.place), **mine)
+        self._begun = self._touched = True
+        self._next = replace(
+            self._next, notes={**self._next.notes, **asdict(identity), "listing": ""}
+        )
+
+    # --- files --------------------------------------------------------------------------
+
+    def open_file(self, path: str, sha256: str, stamp: Stamp, seen_ns: int) -> None:
+        """Add or replace a file: its documents and their passages follow, then `close_file`."""
+        self._path, self._sha256, self._stamp, self._seen_ns = path, sha256, stamp, seen_ns
+        self._old = self._file_at(path)
+        if self._old is not None:
+            self._remember(f"file == {self._old.number}")
+        self._file = self._take("next_file")
+        self._documents: list[tuple[int, Document, int]] = []  # with its first passage
+
+    def _file_at(self, path: str) -> FileKept | None:
+        """What there is of a file, but for what was put in this change."""
+        if not self._had_files:
+            return None
+        found = self._now.files(f'key == "{path_key(path)}"')
+        return next((one for one in found if one.number not in self._gone), None)
+
+    def put_document(self, document: Document) -> None:
+        """Add a document to the open file."""
+        one = self._take("next_document")
+        self._documents.append((one, document, self._next.next_passage))
+        if not document.encoding:
+            self._row(f"e{one}", "text", document.text)
+        self._documents[-1] = (one, replace(document, text=""), self._next.next_passage)
+
+    def put_passage(self, new: NewPassage) -> bool:
+        """Add a passage to the document that was put last; it gets an id that was never used.
+
+        Returns:
+            Whether its embedding is known: of one of the same text that the file had before.
+        """
+        known = self._known.get(new.digest)
+        one = self._put(new, waits=known is None)
+        if known is not None:
+            self._embed(one, self._file, self._documents[-1][0], known)
+        else:
+            self._wait(one)
+        return known is not None
+
+    def put_stored(self, one: StoredPassage) -> None:
+        """Add a passage with what encoding gave for it, as it was stored elsewhere."""
+        number = self._put(one.passage, waits=one.embedding is None)
+        if one.embedding is not None:
+            self._embed(number, self._file, self._documents[-1][0], one.embedding)
+        else:
+            self._wait(number)
+
+    def _wait(self, one: int) -> None:
+        self._waiting[one] = (self._file, self._documents[-1][0], self._stamp[1])
+        self._count(pending=1)
+
+    def _put(self, new: NewPassage, *, waits: bool) -> int:
+        from qa.store.packing import pack_terms, pack_tokens
+
+        one = self._take("next_passage")
+        ids, tokens = new.terms.ids.tolist(), new.tokens.tolist()
+        self._terms.update(set(ids))
+        self._tokens.update(set(tokens))
+        length = new.terms.length
+        self._count(passages=1, total_terms=length, total_tokens=len(tokens))
+        number, document, _ = self._documents[-1]
+        packed = map(text_of, (*pack_terms(new.terms), pack_tokens(new.tokens)))
+        self._writer.passage(
+            one,
+            {
+                "file": self._file,
+                "document": number,
+                "born": self._next.epoch,
+                "start": new.start,
+                "waits": waits,
+                "digest": new.digest.hex(),
+                "words": words_of(ids[:_MOST_WORDS]) or _NO_WORDS,
+            },
+            [document.id, length, *packed],
+            [new.end, new.heading_path, new.places, new.context, new.text, new.spans],
+        )
+        return one
+
+    def close_file(self, problems: Mapping[str, str]) -> None:
+        """End a file, with why documents in it can't be read, by their ids."""
+        from qa.reading.dates import day
+
+        ends = [first for _, _, first in self._documents[1:]] + [self._next.next_passage]
+        for (one, document, first), end in zip(self._documents, ends, strict=True):
+            about = dict(document.metadata)
+            kept = (document.id, document.format, document.encoding, about)
+            place = (day(about.get("date", "")), first, end - first, self._path, self._sha256)
+            self._row(f"d{one}", "document", [*kept, *place], key=path_key(document.id))
+        indexed = {document.id for _, document, _ in self._documents}
+        if problems:
+            found = [
+                (path, self._path, why, path in indexed or (path == self._path and bool(indexed)))
+                for path, why in problems.items()
+            ]
+            self._row(f"q{self._file}", "problem", found)
+        self._put_file(self._file, self._next.epoch, self._path, self._sha256)
+        self._count(files=1, documents=len(self._documents), problems=bool(problems))
+        self._known = {}
+        if self._old is not None:
+            self._bury(self._old)
+
+    def _put_file(self, number: int, born: int, path: str, sha256: str) -> None:
+        value = [path, sha256, self._stamp, self._seen_ns]
+        key = path_key(path)
+        self._writer.row(f"f{number}", "file", value, file=number, born=born, key=key)
+
+    def _row(self, one: str, kind: str, value: object, key: str = "") -> None:
+        self._writer.row(one, kind, value, file=self._file, born=self._next.epoch, key=key)
+
+    def drop_file(self, path: str) -> None:
+        """Delete a file."""
+        if (old := self._file_at(path)) is not None:
+            self._bury(old)
+
+    def _bury(self, old: FileKept) -> None:
+        """Let a version of a file be gone from the next commit on."""
+        chosen = f"file == {old.number}"
+        ids = []
+        for one, new in self._now.stored(chosen):
+            ids.append(one)
+            tokens = new.tokens.tolist()
+            self._terms.subtract(set(new.terms.ids.tolist()))
+            self._tokens.subtract(set(tokens))
+            self._count(passages=-1, total_terms=-new.terms.length, total_tokens=-len(tokens))
+        if self._next.pending:
+            waited = self._pending()
+            gone = [one for one in ids if waited.pop(one, None) is not None]
+            self._count(pending=-len(gone))
+        documents = len(self._now.documents(chosen))
+        problems = any(self._now.rows("problem", chosen))
+        self._count(files=-1, documents=-documents, problems=-int(problems))
+        self._gone.add(old.number)
+
+    def restamp(self, stamps: Mapping[str, Stamp], seen_ns: int) -> None:
+        """Note that files were read again and are the same."""
+        for path, stamp in stamps.items():
+            if (old := self._file_at(path)) is not None:
+                self._stamp, self._seen_ns = stamp, seen_ns
+                self._put_file(old.number, old.born, path, old.file.sha256)
+                self._touched = True
+
+    # --- embeddings ---------------------------------------------------------------------
+
+    def count_pending(self) -> int:
+        """How many passages have no embedding yet."""
+        return self._next.pending
+
+    def pending(self) -> list[int]:
+        """The passages that have no embedding, those of the most recently changed files first."""
+        waiting = self._pending()
+        return sorted(waiting, key=lambda one: (-waiting[one][2], one))
+
+    def _pending(self) -> dict[int, tuple[int, int, int]]:
+        if not self._is_read:
+            self._is_read = True
+            catalog = self._catalog
+            changed = {one.number: one.file.stamp[1] for one in catalog.files()}
+            rows = list(
+                catalog.server.scan(
+                    catalog.names.passages,
+                    f"waits == true and {catalog.manifest.visible()}",
+                    ["file", "document"],
+                )
+            )
+            embedded = catalog.embedded([row["id"] for row in rows])
+            for row in rows:
+                if row["id"] not in embedded and row["file"] not in self._gone:
+                    at = (row["file"], row["document"], changed.get(row["file"], 0))
+                    self._waiting.setdefault(row["id"], at)
+        return self._waiting
+
+    def passages(self, ids: Iterable[int]) -> list[PassageRow]:
+        """Passages by id, in the order of `ids`, each once; their known embeddings are read."""
+        self._writer.flush()
+        wanted = list(dict.fromkeys(ids))
+        rows = self._now.passages(wanted)
+        found = self._now.server.get(self._now.names.passages, wanted, ["digest"])
+        self._known = {}
+        digests = sorted({row["digest"] for row in found.values()})
+        for n in range(0, len(digests), _DIGESTS):
+            listed = ", ".join(f'"{one}"' for one in digests[n : n + _DIGESTS])
+            self._remember(f"digest in [{listed}]")
+        return rows
+
+    def _remember(self, chosen: str) -> None:
+        """Read the embeddings of some passages, of those too that are gone by now."""
+        catalog = self._now
+        if not catalog.manifest.dimension:
+            return
+        rows = catalog.server.scan(catalog.names.passages, chosen, ["born", "digest"])
+        digests = {
+            row["id"]: bytes.fromhex(row["digest"])
+            for row in rows
+            if catalog.manifest.holds(row["born"])
+        }
+        for one, embedding in catalog.embeddings(list(digests)).items():
+            self._known.setdefault(digests[one], embedding)
+
+    def put_known(self, passage: PassageRow, digest: bytes) -> bool:
+        """Add for a pending passage the embedding of one of that digest, if there is one."""
+        known = self._known.get(digest)
+        if known is not None:
+            self._embed_pending(passage.id, known)
+        return known is not None
+
+    def put_embedding(self, passage: int, encoded: EncodedPassage) -> None:
+        """Add what encoding gave for a pending passage."""
+        from qa.store.packing import pack_encoded
+
+        self._embed_pending(passage, PackedEmbedding(*pack_encoded(encoded)))
+
+    def _embed_pending(self, passage: int, packed: PackedEmbedding) -> None:
+        file, document, _ = self._pending().pop(passage)
+        self._embed(passage, file, document, packed)
+        self._count(pending=-1)
+
+    def _embed(self, passage: int, file: int, document: int, packed: PackedEmbedding) -> None:
+        from qa.store.packing import unpack_vector
+
+        vector = unpack_vector(packed.vector).tolist()
+        if self._next.dimension != len(vector):
+            self._writer.make(len(vector))
+            self._count(dimension=len(vector) - self._next.dimension)
+            self._now.manifest = replace(self._now.manifest, dimension=len(vector))
+        row = {"file": file, "document": document, "born": self._next.epoch}
+        sentences = [zlib.crc32(packed.vector), text_of(packed.sentences)]
+        self._writer.embedding(passage, row, vector, sentences)
+
+    # --- commits ------------------------------------------------------------------------
+
+    def keep(self, **notes: str) -> None:
+        """Keep notes in the manifest, when this commits."""
+        self._notes |= notes
+
+    def commit(self) -> None:
+        """Write what waits, then the manifest that names it; go on with a new change."""
+        changed = self._begun and self._touched
+        if not changed and not self._notes:
+            return
+        catalog, epoch = self._catalog, self._next.epoch
+        before = catalog.manifest
+        if changed:
+            self._writer.flush()
+            for table, counts in (("term", self._terms), ("token", self._tokens)):
+                self._writer.counts(self._now, table, counts, epoch)
+            before = self._writer.sweep(before)
+        fields = {key: getattr(self._next, key) for key in _CHANGED}
+        done = replace(
+            before.after(epoch, time.time()),
+            **fields,
+            rebuilt=epoch if self._is_rebuilt else before.rebuilt,
+            changes=self._next.changes + changed,
+            notes={**self._next.notes, **self._notes},
+            graves=(*before.graves, *((file, epoch) for file in sorted(self._gone))),
+        )
+        self._write(done)
+
+    def _write(self, done: Manifest) -> None:
+        catalog = self._catalog
+        self._writer.manifest(done)
+        found = read_manifest(catalog.server, catalog.names, catalog.place)
+        if found.epoch != done.epoch:
+            raise IndexLockedError(
+                f"Another process took over {catalog.place} meanwhile",
+                hint="Run the command again; what was committed before is kept.",
+            )
+        catalog.manifest = done
+        self._start(done)
+
+    def take_over(self) -> None:
+        """Repair what a writer that died has left, and close its term."""
+        catalog = self._catalog
+        first = self._term << BITS
+        self._writer.repair(catalog)
+        holes = (*catalog.manifest.holes, (catalog.manifest.epoch, first))[-_HOLES:]
+        self._write(replace(catalog.manifest.after(first, time.time()), holes=holes))
+
+    def compact(self) -> None:
+        """Nothing: the server merges what it stores."""
+
+
+_MOST_WORDS = 3_800  # of 17 bytes each, in a field
+_DIGESTS = 200  # that one expression names
+_HOLES = 8  # that are kept: of so many writers that died
+_CHANGED = (
+    *("passages", "pending", "documents", "files", "problems", "total_terms", "total_tokens"),
+    *("next_file", "next_document", "next_passage", "first_file", "generation", "dimension"),
+)
