@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from qa.citations.verify import Verification
     from qa.contents import DocumentInfo, DocumentText, Heading, PageImage
     from qa.corpus import Corpus
+    from qa.place import MilvusPlace
     from qa.reading.sandbox.client import Converter
-    from qa.store.milvus.place import MilvusPlace
     from qa.types import Answer
 
 __all__ = ["Library"]

@@ -14,7 +14,7 @@ from qa.errors import SettingsError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from qa.store.milvus.place import MilvusPlace
+    from qa.place import MilvusPlace
 
 __all__ = ["MAX_K", "Settings", "SettingsArguments", "load_settings", "named_corpora", "override"]
 
@@ -130,7 +130,7 @@ class Settings:
         """
         if self.store == "local":
             return self.index_path().absolute()
-        from qa.store.milvus.place import MilvusPlace, name_for
+        from qa.place import MilvusPlace, name_for
 
         if self.index is not None:  # a settings file's is a path by now
             return MilvusPlace(self.uri or "", Path(self.index).name)

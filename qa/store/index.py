@@ -221,6 +221,10 @@ class Index:
         """Where a corpus lies, as seen from the index; see `qa.store.identity.seen_from`."""
         return seen_from(self.folder, corpus)
 
+    def located(self, corpus: str) -> str:
+        """Where the corpus lies that `seen_from` noted; "" where it has no place."""
+        return os.path.normpath(self.folder.resolve() / corpus) if corpus else ""
+
     def beside(self, fingerprint: str) -> Index:
         """The index of the same corpus by another model, whether or not there is one."""
         from qa.store.kept import folder_for

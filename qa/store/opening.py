@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from qa.corpus import Corpus
-    from qa.store.milvus.place import MilvusPlace
+    from qa.place import MilvusPlace
     from qa.store.protocol import Snapshot, Store
 
 __all__ = ["moment", "open_store"]

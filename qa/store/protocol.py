@@ -74,6 +74,9 @@ class Store(Protocol):
     def seen_from(self, corpus: str) -> str:
         """Where a corpus lies, as the index notes it."""
 
+    def located(self, corpus: str) -> str:
+        """Where the corpus lies that `seen_from` noted; "" where it has no place."""
+
     def beside(self, fingerprint: str) -> Store:
         """The index of the same corpus by another model, whether or not there is one."""
 

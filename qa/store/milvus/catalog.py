@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from qa.corpus import Stamp
+    from qa.place import MilvusPlace
     from qa.store.milvus.layout import Names
     from qa.store.milvus.manifest import Manifest
-    from qa.store.milvus.place import MilvusPlace
     from qa.store.milvus.server import Server
 
 __all__ = ["COUNTED", "Catalog", "DocumentKept", "FileKept", "Scored", "count_id"]

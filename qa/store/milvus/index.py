@@ -16,11 +16,11 @@ from qa.errors import (
     IndexMissingError,
     QaError,
 )
+from qa.place import MilvusPlace
 from qa.store.milvus.catalog import Catalog
 from qa.store.milvus.layout import Names
 from qa.store.milvus.lease import LEASE, Lease, claims_of
 from qa.store.milvus.manifest import GRACE, Manifest, read_manifest
-from qa.store.milvus.place import MilvusPlace
 from qa.store.milvus.server import Server
 from qa.store.milvus.snapshot import MilvusSnapshot
 from qa.store.milvus.transaction import MilvusTransaction
@@ -188,6 +188,10 @@ class MilvusIndex:
 
     def seen_from(self, corpus: str) -> str:
         """The corpus as the index notes it: where it is, as many machines may see it."""
+        return corpus
+
+    def located(self, corpus: str) -> str:
+        """Where the corpus lies that `seen_from` noted."""
         return corpus
 
     def beside(self, fingerprint: str) -> MilvusIndex:

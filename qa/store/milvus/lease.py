@@ -24,7 +24,7 @@ from qa.store.milvus.layout import CLAIMS, NO_VECTOR, claims
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from qa.store.milvus.place import MilvusPlace
+    from qa.place import MilvusPlace
     from qa.store.milvus.server import Server
 
 __all__ = ["LEASE", "Claim", "Lease", "claims_of"]

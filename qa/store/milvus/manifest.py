@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from typing import Self
 
+    from qa.place import MilvusPlace
     from qa.store.milvus.layout import Names
-    from qa.store.milvus.place import MilvusPlace
     from qa.store.milvus.server import Server
 
 __all__ = ["BITS", "GRACE", "Manifest", "read_manifest", "write_manifest"]

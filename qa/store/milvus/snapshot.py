@@ -204,7 +204,8 @@ class MilvusSnapshot:
             return ids
         import numpy as np
 
-        return np.array(ids, np.int64)[np.isin(ids, allowed)].tolist()
+        held: list[int] = np.array(ids, np.int64)[np.isin(ids, allowed)].tolist()
+        return held
 
     def passages_of(self, passing: NDArray[np.bool_]) -> NDArray[np.int64]:
         """The ids, ascending, of the passages of the documents chosen among those described."""

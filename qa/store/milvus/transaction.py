@@ -98,10 +98,16 @@ class MilvusTransaction:
             EncoderMismatchError: the index was made with another encoder.
         """
         if rebuild:
-            names = ("passages", "pending", "documents", "files", "problems")
             self._next = replace(
                 self._next,
-                **dict.fromkeys((*names, "total_terms", "total_tokens", "dimension"), 0),
+                passages=0,
+                pending=0,
+                documents=0,
+                files=0,
+                problems=0,
+                total_terms=0,
+                total_tokens=0,
+                dimension=0,
                 first_file=self._next.next_file,
                 generation=self._next.generation + 1,
                 notes=dict.fromkeys(self._next.notes, ""),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from qa.errors import SettingsError
 
-__all__ = ["MilvusPlace", "name_for", "parse_place"]
+__all__ = ["SCHEME", "MilvusPlace", "name_for", "parse_place"]
 
 SCHEME = "milvus:"
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}")
