@@ -24,6 +24,7 @@ def copy_index(source: Store, target: Store) -> int:
         known = snapshot.identity
         corpus = target.seen_from(source.located(known.corpus))
         transaction.begin(replace(known, corpus=corpus), rebuild=True)
+        transaction.keep(calibration=snapshot.calibration)
         return copy(snapshot, transaction)
 
 

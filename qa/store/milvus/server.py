@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from qa.errors import (
     IndexMissingError,
     MissingExtraError,
+    QaError,
     ServerDeniedError,
     ServerUnreachableError,
     StorageError,
@@ -118,7 +119,7 @@ class Server:
                 )
             )
 
-        return self.call(ask)
+        return self.call(ask, of=collection)
 
     def search(
         self, collection: str, field: str, wanted: object, k: int, chosen: str, *, metric: str
@@ -139,7 +140,7 @@ class Server:
             )
             return [int(hit["id"]) for hit in hits]
 
-        return self.call(ask)
+        return self.call(ask, of=collection)
 
     def put(
         self, collection: str, rows: Sequence[Mapping[str, object]], *, patience: float
@@ -148,6 +149,7 @@ class Server:
         self.call(
             lambda client: client.upsert(collection, data=list(rows), timeout=_LIMIT),
             patience=patience,
+            of=collection,
         )
 
     def delete(self, collection: str, chosen: str, *, patience: float = PATIENCE) -> None:
@@ -155,6 +157,7 @@ class Server:
         self.call(
             lambda client: client.delete(collection, filter=chosen, timeout=_LIMIT),
             patience=patience,
+            of=collection,
         )
 
     # --- collections --------------------------------------------------------------------
@@ -210,12 +213,19 @@ class Server:
         """What the server says that it is."""
         return self.call(lambda client: str(client.get_server_version(timeout=_CONNECT)))
 
-    def call(self, ask: Callable[[MilvusClient], _T], *, patience: float = PATIENCE) -> _T:
+    def call(
+        self,
+        ask: Callable[[MilvusClient], _T],
+        *,
+        patience: float = PATIENCE,
+        of: str = "",
+    ) -> _T:
         """Call the server.
 
         Args:
             ask: does it; it may be done again, and must not mind.
             patience: seconds for which it is tried again while the server is away.
+            of: the collection that is asked, which a server that was restarted has to load first.
 
         Raises:
             ServerUnreachableError: the server is away for longer.
@@ -227,7 +237,13 @@ class Server:
         while True:
             try:
                 return ask(self._connected())
+            except QaError:
+                raise
             except Exception as error:
+                if of and _code(error) in _NOT_LOADED:
+                    self.call(lambda client: client.load_collection(of, timeout=_LIMIT))
+                    of = ""
+                    continue
                 known = self._known(error)
                 if isinstance(known, ServerUnreachableError):
                     self.close()
@@ -261,9 +277,9 @@ class Server:
         """What a person is told of an error."""
         from pymilvus.exceptions import MilvusException
 
-        code = getattr(error, "code", None)
-        code = code() if callable(code) else code
-        said = f"{getattr(code, 'name', code)} {error}"
+        cause = _cause(error)
+        code = _code(cause)
+        said = f"{getattr(code, 'name', code)} {cause}"
         if any(word in said for word in _DENIED):
             return ServerDeniedError(
                 f"The Milvus server at {self._uri} refuses the token",
@@ -289,6 +305,22 @@ class Server:
             f"The Milvus server at {self._uri} failed: {error}"[:500],
             hint="Its own log says more; what was indexed is kept.",
         )
+
+
+def _code(error: BaseException) -> object:
+    """The code of an error of grpc's or pymilvus's."""
+    code = getattr(error, "code", None)
+    return code() if callable(code) else code
+
+
+def _cause(error: BaseException) -> BaseException:
+    """The error of grpc's behind one of pymilvus's, which says only that it can't connect."""
+    one: BaseException | None = error
+    while one is not None:
+        if callable(getattr(one, "code", None)):
+            return one
+        one = one.__cause__ or one.__context__
+    return error
 
 
 def _kind(name: str) -> Any:  # noqa: ANN401 - an enumeration of pymilvus

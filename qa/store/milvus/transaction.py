@@ -110,7 +110,6 @@ class MilvusTransaction:
                 dimension=0,
                 first_file=self._next.next_file,
                 generation=self._next.generation + 1,
-                notes=dict.fromkeys(self._next.notes, ""),
             )
             self._now.manifest = self._next
             self._waiting, self._is_read = {}, True
@@ -206,8 +205,8 @@ class MilvusTransaction:
         """End a file, with why documents in it can't be read, by their ids."""
         from qa.reading.dates import day
 
-        ends = [first for _, _, first in self._documents[1:]] + [self._next.next_passage]
-        for (one, document, first), end in zip(self._documents, ends, strict=True):
+        starts = [*(first for _, _, first in self._documents), self._next.next_passage]
+        for (one, document, first), end in zip(self._documents, starts[1:], strict=True):
             about = dict(document.metadata)
             kept = (document.id, document.format, document.encoding, about)
             place = (day(about.get("date", "")), first, end - first, self._path, self._sha256)
