@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from conftest import MILVUS
-from milvus import Lite, forget, free_port, is_installed, kill_writers, new_name, started
+from milvus_lite_server import (
+    Lite,
+    forget,
+    free_port,
+    is_installed,
+    kill_writers,
+    new_name,
+    started,
+)
 from qa.assistant import Assistant
 from qa.errors import (
     MissingExtraError,

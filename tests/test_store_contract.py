@@ -13,7 +13,7 @@ import pytest
 
 from conftest import MILVUS
 from crashing import contents
-from milvus import forget, is_installed, new_name, started
+from milvus_lite_server import forget, is_installed, new_name, started
 from qa.assistant import Assistant
 from qa.errors import (
     EncoderMismatchError,

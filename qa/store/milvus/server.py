@@ -241,7 +241,7 @@ class Server:
                 raise
             except Exception as error:
                 if of and _code(error) in _NOT_LOADED:
-                    self.call(lambda client: client.load_collection(of, timeout=_LIMIT))
+                    self._load(of)
                     of = ""
                     continue
                 known = self._known(error)
@@ -252,6 +252,9 @@ class Server:
                         pause = min(2 * pause, _LONGEST_PAUSE)
                         continue
                 raise known from error
+
+    def _load(self, collection: str) -> None:
+        self.call(lambda client: client.load_collection(collection, timeout=_LIMIT))
 
     def _connected(self) -> MilvusClient:
         with self._connecting:
@@ -295,8 +298,8 @@ class Server:
                 f"No Milvus server answers at {self._uri}",
                 hint="Start it, or give its address with the setting `uri`.",
             )
-        if not isinstance(error, MilvusException):
-            return error
+        if code is None and not isinstance(error, MilvusException):
+            return error  # a mistake of ours
         if code in _MISSING:
             return IndexMissingError(
                 f"There is no such index on {self._uri}", hint="Build it with `qa index`."
@@ -316,10 +319,12 @@ def _code(error: BaseException) -> object:
 def _cause(error: BaseException) -> BaseException:
     """The error of grpc's behind one of pymilvus's, which says only that it can't connect."""
     one: BaseException | None = error
-    while one is not None:
+    seen: set[int] = set()
+    while one is not None and id(one) not in seen:  # pymilvus raises errors from themselves
         if callable(getattr(one, "code", None)):
             return one
-        one = one.__cause__ or one.__context__
+        seen.add(id(one))
+        one = one.__cause__ if one.__cause__ not in {None, one} else one.__context__
     return error
 
 

@@ -117,7 +117,7 @@ def forget(uri: str, name: str) -> None:
 
 CHILD = """
 import sys
-from milvus import write_for_ever
+from milvus_lite_server import write_for_ever
 write_for_ever(*sys.argv[1:])
 """
 REBUILDS = 3  # of five rounds, the one that builds the index again
