@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from conftest import MILVUS
+from crashing import contents
 from milvus_lite_server import (
     Lite,
     forget,
@@ -21,6 +23,8 @@ from milvus_lite_server import (
 )
 from qa.assistant import Assistant
 from qa.errors import (
+    CatalogDamagedError,
+    IndexLockedError,
     MissingExtraError,
     ServerDeniedError,
     ServerUnreachableError,
@@ -29,13 +33,19 @@ from qa.errors import (
 )
 from qa.place import MilvusPlace, name_for, parse_place
 from qa.settings import Settings
+from qa.store.identity import Identity
+from qa.store.milvus import manifest
+from qa.store.milvus.index import MilvusIndex
+from qa.store.milvus.lease import Lease
 from qa.store.milvus.words import edits, words_of
+from qa.types import Document
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
     from conftest import Run
+    from qa.store.milvus.transaction import MilvusTransaction
 
 needs_milvus = pytest.mark.skipif(
     not (MILVUS or is_installed()), reason="pip install 'retrieval-qa[milvus-test]'"
@@ -181,6 +191,111 @@ def test_writers_killed_at_random_leave_whole_states_that_the_next_repairs(
 ) -> None:
     outcomes = kill_writers(lite.uri, tmp_path / "corpus", cache, times=3, seed=3)
     assert outcomes["old"] + outcomes["new"] + outcomes["between"] == 3
+
+
+@needs_lite
+def test_a_writer_that_slept_through_its_lease_changes_nothing_any_more(
+    lite: Lite, corpus: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = MilvusPlace(lite.uri, new_name())
+    monkeypatch.setattr(Lease, "_renew", lambda _: None)  # asleep
+    monkeypatch.setattr(Lease, "check", lambda _: None)  # and awake again after it was looked at
+    arguments: dict[str, Any] = {"store": "milvus", "uri": lite.uri, "cache": str(cache)}
+    with (
+        closing(MilvusIndex(place, lease=0.5)) as sleeper,
+        closing(MilvusIndex(place, lease=0.5, lock_timeout=20)) as other,
+        Assistant(corpus, place.name, **arguments) as assistant,
+    ):
+        assistant.refresh()
+        before = contents(assistant)
+        with pytest.raises(IndexLockedError, match="took over"):
+            sleep_while(sleeper, other)
+        assert contents(assistant) == (before[0], "kept")
+        with sleeper.snapshot() as now:
+            assert now.document_named("late.txt") is None
+        (corpus / "bread.txt").unlink()
+        assert assistant.refresh().removed == 1
+        assert "bread.txt" not in contents(assistant)[0]
+    forget(lite.uri, place.name)
+
+
+def sleep_while(sleeper: MilvusIndex, other: MilvusIndex) -> None:
+    """Begin to write, let another take over and finish, and go on."""
+    with sleeper.transaction() as asleep:
+        asleep.begin(asleep.identity, rebuild=False)
+        asleep.drop_file("moon.md")
+        with other.transaction() as transaction:
+            transaction.keep(calibration="kept")
+        put_file(asleep, "late.txt", "It came too late.")
+        asleep.commit()
+
+
+def put_file(transaction: MilvusTransaction, path: str, text: str) -> None:
+    """Put a file whose one document is kept as text."""
+    transaction.open_file(path, "0" * 64, (1, 1, 1, 1), 1)
+    transaction.put_document(
+        Document(
+            id=path,
+            file=path,
+            format="html",
+            text=text,
+            sha256="0" * 64,
+            encoding="",
+            sections=(),
+            metadata={"title": "é" * 10},
+        )
+    )
+    transaction.close_file({})
+
+
+@needs_lite
+def test_what_is_longer_than_a_field_is_kept_in_parts(lite: Lite) -> None:
+    place = MilvusPlace(lite.uri, new_name())
+    text = random.Random(1).randbytes(150_000).hex()  # noqa: S311 - can't be compressed by half
+    with closing(MilvusIndex(place)) as index:
+        with index.transaction() as transaction:
+            transaction.begin(Identity("f", "m", ""), rebuild=False)
+            put_file(transaction, "long.html", text)
+        with index.snapshot() as now:
+            row = now.document_named("long.html")
+            assert row is not None
+            assert now.extract(row.id) == text
+            assert row.metadata == {"title": "é" * 10}
+        [part] = index._server.select(index._names.rows, 'id in ["xe1:1"]', ["payload"])
+        index._server.delete(index._names.rows, 'id in ["xe1:1"]')
+        assert part
+        with index.snapshot() as now, pytest.raises(CatalogDamagedError, match="parts"):
+            now.extract(row.id)
+    forget(lite.uri, place.name)
+
+
+@needs_lite
+def test_what_no_reader_can_see_any_more_is_deleted(
+    lite: Lite, corpus: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = new_name()
+    with Assistant(corpus, name, store="milvus", uri=lite.uri, cache=str(cache)) as assistant:
+        assistant.refresh()
+        monkeypatch.setattr(manifest, "GRACE", 0.0)
+        for year in range(1970, 1973):
+            (corpus / "bread.txt").write_text(f"Sourdough rose for the first time in {year}.\n")
+            assistant.refresh()
+        assistant.refresh(rebuild=True)
+        (corpus / "bread.txt").write_text("Sourdough rises.\n")
+        assistant.refresh()
+        (corpus / "bread.txt").write_text("Sourdough rises slowly.\n")
+        assistant.refresh()
+        index = assistant._index
+        assert isinstance(index, MilvusIndex)
+        with index.snapshot() as now:
+            passages = now.count_passages()
+        server, names = index._server, index._names
+        stored = len(list(server.scan(names.passages, "id > 0", ["file"])))
+        assert passages == 4
+        assert stored <= passages + 2  # what the last commits replaced
+        counted = [row["id"] for row in server.select(names.state, "epoch > 0", ["epoch"])]
+        assert not [one for one in counted if one.startswith(("t1:", "k1:"))]
+    forget(lite.uri, name)
 
 
 @needs_lite

@@ -234,6 +234,18 @@ class Catalog:
         rows = self.server.get(self.names.vectors(self.manifest.dimension), ids, ["born"])
         return {one for one, row in rows.items() if self.manifest.holds(row["born"])}
 
+    def waiting(self) -> dict[int, tuple[int, int, int]]:
+        """The passages that have none, with their file, document, and the file's last change."""
+        changed = {one.number: one.file.stamp[1] for one in self.files()}
+        chosen = f"waits == true and {self.manifest.visible()}"
+        rows = list(self.server.scan(self.names.passages, chosen, ["file", "document"]))
+        embedded = self.embedded([row["id"] for row in rows])
+        return {
+            row["id"]: (row["file"], row["document"], changed.get(row["file"], 0))
+            for row in rows
+            if row["id"] not in embedded
+        }
+
     def vectors(self) -> Iterator[tuple[int, NDArray[np.float32]]]:
         """`(id, vector [d])` of all passages that have one."""
         import numpy as np

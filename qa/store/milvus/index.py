@@ -117,11 +117,11 @@ class MilvusIndex:
             catalog = self._catalog(read_manifest(self._server, self._names, self.place))
             if not rebuild:
                 self._check_corpus(catalog.manifest)
-            transaction = MilvusTransaction(catalog, writer)
+            term = lease.begin(catalog.manifest.term)
+            transaction = MilvusTransaction(catalog, writer, term)
             if lease.took_over:
                 transaction.take_over()
                 lease.bury()
-                transaction = MilvusTransaction(catalog, writer)
             yield transaction
             transaction.commit()
             finished = True

@@ -40,7 +40,8 @@ class Claim:
     """Who writes or wants to.
 
     `beat` counts how often it was renewed; `at` is when, in seconds since 1970, to be shown;
-    `said` is what the process says of its work; `is_broken`, that it stopped half-way.
+    `term` is that of the epochs it writes, once it may; `said` is what the process says of its
+    work; `is_broken`, that it stopped half-way.
     """
 
     id: str
@@ -49,6 +50,7 @@ class Claim:
     host: str
     process: int
     at: float
+    term: int = 0
     said: str = ""
     is_broken: bool = False
 
@@ -114,6 +116,13 @@ class Lease:
     def took_over(self) -> bool:
         """Whether a writer before did not finish: what it left has to be repaired."""
         return bool(self._dead)
+
+    def begin(self, last: int) -> int:
+        """Take a term that is over the last in the manifest, and over those of all that died."""
+        term = 1 + max(last, *(one.term for one in self._dead), 0)
+        self._claim = replace(self._claim, term=term)
+        self._write()
+        return term
 
     def bury(self) -> None:
         """Forget the writers that did not finish: what they left was repaired."""

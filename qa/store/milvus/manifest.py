@@ -5,9 +5,9 @@ version. A manifest names the last epoch, and the file versions that are gone si
 reader takes one manifest, and sees of all rows those that were born by then and are of no grave.
 A row is never changed, so that readers of several moments have each their own.
 
-Epochs are numbered by the term of the writer, `term << BITS`, and a writer that takes over from one
-that died closes the dead one's term: what it wrote after its last manifest, and may still write
-if it was only asleep, is in a `hole` that no reader looks into.
+Epochs are numbered by the term of the writer, `term << BITS`, which is in its claim. A writer that
+takes over from one that died closes the dead one's term: what it wrote after its last manifest, and
+may still write if it was only asleep, is in a `hole` that no reader looks into.
 """
 
 from __future__ import annotations

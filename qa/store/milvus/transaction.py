@@ -40,11 +40,11 @@ _NO_WORDS = "0"  # in place of none, which Milvus does not take
 class MilvusTransaction:
     """Changes of the index, made visible by each commit."""
 
-    def __init__(self, catalog: Catalog, writer: Writer) -> None:
-        """Take the catalog as it was committed last, and what writes."""
+    def __init__(self, catalog: Catalog, writer: Writer, term: int) -> None:
+        """Take the catalog as it was committed last, what writes, and the term of its epochs."""
         self._catalog = catalog
         self._writer = writer
-        self._term = catalog.manifest.term + 1
+        self._term = term
         self._begun = False
         # Passages that wait for their embedding, each with its file and document and the former's
         # last change; read when they are asked for, where there were some before.
@@ -278,20 +278,9 @@ class MilvusTransaction:
     def _pending(self) -> dict[int, tuple[int, int, int]]:
         if not self._is_read:
             self._is_read = True
-            catalog = self._catalog
-            changed = {one.number: one.file.stamp[1] for one in catalog.files()}
-            rows = list(
-                catalog.server.scan(
-                    catalog.names.passages,
-                    f"waits == true and {catalog.manifest.visible()}",
-                    ["file", "document"],
-                )
-            )
-            embedded = catalog.embedded([row["id"] for row in rows])
-            for row in rows:
-                if row["id"] not in embedded and row["file"] not in self._gone:
-                    at = (row["file"], row["document"], changed.get(row["file"], 0))
-                    self._waiting.setdefault(row["id"], at)
+            for one, at in self._catalog.waiting().items():
+                if at[0] not in self._gone:
+                    self._waiting.setdefault(one, at)
         return self._waiting
 
     def passages(self, ids: Iterable[int]) -> list[PassageRow]:
