@@ -75,6 +75,8 @@ REQUESTS = (
 )
 NAME = re.compile(r"(?<=[a-z,] )[A-Z][\w’'.-]*\w(?: [A-Z][\w’'.-]*\w)*")
 
+NAMED = Signals._fields.index("names")
+
 Kind = str
 
 
@@ -90,7 +92,7 @@ class Found:
             self.rows.setdefault(kind, []).append(signals)
 
     def of(self, kinds: Iterable[Kind]) -> dict[Kind, NDArray[np.float64]]:
-        """Give `[n, 7]` by kind, of those that there are."""
+        """Give `[n, 8]` by kind, of those that there are."""
         return {kind: np.array(self.rows[kind]) for kind in kinds if kind in self.rows}
 
 
@@ -194,7 +196,7 @@ def measure(bench: Path, names: Sequence[str], indexes: Path | None) -> dict[str
         }
         whole = found[f"{name}, whole"] = Found()
         index = None if indexes is None else indexes / name
-        with _asked(corpus, index) as one:
+        with asked_of(corpus, index) as one:
             ask_all(
                 one,
                 whole,
@@ -210,7 +212,7 @@ def measure(bench: Path, names: Sequence[str], indexes: Path | None) -> dict[str
             outside = [q.text for q in answered[name] if not q.relevant.keys() & ids]
             if not inside or sum(len(text) for _, _, text in documents) < _LEAST:
                 continue
-            with _asked(BeirCorpus(documents), None) as one:
+            with asked_of(BeirCorpus(documents), None) as one:
                 ask_all(
                     one,
                     small,
@@ -240,11 +242,12 @@ def _names(texts: Iterable[str]) -> set[str]:
     return {name for text in texts for name in NAME.findall(text)}
 
 
-class _asked:  # noqa: N801 - used like a function
+class asked_of:  # noqa: N801 - used like a function
     """A context in which a corpus, indexed, is asked."""
 
-    def __init__(self, corpus: BeirCorpus, index: Path | None) -> None:
-        self.assistant = Assistant(documents=corpus, index=index)
+    def __init__(self, corpus: BeirCorpus, index: Path | None, model: Path | None = None) -> None:
+        settings = Settings(model=None if model is None else str(model))
+        self.assistant = Assistant(documents=corpus, index=index, settings=settings)
 
     def __enter__(self) -> Asked:
         self.assistant.refresh()
@@ -284,7 +287,7 @@ def fitted(found: dict[str, Found], without: str = "") -> Calibration:
     kept = [one for key, one in found.items() if not key.startswith(without or "\0")]
     columns = list(zip(*(stacked(one, ANSWERED, NOT_ANSWERED) for one in kept), strict=True))
     signals, truths, weights = map(np.concatenate, columns)
-    signals[:, -1] = 0
+    signals[:, NAMED] = 0
     first = fit(signals, truths, weights * len(weights) / weights.sum())
     named = NOT_ANSWERED | {NAMES: OF_NAMES}
     columns = list(zip(*(stacked(one, ANSWERED, named) for one in kept), strict=True))

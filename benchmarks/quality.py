@@ -63,7 +63,9 @@ def baselines(
             encoded = encoder.encode_question(question.text)
             terms = term_ids(content_terms(question.text))
             query = Query(encoded.vector, terms, encoded.tokens)
-            statistics = snapshot.statistics(query.unique_terms, query.unique_tokens)
+            statistics = snapshot.statistics(
+                [[term] for term in query.unique_terms], query.unique_tokens
+            )
             shares = term_shares(query, candidates, statistics)
             alone = {"bm25": shares.sum(axis=0), "dense": candidates.vectors @ query.vector}
             for name, scores in alone.items():

@@ -24,13 +24,15 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     import numpy as np
     from numpy.typing import NDArray
+
+    from qa.encoding.reference import TorchRuntime
 
 HERE = Path(__file__).parent
 # pip compiles what it installs: a process that compiled us each time would be nobody's.
@@ -97,7 +99,7 @@ def cold(
 ) -> dict[str, Any]:
     """A question in a fresh process, and what else starts one."""
     question = QUESTION[folder.name]
-    [graph] = cache.glob("encoders/*/raw.onnx")
+    graph = cache / "bare" / "raw.onnx"
     [vectors] = (folder / "index").glob("vectors-*.faiss")
     tokenizer = graph.with_name("tokenizer.json")
     bare = [sys.executable, *map(str, (HERE / "bare.py", graph, tokenizer, vectors))]
@@ -355,10 +357,12 @@ def main() -> None:
         cache = work / "cache"
         os.environ["QA_CACHE"] = str(cache)
         load_encoder(locate(None, cache=cache), cache=cache)
-        [exported] = cache.glob("encoders/*")
+        exported = cache / "bare"
+        exported.mkdir()
         reference = load_reference(locate(None, cache=cache))
+        (exported / "tokenizer.json").write_text(reference.tokens.definition, "utf-8")
         write_graph(
-            reference.runtime.transformer,
+            cast("TorchRuntime", reference.runtime).transformer,
             exported / "raw.onnx",
             inputs=("input_ids", "attention_mask"),
             output="last_hidden_state",

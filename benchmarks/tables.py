@@ -172,6 +172,32 @@ _JUDGED = {
 }
 
 
+def self_calibration(found: dict[str, Any]) -> str:
+    """Make the table of what several calibrations are worth for other models."""
+    rows = [f"| model | calibration | {' | '.join(_SELF.values())} |"]
+    rows.append("|---" * (len(_SELF) + 2) + "|")
+    for model, ways in found["found"].items():
+        rows += [
+            f"| {model} | {way} | {' | '.join(f'{one[key]:.3f}' for key in _SELF)} |"
+            for way, one in ways.items()
+        ]
+    rows += ["", "| model | what it is |", "|---|---|"]
+    rows += [f"| {model} | {what} |" for model, what in found["models"].items()]
+    rows += ["", f"The fit takes {found['cpu seconds of a fit']:.0f} s of CPU (median)."]
+    return "\n".join(rows)
+
+
+_SELF = {
+    "own refused": "own refused",
+    "foreign answered": "foreign answered",
+    "left out answered": "left out answered",
+    "AUROC, foreign": "AUROC, foreign",
+    "AUROC, left out": "AUROC, left out",
+    "ece": "ECE",
+    "brier": "Brier",
+}
+
+
 def extraction(found: dict[str, Any]) -> str:
     """Make the table of what became of files, by suffix."""
     rows = [
@@ -199,6 +225,97 @@ def expected(found: dict[str, Any]) -> str:
     return "\n".join(rows)
 
 
+def sentence_vectors(found: dict[str, Any]) -> str:
+    """Make the table of the ways of making sentence vectors."""
+    ways = ["its pooling, in context", "mean of tokens, in context", "a text of its own"]
+    ways.append("words alone")
+    rows = [
+        "| a passage is pooled by | " + " | ".join(ways) + " | cost of a text of its own |",
+        "|---" * (len(ways) + 2) + "|",
+    ]
+    for pooling, one in found.items():
+        if isinstance(one, dict):
+            figures = [
+                f"{one[way]['with words']:.3f}, {one[way]['passage first']:.3f}" for way in ways
+            ]
+            cost = f"{one['cost of texts of their own']:.1f} ×"
+            rows.append(f"| `{pooling}` | " + " | ".join(figures) + f" | {cost} |")
+    return "\n".join(rows)
+
+
+def late_chunking(found: dict[str, Any]) -> str:
+    """Make the table of passages embedded by themselves and with their neighbours."""
+    rows = [
+        "| passages of | each by itself: answer in the first, MRR@10 | late | CPU ms a passage |",
+        "|---|---|---|---|",
+    ]
+    for size, ways in found.items():
+        if isinstance(ways, dict):
+            both = [ways["each by itself"], ways["late"]]
+            figures = [f"{one['answer@1']:.3f}, {one['mrr@10']:.3f}" for one in both]
+            cost = ", ".join(f"{one['cpu_ms_a_passage']:.1f}" for one in both)
+            rows.append(f"| {size} | " + " | ".join(figures) + f" | {cost} |")
+    return "\n".join(rows)
+
+
+def install(found: dict[str, Any]) -> str:
+    """Make the table of what an installation takes on disk."""
+    megabytes = found["MB"]
+    rows = ["| part | MB |", "|---|---|"]
+    rows += [f"| {part} | {size:,} |" for part, size in megabytes["parts"].items()]
+    rows.append(f"| **all** (torch alone: {megabytes['torch alone']:,}) | {megabytes['all']:,} |")
+    rows.append(f"| all without the first row | {megabytes['slim']:,} |")
+    rows.append(f"| and without OpenVINO | {megabytes['slim, without OpenVINO']:,} |")
+    return "\n".join(rows)
+
+
+def first_answer(found: dict[str, Any]) -> str:
+    """Make the table of what the first answer takes."""
+    rows = ["| modules | CPU s | peak MB |", "|---|---|---|"]
+    for name, one in found["first answer"].items():
+        rows.append(f"| {name} | {one['cpu_s']} | {one['peak_mb']:.0f} |")
+    return "\n".join(rows) + f"\n\n{_machine(found)}"
+
+
+def serving(found: dict[str, Any]) -> str:
+    """Make the table of `qa serve` under constant rates of questions."""
+    columns = {
+        "answered a second": "answered_a_second",
+        "p50 ms": "p50_ms",
+        "p90 ms": "p90_ms",
+        "p99 ms": "p99_ms",
+        "server's CPU ms each": "server_cpu_ms_each",
+        "load average": "load_average",
+    }
+    rows = ["| asked a second | status 200 | 503 | " + " | ".join(columns) + " |"]
+    rows.append("|---" * (3 + len(columns)) + "|")
+    for one in found["rates"]["figures"]:
+        shares = [f"{one['statuses'].get(status, 0):.1%}" for status in ("200", "503")]
+        values = [str(one[key]) for key in columns.values()]
+        rows.append(f"| {one['rate']} | " + " | ".join([*shares, *values]) + " |")
+    steps = found["memory"]["figures"]["steps"]
+    sizes = [f"{one['resident_mb']:.0f}" for one in steps]
+    memory = (
+        f"Resident memory over {steps[-1]['requests']:,} questions at "
+        f"{found['memory']['figures']['rate']:g} a second, MB, in {len(steps) - 1} steps: "
+        f"{', '.join(sizes)}."
+    )
+    return "\n".join(rows) + f"\n\n{memory}\n\n{_machine(found['rates'])}"
+
+
+def languages(found: dict[str, Any]) -> str:
+    """Make the table of pages found by words, by language."""
+    rows = [
+        "| | pages | name: as English | own rules | sentence: as English | own rules | told |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for name, one in found.items():
+        ways = [way["mrr"] for kind in ("name", "sentence") for way in one[kind].values()]
+        row = [one["pages"], *(f"{value:.3f}" for value in [*ways, one["told"]])]
+        rows.append(f"| {name} | {' | '.join(map(str, row))} |")
+    return "\n".join(rows)
+
+
 EXCERPTS = "chroma-chunking-eval"
 PEERS = {
     "handwritten": "sentence-transformers + FAISS by hand",
@@ -221,14 +338,22 @@ def pages() -> dict[Path, str]:
     measured = _measured("quality")
     tables |= {"quality": quality(measured), "all quality": all_quality(measured)}
     tables["calibration"] = calibration(_measured("calibration"))
+    tables["self-calibration"] = self_calibration(_measured("self_calibration"))
     read = _measured("extraction")
     tables |= {"extraction": extraction(read), "expected": expected(read)}
+    tables["sentence vectors"] = sentence_vectors(_measured("sentence_vectors"))
+    tables["late chunking"] = late_chunking(_measured("late_chunking"))
+    installed = _measured("install")
+    tables |= {"install": install(installed), "first answer": first_answer(installed)}
+    tables["languages"] = languages(_measured("languages"))
     at_scale = _measured("scale")
     tables |= {"scale": scale(at_scale), "files": files(at_scale)}
     tables["ten million"] = ten_million(at_scale)
+    tables["serving"] = serving(_measured("serving"))
     plots = HERE.parent / "docs" / "plots"
     made = {plots / f"{name}.svg": drawn for name, drawn in charts(at_scale).items()}
-    docs = [HERE.parent / "docs" / f"{name}.md" for name in ("performance", "quality", "formats")]
+    names = ("performance", "quality", "formats", "install", "languages", "models")
+    docs = [HERE.parent / "docs" / f"{name}.md" for name in names]
     for path in (HERE.parent / "README.md", *docs):
         text = path.read_text("utf-8")
         for name, table in tables.items():

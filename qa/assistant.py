@@ -3,26 +3,23 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import tempfile
 import threading
 import time
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from qa.answering.asking import Asking
 from qa.answering.request import make_request
 from qa.citations.source import Headings
 from qa.corpus import FolderCorpus, PairCorpus
 from qa.encoding.loader import ModelLoader
-from qa.errors import ClosedError, IndexMissingError, SettingsError
-from qa.indexing.plan import nothing_yet, take_stock
+from qa.errors import ClosedError, SettingsError
 from qa.indexing.refresh import refresh
 from qa.library import Library
 from qa.logs import answers, indexing, notifying, refreshes
-from qa.ranking.calibration import DEFAULT
 from qa.settings import Settings, override
 from qa.store.opening import moment, open_store
 
@@ -33,10 +30,11 @@ if TYPE_CHECKING:
     from datetime import date
     from typing import Self, Unpack
 
-    from qa.answering.request import AskArguments
+    from qa.answering.request import AskArguments, Request
+    from qa.answering.together import Together
     from qa.errors import QaError, QuestionError
     from qa.evaluation.questions import Question
-    from qa.progress import Progress, Status
+    from qa.progress import Progress
     from qa.ranking.calibration import Calibration
     from qa.settings import SettingsArguments
     from qa.types import Answer, Refresh
@@ -82,6 +80,7 @@ class Assistant(Library):
         self._held = ExitStack()
         self._is_closed = False
         self._pool: ThreadPoolExecutor | None = None
+        self._together: Together | None = None
         self._lock = threading.RLock()  # of what answers; held for a moment at a time
         self._writing = threading.RLock()  # of who writes the index, as long as that takes
         self._place = self.settings.place()
@@ -218,10 +217,10 @@ class Assistant(Library):
             QuestionError: it is empty, or a filter can't be read or lets no document pass.
             CorpusError, IndexUnusableError: see `refresh`.
         """
-        request = make_request(
+        request = self._request(
             question,
-            self.settings.k if k is None else k,
-            self.settings.threshold if threshold is None else threshold,
+            k,
+            threshold=threshold,
             refresh=refresh,
             refresh_wait=refresh_wait,
             explain=explain,
@@ -238,15 +237,21 @@ class Assistant(Library):
     ) -> Answer:
         """Do what `ask` does without holding up the event loop; may be awaited many at once.
 
-        Where the task is cancelled, the answer is still made, in its thread, and then dropped.
+        With `refresh=False`, those that are awaited at once are embedded together, and whether the
+        index lacks something is looked up once a second at most. Where the task is cancelled, an
+        answer that is begun is still made, and then dropped.
         """
         import asyncio
         import contextvars
 
-        ask = partial(contextvars.copy_context().run, self.ask, question, k, **options)
-        with self._in_use():
-            asked = asyncio.get_running_loop().run_in_executor(self._threads(), ask)
-        return await asked
+        if options.get("refresh", True):  # each may wait, and the others not for it
+            ask = partial(contextvars.copy_context().run, self.ask, question, k, **options)
+            with self._in_use():
+                asked = asyncio.get_running_loop().run_in_executor(self._threads(), ask)
+            return await asked
+        request = self._request(question, k, **options)
+        # Without the lock: the event loop would wait for an answer that is under way.
+        return await asyncio.wrap_future(self._asked_together().ask(request))
 
     def ask_many(
         self,
@@ -285,45 +290,41 @@ class Assistant(Library):
     def calibrate(self, questions: Sequence[Question] | None) -> Calibration:
         """Fit the probability to questions of which some are marked unanswerable.
 
-        The fit is drawn to the default where there are few; it is kept in the index, and goes
-        with it when that is rebuilt. None goes back to the default.
+        Where they are few, the fit is drawn to what there is without it. It is kept in the index,
+        for the encoder and the reranker that are used with it now, and goes with it when that is
+        rebuilt. None forgets all of these.
 
         Raises:
             QuestionsError: there are too few of either kind.
             CorpusError, IndexUnusableError: see `refresh`.
         """
         self.refresh()
-        fitted, kept = DEFAULT, ""
-        if questions is not None:
-            from qa.evaluation.fitting import fit_to
+        from qa.evaluation.fitting import fit_to
 
-            fitted = fit_to(questions, self)
-            kept = json.dumps(dataclasses.asdict(fitted))
+        with moment(self._place, self._corpus) as snapshot:
+            known = snapshot.identity, snapshot.calibration, snapshot.corpus_fit
+        reranker = self._models.reranker() if questions is not None else None
+        used = reranker.fingerprint if reranker is not None else ""
+        fitted, kept = fit_to(questions, self, *known, reranker=used)
         with self._writing:
             self._require_open()
             with self._writer.transaction() as transaction:
                 transaction.keep(calibration=kept)
         return fitted
 
-    def status(self) -> Status:
-        """Tell what is indexed, how far the corpus has moved on since, and what refresh runs.
-
-        Raises:
-            IndexMissingError: there is no index, and none is being made.
-            CorpusNotFoundError: there is no corpus.
-        """
-        self._require_open()
-        running = self._index.running()
-        try:
-            with moment(self._place, self._corpus) as snapshot:
-                found = take_stock(self._corpus, self._index, snapshot, time.time_ns())
-        except IndexMissingError:
-            if running is None:
-                raise
-            found = nothing_yet(self._corpus, self._index, time.time_ns())
-        return dataclasses.replace(found, running=running)
-
     # --- how ----------------------------------------------------------------------------
+
+    def _request(
+        self,
+        question: str,
+        k: int | None = None,
+        threshold: float | None = None,
+        **rest: Any,  # noqa: ANN401 - the other arguments of `make_request`
+    ) -> Request:
+        """What is asked; the settings say what is not given."""
+        k = self.settings.k if k is None else k
+        threshold = self.settings.threshold if threshold is None else threshold
+        return make_request(question, k, threshold, **rest)
 
     @contextmanager
     def _in_use(self) -> Iterator[None]:
@@ -341,6 +342,15 @@ class Assistant(Library):
             self._held.callback(self._pool.shutdown)
         return self._pool
 
+    def _asked_together(self) -> Together:
+        if self._together is None:
+            from qa.answering.together import Together
+
+            with self._in_use():
+                self._together = self._together or Together(self._asking)
+                self._held.callback(self._together.close)
+        return self._together
+
     def _require_open(self) -> None:
         if self._is_closed:
             raise ClosedError("The assistant is closed", hint="Make another `qa.Assistant`.")
@@ -356,16 +366,11 @@ class Assistant(Library):
         return dataclasses.replace(done, seconds=time.monotonic() - started)
 
     def _switched(self) -> Refresh | None:
-        """Make and take an index by the model that the settings name; None where it is of that."""
-        from qa.indexing.switching import is_of_another_model, switch_model
+        """Take an index by the model that the settings name; None where it is of that one."""
+        from qa.indexing.switching import switch_model
 
-        if not is_of_another_model(self._index, self._models):
-            return None
         return switch_model(
-            index=self._index,
-            writer=self._writer,
-            corpus=self._corpus,
-            models=self._models,
+            *(self._index, self._writer, self._corpus, self._models),
             progress=self._progress,
             notify=self._notify,
             jobs=self.settings.cores(),

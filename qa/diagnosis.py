@@ -186,6 +186,7 @@ def _dependencies() -> Check:
 
 def _model(settings: Settings, files: list[ModelFiles]) -> Check:
     from qa.encoding.model import locate
+    from qa.encoding.options import options_of
 
     named, trusted = settings.model, True
     if named is None:
@@ -194,36 +195,53 @@ def _model(settings: Settings, files: list[ModelFiles]) -> Check:
                 named, trusted = snapshot.identity.model or None, False
         except QaError:
             pass  # said by the check of the index
-    files.append(locate(named, cache=settings.cache_path(), trusted=trusted))
+    options = options_of(settings)
+    cache = settings.cache_path()
+    files.append(locate(named, cache=cache, trusted=trusted, options=options))
     return Check("model", Result.OK, f"{files[0].name}, {files[0].fingerprint[:12]}")
 
 
 def _cache(settings: Settings, files: list[ModelFiles]) -> Check:
     from qa.encoding.export import folder_of, read_spec
+    from qa.encoding.shipped import graphs_of
 
     cache = settings.cache_path()
     above = next(parent for parent in (cache, *cache.absolute().parents) if parent.exists())
     if not os.access(above, os.W_OK):
         advice = "Make it writable, or name another folder: QA_CACHE."
         return Check("cache", Result.WARNING, f"{cache} can't be written", advice)
-    if files and read_spec(folder_of(cache, files[0].fingerprint)) is None:
+    if files and graphs_of(files[0]) is not None:
+        return Check("cache", Result.OK, f"{cache}; {files[0].name} needs no preparing")
+    if files and read_spec(folder_of(cache, files[0].content)) is None:
         advice = "The first question takes ten seconds; `qa model prepare` takes them now."
         return Check("cache", Result.WARNING, f"{files[0].name} is not in {cache}", advice)
     return Check("cache", Result.OK, str(cache))
 
 
 def _runtime(settings: Settings, files: list[ModelFiles]) -> Check:
-    from qa.encoding.export import folder_of, read_spec
-    from qa.encoding.runtimes import OnnxRuntime, passages_by
+    from qa.encoding.export import folder_of, question_runtime, read_spec
+    from qa.encoding.runtimes import passages_by
+    from qa.encoding.shipped import graphs_of
+    from qa.encoding.static import StaticRuntime
 
-    if not files or read_spec(folder_of(settings.cache_path(), files[0].fingerprint)) is None:
-        return Check("runtime", Result.WARNING, "not tried: no model is ready", "See above.")
-    folder = folder_of(settings.cache_path(), files[0].fingerprint)
+    unready = Check("runtime", Result.WARNING, "not tried: no model is ready", "See above.")
+    if not files:
+        return unready
+    shipped = graphs_of(files[0])
+    folder, weights = shipped or (folder_of(settings.cache_path(), files[0].content), None)
+    if read_spec(folder) is None:
+        return unready
+    advice = f"Delete {folder}; it is made again."
+    if shipped:
+        advice = f"Install {DISTRIBUTION} again: pip install --force-reinstall {DISTRIBUTION}"
     try:
-        [found] = OnnxRuntime(folder).forward_batch([[1, 2, 3]])
+        runtime = question_runtime(folder, weights=weights)
+        [found] = runtime.forward_batch([[1, 2, 3]])
     except Exception as error:  # noqa: BLE001 - onnxruntime's errors have no common base
-        advice = f"Delete {folder}; it is made again."
         return Check("runtime", Result.FAILED, f"{type(error).__name__}: {error}", advice)
+    if isinstance(runtime, StaticRuntime):
+        dimensions = counted(found.shape[1], "dimension")
+        return Check("runtime", Result.OK, f"a table of token embeddings; {dimensions}")
     by = f"questions by ONNX Runtime in float32, passages by {passages_by(folder)}"
     return Check("runtime", Result.OK, f"{by}; {counted(found.shape[1], 'dimension')}")
 

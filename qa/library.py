@@ -1,12 +1,14 @@
-"""What an assistant tells of the documents themselves, beside its answers."""
+"""What an assistant tells of its index and of the documents themselves, beside its answers."""
 
 from __future__ import annotations
 
+import dataclasses
+import os
 from contextlib import closing
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Generator, Iterable, Mapping
     from contextlib import ExitStack
     from pathlib import Path
 
@@ -14,8 +16,11 @@ if TYPE_CHECKING:
     from qa.citations.verify import Verification
     from qa.contents import DocumentInfo, DocumentText, Heading, PageImage
     from qa.corpus import Corpus
+    from qa.exporting.rows import Table
     from qa.place import MilvusPlace
+    from qa.progress import Status
     from qa.reading.sandbox.client import Converter
+    from qa.store.protocol import Store
     from qa.types import Answer
 
 __all__ = ["Library"]
@@ -27,6 +32,7 @@ class Library:
     _corpus: Corpus
     _place: Path | MilvusPlace  # of the index
     _held: ExitStack
+    _index: Store
     _drawing: Converter | None = None
 
     def _require_open(self) -> None:
@@ -36,6 +42,30 @@ class Library:
     def root(self) -> Path | None:
         """The folder that document ids are relative to; None where there are no files."""
         return self._corpus.root
+
+    def status(self) -> Status:
+        """Tell what is indexed, how far the corpus has moved on since, and what refresh runs.
+
+        Raises:
+            IndexMissingError: there is no index, and none is being made.
+            CorpusNotFoundError: there is no corpus.
+        """
+        import time
+
+        from qa.errors import IndexMissingError
+        from qa.indexing.plan import nothing_yet, take_stock
+        from qa.store.opening import moment
+
+        self._require_open()
+        running = self._index.running()
+        try:
+            with moment(self._place, self._corpus) as snapshot:
+                found = take_stock(self._corpus, self._index, snapshot, time.time_ns())
+        except IndexMissingError:
+            if running is None:
+                raise
+            found = nothing_yet(self._corpus, self._index, time.time_ns())
+        return dataclasses.replace(found, running=running)
 
     def documents(
         self, *, after: str | None = None, limit: int = 100, within: str | Iterable[str] = ()
@@ -142,6 +172,59 @@ class Library:
             converter = self._drawing = Converter()
             self._held.callback(converter.close)
         return self._drawing
+
+    def rows(self, what: str = "passages") -> Generator[dict[str, object]]:
+        """The rows of what is indexed, of one moment, as they are iterated; nothing is refreshed.
+
+        Args:
+            what: "documents", "passages", "places" or "vectors"; docs/data.md has the columns of
+                each. A vector is an array, float32 `[d]`.
+
+        Raises:
+            QuestionError: there is no such table.
+            IndexUnusableError: there is no index, or it can't be read.
+        """
+        from qa.exporting.rows import check_table
+
+        table = check_table(what)
+        self._require_open()
+        return self._rows(table)
+
+    def _rows(self, table: Table) -> Generator[dict[str, object]]:
+        from qa.exporting.rows import rows
+        from qa.store.opening import moment
+
+        with moment(self._place, self._corpus) as snapshot:
+            yield from rows(snapshot, table)
+
+    def export(
+        self,
+        file: str | os.PathLike[str],
+        what: str = "passages",
+        *,
+        format: Literal["parquet", "arrow", "jsonl"] | None = None,  # noqa: A002 - as the command
+    ) -> int:
+        """Write the same rows to a file, which is there once it is whole; gives their number.
+
+        Args:
+            file: "-" is stdout.
+            what: see `rows`.
+            format: by default what the file's name ends in, else JSON lines.
+
+        Raises:
+            QuestionError: there is no such table or format.
+            MissingExtraError: the format needs `pip install 'retrieval-qa[data]'`.
+            StorageError: the file can't be written.
+            IndexUnusableError: see `rows`.
+        """
+        from qa.exporting.export import export
+        from qa.store.opening import moment
+
+        self._require_open()
+        with moment(self._place, self._corpus) as snapshot:
+            return export(
+                snapshot, os.fspath(file), what, wanted=format, corpus=self._corpus.location
+            )
 
     def show(self, citation: str, *, context: int = 3) -> Excerpt:
         """The cited place with `context` lines before and after it, from the file.

@@ -21,6 +21,9 @@ __all__ = ["MAX_K", "Settings", "SettingsArguments", "load_settings", "named_cor
 PREFIX = "QA_"
 MAX_K = 10_000  # passages of an answer, each read again from its file
 _MOST_JOBS = 1024
+MIN_TOKENS = 32  # of a passage
+_NAMES = ("corpus", "index", "model", "onnx", "cache", "rerank", "device")
+_PROMPTS = ("query_prompt", "passage_prompt")
 _FRESH = ("check", "watch")
 _STORES = ("local", "milvus")
 # An address in printable ASCII, whose braces hold nothing but what is filled in.
@@ -41,6 +44,15 @@ class Settings:
             other corpus a folder of its own in the user's data directory.
         model: a local path or a hub name; by default the model that the index was made with,
             and for a new index all-MiniLM-L6-v2.
+        query_prompt: what the model is given before a question; by default what its configuration
+            or its model card asks for (docs/models.md). "" for nothing.
+        passage_prompt: the same before a passage.
+        truncate_dim: how many dimensions of a vector are kept, the first, of a model that was
+            trained for that (Matryoshka); by default what its configuration says, else all.
+        max_tokens: how many tokens of the model a passage, or a question, has at most, prompt and
+            headings included; by default what the model reads, and 512 at most.
+        onnx: a graph in the model's folder to compute with, such as "onnx/model_quint8_avx2.onnx";
+            by default it is exported here.
         k: how many passages an answer shows at most.
         threshold: the probability, from 0 to 1, below which a question counts as not answered.
         prior: the share of questions, between 0 and 1, that you expect the documents to answer; it
@@ -73,6 +85,11 @@ class Settings:
     corpus: str = "corpus"
     index: str | None = None
     model: str | None = None
+    query_prompt: str | None = None
+    passage_prompt: str | None = None
+    truncate_dim: int | None = None
+    max_tokens: int | None = None
+    onnx: str | None = None
     k: int = 5
     threshold: float = 0.5
     prior: float = 0.75  # people ask mostly what is there; docs/quality.md has other shares
@@ -94,9 +111,9 @@ class Settings:
             value = getattr(self, field.name)
             if value is not None or field.default is not None:
                 _check(field.name, value)
-        for key in ("corpus", "index", "model", "cache", "rerank", "device"):
+        for key in (*_NAMES, *_PROMPTS):
             value = getattr(self, key)
-            if value == "":
+            if value == "" and key not in _PROMPTS:
                 raise SettingsError(f"{key} is empty", hint="Give it a value, or leave it out.")
             if value is not None and not _is_utf8(value):
                 raise SettingsError(
@@ -109,6 +126,7 @@ class Settings:
             raise SettingsError(
                 f"max_file_size is {self.max_file_size}", hint="Give a number of bytes above 0."
             )
+        _check_sizes(self)
         if self.jobs is not None and not 1 <= self.jobs <= _MOST_JOBS:
             raise SettingsError(f"jobs is {self.jobs}", hint=f"It goes from 1 to {_MOST_JOBS}.")
         for key in ("lock_timeout", "max_age"):
@@ -178,6 +196,13 @@ def _check_probabilities(settings: Settings) -> None:
         raise SettingsError(f"prior is {settings.prior}", hint="Give a number between 0 and 1.")
 
 
+def _check_sizes(settings: Settings) -> None:
+    for key, least in (("truncate_dim", 1), ("max_tokens", MIN_TOKENS)):
+        value = getattr(settings, key)
+        if value is not None and value < least:
+            raise SettingsError(f"{key} is {value}", hint=f"Give {least} or more.")
+
+
 def _check_editor_link(link: str | None) -> None:
     if link is not None and not re.fullmatch(_EDITOR_LINK, link):
         raise SettingsError(
@@ -190,6 +215,11 @@ class SettingsArguments(TypedDict, total=False):
     """The settings that `qa.Assistant` takes by keyword, beside `corpus` and `index`."""
 
     model: str | os.PathLike[str] | None
+    query_prompt: str | None
+    passage_prompt: str | None
+    truncate_dim: int | None
+    max_tokens: int | None
+    onnx: str | None
     k: int
     threshold: float
     prior: float
@@ -311,7 +341,7 @@ def _is_same(corpus: object, inherited: str | None) -> bool:
 
 def _kind(key: str, where: str = "") -> type:
     kinds: dict[str, type] = {
-        **dict.fromkeys(("k", "max_file_size", "jobs"), int),
+        **dict.fromkeys(("k", "max_file_size", "jobs", "truncate_dim", "max_tokens"), int),
         **dict.fromkeys(("threshold", "prior", "lock_timeout", "max_age"), float),
         "ocr": bool,
     }

@@ -28,6 +28,10 @@ _MODELS = ("model", "rerank")
 _PATHS = ("corpus", "index", *_MODELS, "cache")
 # What a file may always set: it costs time or room at most. Whatever is new has to be allowed.
 _HARMLESS = {
+    "query_prompt",
+    "passage_prompt",
+    "truncate_dim",
+    "max_tokens",
     "k",
     "threshold",
     "max_file_size",

@@ -35,6 +35,8 @@ __all__ = [
 ANSWER_SCHEMA: Final = "qa.answer/1"
 # A probability up to which nothing in the documents is likely to answer (docs/quality.md).
 UNLIKELY = 0.2
+# What a probability was made with; see `Answer`.
+Calibrated: TypeAlias = Literal["built-in", "questions", "corpus", "words"]
 Verdict: TypeAlias = Literal["answered", "unsure", "not in these documents"]
 
 
@@ -205,7 +207,9 @@ class Scores:
 
     `dense` and `sentence` are cosines; `lexical` and `coverage` are shares of what the question's
     terms weigh, in the passage (phrases can take it over 1) and in its best sentence.
-    `rerank` is a cross-encoder's score, on its own scale, where one decided the order.
+    `rerank` is a cross-encoder's score, where one decided the order: the logarithm of the odds that
+    the passage is relevant, which is what a model with one output gives before its activation
+    function, and the difference of the two of one with two.
     """
 
     fused: float
@@ -233,7 +237,8 @@ class Explanation:
 class CitedPassage:
     """A passage of an answer: verified quote, evidence, scores, and what is known of its document.
 
-    `metadata` has `title`, `author`, `date`, `language` and more, where the document tells them.
+    `metadata` has `title`, `author`, `date`, `language` and more, where the document tells them;
+    the language, by its code, also where its text tells that it is not English.
     `also` says where else the same text stands below the same headings, each quote verified: the
     first few places by path and line. `corpus` is what its corpus was called in the question, where
     several were asked; else empty.
@@ -264,6 +269,11 @@ class Answer:
     `searched` counts the passages that might have answered, and `signals` is what the probability
     was made from (`qa.ranking.calibration.Signals`); neither is part of the JSON form.
 
+    `calibration` says what the probability was fitted to: "built-in", public sets with the default
+    model; "questions", a person's own (`qa calibrate`); "corpus", for another model, by what the
+    default one makes of the corpus's own sentences; "words", nothing that knows the model: it is
+    made from words alone, which a note says.
+
     `corrected` has the words of the question that no passage has, each with the one of the
     documents' own that was searched for instead: `(("Rusia", "Russia"),)`. `schema` names the form
     for whoever reads an answer again, whatever wrote it.
@@ -281,6 +291,7 @@ class Answer:
     complete: bool | None = True
     truncated: bool = False
     corrected: tuple[tuple[str, str], ...] = ()
+    calibration: Calibrated = "built-in"
     searched: int = field(default=0, repr=False, compare=False)
     signals: tuple[float, ...] = field(default=(), repr=False, compare=False)
     schema: Literal["qa.answer/1"] = field(default=ANSWER_SCHEMA, repr=False)

@@ -10,7 +10,7 @@ import shutil
 import sys
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -19,6 +19,7 @@ from hypothesis import HealthCheck, settings
 settings.register_profile("qa", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("qa")
 os.environ["HF_HUB_OFFLINE"] = "1"
+os.environ["HAYSTACK_TELEMETRY_ENABLED"] = "False"
 # A folder of real files and strings of many kinds, for the tests that can use one.
 FORMATS = Path(os.environ.get("QA_FORMATS", "/nonexistent"))
 # A Milvus server that the tests of stores run against, in place of one that they start.
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
 
     from qa.assistant import Assistant
     from qa.encoding.encoder import Encoder, Runtime
+    from qa.encoding.reference import TorchRuntime
 
     Run = Callable[..., tuple[int, str, str]]
 
@@ -54,7 +56,7 @@ ARTICLE = REPOSITORY / "corpus" / "russia-north-korea-pact.md"
 
 @pytest.fixture(scope="session", name="cache")
 def _cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Give one cache for the session, so that the model is exported once."""
+    """Give one cache for the session, so that what is kept in it is made once."""
     folder = tmp_path_factory.mktemp("cache")
     os.environ["QA_CACHE"] = str(folder)
     return folder
@@ -67,6 +69,32 @@ def _encoder(cache: Path) -> Encoder[Runtime]:
     from qa.encoding.model import locate
 
     return load_encoder(locate(None, cache=cache), cache=cache)
+
+
+@pytest.fixture(scope="session", name="by_torch")
+def _by_torch(cache: Path) -> Encoder[TorchRuntime]:
+    """Give the default model as sentence-transformers loads it."""
+    from qa.encoding.model import locate
+    from qa.encoding.reference import load_reference
+
+    return cast("Encoder[TorchRuntime]", load_reference(locate(None, cache=cache)))
+
+
+@pytest.fixture(scope="session", name="exported")
+def _exported(tmp_path_factory: pytest.TempPathFactory, by_torch: Encoder[TorchRuntime]) -> Path:
+    """Give a cache with the default model's graph, exported as any other model's is."""
+    from qa.encoding.export import folder_of
+    from qa.encoding.reference import export_encoder
+
+    cache = tmp_path_factory.mktemp("exported")
+    export_encoder(by_torch, folder_of(cache, by_torch.spec.fingerprint))
+    return cache
+
+
+@pytest.fixture(name="nothing_shipped")
+def _nothing_shipped(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Treat the default model as any other, in this process."""
+    monkeypatch.setattr("qa.encoding.shipped._GRAPHS", tmp_path / "no graphs")
 
 
 @pytest.fixture(name="corpus")

@@ -18,6 +18,7 @@ from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
 from test_mcp import CITATION, assert_neutral, said
 
+from qa.answering.asking import Asking
 from qa.assistant import Assistant
 from qa.errors import IndexUnusableError
 from qa.serving.guard import Rules
@@ -157,7 +158,7 @@ def test_what_fails_here_is_told_to_who_runs_the_server_and_not_to_the_agent(
 
     assistant.refresh()
     shown: list[Exception] = []
-    monkeypatch.setattr(Assistant, "ask", fail)
+    monkeypatch.setattr(Asking, "answer", fail)
     monkeypatch.setattr(Assistant, "outline", fail)
     with served(assistant, for_agents=True, tell=shown.append) as ask:
         for tool, given in (("ask", {"question": "Who?"}), ("outline", {"document": "moon.md"})):

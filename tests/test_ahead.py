@@ -204,11 +204,11 @@ def test_passages_are_taken_as_they_are_needed_whatever_their_number(
 
 
 def test_a_graph_run_by_several_threads_gives_what_one_gives(
-    cache: Path, encoder: Encoder[Runtime]
+    exported: Path, encoder: Encoder[Runtime]
 ) -> None:
     from qa.encoding.runtimes import OnnxRuntime
 
-    [folder] = cache.glob("encoders/*")
+    [folder] = exported.glob("encoders/*")
     ids = [encoder.tokens.encode(f"Passage {'word ' * n}").ids for n in range(20)]
     found = list(OnnxRuntime(folder, workers=4, warm=True).forward(iter(ids)))
     expected = list(OnnxRuntime(folder, warm=True).forward(ids))

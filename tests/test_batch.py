@@ -19,7 +19,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 import qa
-from qa.cli.batch import lines
+from qa.cli.batch_lines import lines
 from qa.corpus import FolderCorpus
 
 if TYPE_CHECKING:

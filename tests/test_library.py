@@ -254,16 +254,86 @@ def test_an_end_in_the_middle_of_questions_is_an_answer_or_that_error(cache: Pat
 # --- many at once -----------------------------------------------------------------------
 
 
-def test_many_can_be_awaited_at_once(assistant: qa.Assistant) -> None:
+@pytest.mark.parametrize("refresh", [True, False])
+def test_many_can_be_awaited_at_once(assistant: qa.Assistant, *, refresh: bool) -> None:
     async def twenty() -> list[qa.Answer]:
-        asked = (assistant.ask_async(f"{QUESTION} {n}", k=1 + n % 3) for n in range(20))
+        asked = (
+            assistant.ask_async(f"{QUESTION} {n}", k=1 + n % 3, refresh=refresh) for n in range(20)
+        )
         return await asyncio.gather(*asked)
+
+    assistant.refresh()
 
     for number, answer in enumerate(asyncio.run(twenty())):
         assert answer.question == f"{QUESTION} {number}"
         assert answer.passages[0].citation.document == "moon.md"
         alone = assistant.ask(answer.question, k=1 + number % 3)
         assert [one.citation for one in answer.passages] == [one.citation for one in alone.passages]
+
+
+def test_one_of_many_that_fails_fails_alone(assistant: qa.Assistant) -> None:
+    async def three() -> list[qa.Answer | BaseException]:
+        within = ("", "nowhere/", "")
+        asked = (assistant.ask_async(QUESTION, refresh=False, within=one) for one in within)
+        return await asyncio.gather(*asked, return_exceptions=True)
+
+    assistant.refresh()
+    first, second, third = asyncio.run(three())
+    assert isinstance(second, qa.QuestionError)
+    assert isinstance(first, qa.Answer)
+    assert isinstance(third, qa.Answer)
+    assert [one.citation for one in first.passages] == [one.citation for one in third.passages]
+
+
+def test_what_is_awaited_when_an_assistant_is_closed_is_answered_or_refused(
+    assistant: qa.Assistant,
+) -> None:
+    async def asked() -> list[qa.Answer | BaseException]:
+        many = [assistant.ask_async(f"{QUESTION} {n}", refresh=False) for n in range(40)]
+        tasks = [asyncio.create_task(one) for one in many]
+        await tasks[0]
+        await asyncio.to_thread(assistant.close)
+        return await asyncio.gather(*tasks, return_exceptions=True)
+
+    assistant.refresh()
+    came = asyncio.run(asked())
+    assert {type(what) for what in came} <= {qa.Answer, qa.ClosedError}
+    assert isinstance(came[0], qa.Answer)
+    with pytest.raises(qa.ClosedError):
+        asyncio.run(assistant.ask_async(QUESTION, refresh=False))
+
+
+def test_what_is_cancelled_before_its_turn_is_not_asked(
+    assistant: qa.Assistant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from qa.answering.asking import Asking
+
+    begun, held, seen, usual = threading.Event(), threading.Event(), [], Asking.answer
+
+    def slow(self: Asking, request: Any, **more: Any) -> qa.Answer:
+        seen.append(request.question)
+        begun.set()
+        held.wait(60)
+        return usual(self, request, **more)
+
+    async def cancelled() -> qa.Answer:
+        first = asyncio.create_task(assistant.ask_async("Who?", refresh=False))
+        await asyncio.to_thread(begun.wait, 60)
+        others = [
+            asyncio.create_task(assistant.ask_async(f"What {n}?", refresh=False)) for n in range(40)
+        ]
+        await asyncio.sleep(0)
+        for one in others[20:]:
+            one.cancel()
+        await asyncio.gather(*others[20:], return_exceptions=True)
+        held.set()
+        await asyncio.gather(*others[:20])
+        return await first
+
+    assistant.refresh()
+    monkeypatch.setattr(Asking, "answer", slow)
+    assert asyncio.run(cancelled()).question == "Who?"
+    assert seen == ["Who?", *(f"What {n}?" for n in range(20))]
 
 
 def test_what_an_awaited_question_raises_comes_through(

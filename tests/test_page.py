@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import html
 import re
-import shutil
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 import pytest
@@ -15,16 +16,17 @@ from hypothesis import strategies as st
 pytest.importorskip("fastapi")
 pytest.importorskip("uvicorn")
 
-from qa.contents import DocumentText, Heading
+from qa.assistant import Assistant
+from qa.contents import DocumentText, Heading, PageImage
 from qa.serving.guard import COOKIE, Rules
-from qa.serving.marking import _AROUND, Marked, pieces, view
+from qa.serving.marking import _AROUND, _END, Marked, _running_on, pieces, view
+from qa.serving.picturing import Pictures
 from test_serving import TOKEN, served
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from qa.assistant import Assistant
     from test_serving import Server
 
 HTML = {"accept": "text/html"}
@@ -97,6 +99,42 @@ def test_of_a_long_document_what_is_around_the_place_is_shown(line: str, at: int
     assert sum(one.is_place for one in shown.lines) == 1
     number = next(one.number for one in shown.lines if one.is_place)
     assert number == line.count("\n", 0, at) + (not line.endswith("\n") or at < len(line))
+
+
+LINES = st.lists(st.text(st.sampled_from("ab 1.*-😀"), max_size=90), max_size=6)
+
+
+@given(LINES, st.sampled_from(["\n", "\r\n", "\r", "\n\n", "\n  "]), st.integers(0, 500))
+def test_lines_that_run_on_keep_their_letters_and_places_theirs(
+    lines: list[str], end: str, at: int
+) -> None:
+    text = end.join(lines)
+    at = min(at, len(text))
+    said, [moved] = _running_on(text, [at])
+    assert said.split() == text.split()
+    assert "".join(said[:moved].split()) == "".join(text[:at].split())
+    for line in _END.split(said):
+        assert line in text or len(line) >= 60
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (f"{'word ' * 13}ends\n   here", f"{'word ' * 13}ends here"),
+        (f"{'word ' * 13}ends\r\nhere\rthere", f"{'word ' * 13}ends here\rthere"),
+        ("a short line\nand another", "a short line\nand another"),
+        *((one, one) for one in (f"{'word ' * 13}ends\n{after}" for after in (
+            "\nparagraph", "- item", "  * item", "2. item", "> quote", "| cell", "# heading"
+        ))),
+    ],
+)  # fmt: skip
+def test_only_lines_that_were_broken_at_a_width_run_on(text: str, said: str) -> None:
+    assert _running_on(text, [len(text)]) == (said, [len(said)])
+
+
+def test_a_text_of_many_lines_runs_on_in_a_moment() -> None:
+    said, _ = _running_on(("x" * 70 + "\n" + " " * 70) * 5_000, [0])
+    assert len(said) < 5_000 * 73
 
 
 def document(text: str) -> DocumentText:
@@ -210,45 +248,6 @@ def test_a_person_logs_in_with_the_token_and_no_other(assistant: Assistant) -> N
         assert ask("GET", "/", headers={**HTML, "cookie": f"{COOKIE}={TOKEN}"}).status == 200
 
 
-# --- in a browser -----------------------------------------------------------------------
-
-CHROMIUM = shutil.which("chromium")
-
-
-@pytest.mark.skipif(CHROMIUM is None, reason="needs chromium")
-def test_in_a_browser_a_person_asks_opens_goes_back_and_nothing_comes_from_elsewhere(
-    ask: Server,
-) -> None:
-    playing = pytest.importorskip("playwright.sync_api")
-    with playing.sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        context = browser.new_context(viewport={"width": 390, "height": 800})
-        tab = context.new_page()
-        asked: list[str] = []
-        said: list[str] = []
-        tab.on("request", lambda one: asked.append(one.url))
-        tab.on("console", lambda one: said.append(one.text))
-        tab.on("dialog", lambda one: said.append(one.message))
-        here = f"http://127.0.0.1:{ask.port}"
-        tab.goto(here)
-        tab.fill("#q", "Who set foot on the Moon?")
-        tab.click(".citation >> nth=0")
-        tab.wait_for_selector("#place mark")
-        assert "doc=moon.md" in tab.url
-        assert tab.evaluate("document.documentElement.scrollWidth") <= 390
-        tab.go_back()
-        tab.wait_for_selector("#document", state="detached")
-        assert tab.input_value("#q") == "Who set foot on the Moon?"
-        tab.goto(f"{here}/?doc=party.md")
-        tab.wait_for_selector("#place")
-        tab.keyboard.press("/")
-        tab.keyboard.type("What is the capital of Peru?")
-        tab.wait_for_selector(".abstained")
-        browser.close()
-    assert all(one.startswith(here) for one in asked)
-    assert not said
-
-
 # --- pages of PDFs ----------------------------------------------------------------------
 
 
@@ -279,10 +278,56 @@ def test_a_pdf_opens_at_the_picture_of_its_page_with_the_quote_marked(report: Se
     assert '<rect class="evidence"' in opened
     assert "Page before" in opened
     assert "Page after" not in opened
-    assert "was not found on the picture" not in opened
+    assert "was found on the picture" not in opened
     assert opened.count('id="place"') == 1
-    assert "Otters" in opened.partition('<div class="text">')[2]
-    assert "Beavers" not in opened.partition('<div class="text">')[2]
+    assert "Otters" in opened.partition('<div class="text prose">')[2]
+    assert "Beavers" not in opened.partition('<div class="text prose">')[2]
+
+
+def test_it_is_said_where_a_quote_was_not_found_on_the_picture(
+    report: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    draw = Assistant.page_image
+
+    def unmarked(self: Assistant, document: str, page: int, spans: Any) -> PageImage:
+        image = draw(self, document, page, spans)
+        return replace(image, rectangles=((),) * len(image.rectangles))
+
+    monkeypatch.setattr(Assistant, "page_image", unmarked)
+    said = page(report, q="What do otters hold while they sleep?", doc="river report.pdf", at=87)
+    assert "was found on the picture; it is marked in the text below" in said
+    assert '<figure id="place">' in said
+    assert "<rect" not in said
+    assert "<mark>" in said.partition('<div class="text prose">')[2]
+
+
+def test_a_picture_is_asked_for_by_the_name_of_the_other_kind_as_well(report: Server) -> None:
+    reply = report("GET", "/documents/river%20report.pdf/pages/2.jpg")
+    assert reply.status == 308
+    assert reply.headers["location"] == "/documents/river%20report.pdf/pages/2.png"
+
+
+def test_a_page_is_drawn_once_for_who_asks_for_its_picture_at_once() -> None:
+    drawn: list[tuple[str, int]] = []
+
+    async def draw(document: str, page: int, spans: list[tuple[int, int]]) -> PageImage:
+        drawn.append((document, page))
+        return PageImage(b"%d" % len(drawn), "image/png", 1, 1, ((),) * len(spans))
+
+    async def asked() -> None:
+        pictures = Pictures(draw)
+        shown = await pictures.marked("a", 1, [(0, 1)])
+        assert await pictures.alone("a", 1) is shown
+        assert await pictures.alone("a", 1) is not shown
+        assert drawn == [("a", 1)] * 2
+        for number in range(20):
+            await pictures.marked("b", number, [])
+        await pictures.alone("b", 19)
+        assert len(drawn) == 22
+        await pictures.alone("b", 0)
+        assert len(drawn) == 23
+
+    asyncio.run(asked())
 
 
 @pytest.mark.parametrize(

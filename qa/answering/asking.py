@@ -100,7 +100,8 @@ class Asking:
             QuestionError: a filter lets no document pass.
             CorpusError, IndexUnusableError, ModelError: see `qa.answering.ask.find`.
         """
-        from qa.answering.ask import conclude, find
+        from qa.answering.ask import find
+        from qa.answering.concluding import conclude
 
         again: Look = partial(self.look, request.refresh_wait)
         for one in (look or again, *[again] * (_MAX_TRIES - 1)):
@@ -130,6 +131,8 @@ class Asking:
 
     def encoder(self) -> Encoder[Runtime]:
         """The encoder that the index was made with, loaded."""
+        if (loaded := self._models.loaded) is not None:
+            return loaded  # without waiting for an answer that is under way
         from qa.answering.ask import encoder_of
 
         with self.in_use():

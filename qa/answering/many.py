@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     Asked = Request | QuestionError
     Window = list[tuple[Asked, tuple[Encoder[Runtime], EncodedQuestion] | None]]
 
-__all__ = ["answer_many", "requests_of", "threads"]
+__all__ = ["answer_many", "kept", "requests_of", "threads"]
 
 _LOOKED = 1.0  # seconds for which a look at the corpus serves
 _AHEAD = 2  # windows of questions that are taken before their turn
@@ -104,8 +104,8 @@ def answer_many(
         QuestionError: a question can't be asked, and nobody is told of it.
         CorpusError, IndexUnusableError, ModelError: see `Asking.answer`.
     """
-    look = _kept(partial(asking.look, wait))
-    lacking = _kept(asking.lacking)
+    look = kept(partial(asking.look, wait))
+    lacking = kept(asking.lacking)
     windows = iter(lambda: list(islice(requests, MAX_TEXTS)), [])
     numbers = count()
     encoded = in_order(partial(_encoded, asking), _looked(windows, look), workers=1, most=_AHEAD)
@@ -146,7 +146,7 @@ def _encoded(asking: Asking, window: list[Asked]) -> Window:
     return [(one, (encoder, next(made)) if isinstance(one, Request) else None) for one in window]
 
 
-def _kept(function: Callable[[], T]) -> Callable[[], T]:
+def kept(function: Callable[[], T]) -> Callable[[], T]:
     """A function that is called again only when what it gave last has got old."""
     kept: list[tuple[float, T]] = []
 

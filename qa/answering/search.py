@@ -13,8 +13,10 @@ from qa.encoding.encoder import in_context
 from qa.ranking.evidence import best_sentences
 from qa.ranking.scoring import Query, score, term_shares
 from qa.types import Scores
+from qa.words.question_terms import question_terms
 from qa.words.questions import WORD
-from qa.words.terms import analyse, content_terms, term_ids
+from qa.words.scripts import is_cut
+from qa.words.terms import analyse, term_ids
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -90,13 +92,17 @@ def search(
         allowed: the passages that may answer, ascending; all where it is None.
         explain: whether to say what each of its terms adds.
     """
-    terms = content_terms(question)
-    query = Query(encoded.vector, term_ids(terms), encoded.tokens)
-    candidates = _proposed(snapshot, query.vector, terms, allowed, embed)
-    statistics = snapshot.statistics(query.unique_terms, query.unique_tokens)
+    terms = question_terms(question, snapshot.languages)
+    query = Query(encoded.vector, term_ids(terms.names), encoded.tokens)
+    names = list(terms.variants)
+    ids = {name: term_ids(variants).tolist() for name, variants in terms.variants.items()}
+    candidates = _proposed(snapshot, query.vector, terms.all, allowed, embed)
+    candidates = candidates.with_terms(
+        {other: own for own, *others in ids.values() for other in others}
+    )
+    statistics = snapshot.statistics([ids[name] for name in names], query.unique_tokens)
     with snapshot.reporting_damage():
         scored = score(query, candidates, statistics) if len(candidates) else None
-    names = list(dict.fromkeys(terms))
     return Hits(
         _ranked(query, candidates, statistics, scored, names if explain else ()),
         [] if scored is None else np.sort(scored.fused)[::-1].tolist(),
@@ -111,8 +117,15 @@ def _unknown(question: str, terms: Sequence[str], statistics: Statistics) -> tup
     lacking = {term for term, passages in held if not passages}
     if not lacking:
         return ()
-    words = (word for word in WORD.findall(question) if lacking.intersection(analyse(word)))
+    words = (word for word in WORD.findall(question) if _is_lacking(analyse(word), lacking))
     return tuple(dict.fromkeys(words))
+
+
+def _is_lacking(terms: Sequence[str], lacking: set[str]) -> bool:
+    """Whether a word lacks one of its terms; all of them where they are pairs of characters."""
+    if any(map(is_cut, terms)):
+        return lacking.issuperset(terms)
+    return not lacking.isdisjoint(terms)
 
 
 def _proposed(

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from qa.words.question_terms import question_terms
 from qa.words.questions import WORD, is_one_edit
+from qa.words.scripts import is_cut
 from qa.words.stop_words import STOP_WORDS
-from qa.words.terms import analyse, content_terms, term_ids
+from qa.words.terms import analyse, term_ids
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Sequence
 
     from qa.store.protocol import Snapshot
 
@@ -45,11 +47,20 @@ def corrected(
 def _unknown(question: str, snapshot: Snapshot) -> list[str]:
     """The words, of letters alone and no acronyms, with a term that no passage has."""
     found = (match[0] for match in WORD.finditer(question))
-    words = [word for word in found if word.isalpha() and not word.isupper()]
-    terms = list(dict.fromkeys(term for word in words for term in content_terms(word)))
-    held = snapshot.document_frequencies(term_ids(terms).tolist())
-    lacking = {term for term, count in zip(terms, held, strict=True) if not count}
-    return [word for word in words if lacking.intersection(content_terms(word))]
+    words = [word for word in found if word.isalpha() and not word.isupper() and not is_cut(word)]
+    terms = question_terms(question, snapshot.languages)
+    held = snapshot.document_frequencies(_ids(terms.variants.values()))
+    lacking = {
+        form
+        for forms, count in zip(terms.variants.values(), held, strict=True)
+        for form in forms
+        if not count
+    }
+    return [word for word in words if lacking.intersection(analyse(word))]
+
+
+def _ids(terms: Iterable[Sequence[str]]) -> list[list[int]]:
+    return [term_ids(forms).tolist() for forms in terms]
 
 
 def _like(word: str, snapshot: Snapshot) -> str:
@@ -71,7 +82,8 @@ def _like(word: str, snapshot: Snapshot) -> str:
     found = next(filter(None, searches), {})
     if not found:
         return ""
-    counts = snapshot.document_frequencies(term_ids(found).tolist())
+    forms = (question_terms(each, snapshot.languages).all for each in found.values())
+    counts = snapshot.document_frequencies(_ids(forms))
     best = max(zip(counts, found, strict=True))[1]
     return found[best]
 

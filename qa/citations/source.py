@@ -165,6 +165,7 @@ class Headings:
     def __init__(self, corpus: Corpus) -> None:
         self._corpus = corpus
         self._read: dict[tuple[str, str], tuple[Section, ...]] = {}  # by document and SHA-256
+        self._told: dict[tuple[str, str, int], tuple[str, ...]] = {}  # by lines, of a position
 
     def confirmed(self, source: Source, known: tuple[str, ...], position: int) -> tuple[str, ...]:
         """The heading path above a character of a document.
@@ -176,7 +177,7 @@ class Headings:
         """
         if not known or not source.encoding:
             return known
-        if source.format == "markdown" and path_by_lines(source.text, position) == known:
+        if source.format == "markdown" and self._by_lines(source, position) == known:
             return known  # told from the lines: the reader takes 30 ms to import
         key = (source.document, source.sha256)
         if key not in self._read:
@@ -184,6 +185,14 @@ class Headings:
                 del self._read[next(iter(self._read))]
             self._read[key] = self._sections(source)
         return headings_at(self._read[key], position)
+
+    def _by_lines(self, source: Source, position: int) -> tuple[str, ...]:
+        key = (source.encoding, source.sha256, position)
+        if key not in self._told:
+            if len(self._told) >= _TOLD:
+                self._told.clear()
+            self._told[key] = path_by_lines(source.text, position)
+        return self._told[key]
 
     def _sections(self, source: Source) -> tuple[Section, ...]:
         try:
@@ -197,6 +206,7 @@ class Headings:
 
 
 _REMEMBERED = 16  # documents whose sections are kept for the next question
+_TOLD = 4_096  # positions whose headings are
 _CLOSING_MARKS = re.compile(r"(?:^| )#+$")
 _HEADING_OR_FENCE = re.compile(
     r"^ {0,3}(?:(?P<marks>#{1,6})(?P<title>[ \t][^\r\n]*)?$|(?P<fence>```|~~~))", re.MULTILINE

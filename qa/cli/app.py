@@ -30,6 +30,7 @@ COMMANDS = (
     "open",
     "verify",
     "eval",
+    "export",
     "calibrate",
     "doctor",
     "trust",

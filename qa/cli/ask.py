@@ -34,7 +34,9 @@ qa ask who signed the pact --corpus notes --corpus papers
 
 echo "Who signed?" | qa ask
 
-qa ask --batch questions.txt > answers.jsonl"""
+qa ask --batch questions.txt > answers.jsonl
+
+qa ask --batch questions.parquet --output answers.parquet"""
 
 NOT_ANSWERED, CANT_TELL = 1, 2
 
@@ -89,13 +91,20 @@ def command(
     batch: Annotated[
         str | None,
         typer.Option(
-            metavar="FILE", help="Ask each line, as text or JSON (- is stdin); writes JSON lines."
+            metavar="FILE",
+            help="Ask each line, as text or JSON (- is stdin), or each row of a .parquet or .arrow "
+            'file with a column "question"; writes JSON lines.',
         ),
     ] = None,
-    rerank: Annotated[
+    into: Annotated[
         str | None,
-        typer.Option(help="Rerank the best with a cross-encoder: local path or hub name."),
+        typer.Option(
+            "--output",
+            metavar="FILE",
+            help="With --batch, write there instead: .jsonl, .parquet or .arrow.",
+        ),
     ] = None,
+    rerank: options.Rerank = None,
     full: Annotated[
         bool, typer.Option("--full", help="Show every passage whole, not the first alone.")
     ] = False,
@@ -134,6 +143,8 @@ def command(
         raise typer.BadParameter("--full and --brief exclude each other.")
     if (full or brief) and output_format is not Format.TEXT:
         raise typer.BadParameter(f"--full and --brief are of --format text, not {output_format}.")
+    if into is not None and batch is None:
+        raise typer.BadParameter("--output is of --batch.")
     output = Output(quiet=quiet, paged=not no_pager and batch is None)
     with open_to_ask(
         output,
@@ -166,7 +177,7 @@ def command(
                 )
             if isinstance(assistant, Several):
                 raise QuestionError("--batch asks one corpus", hint="Name one with --corpus.")
-            raise typer.Exit(ask_lines(assistant, batch, output, options_of_all))
+            raise typer.Exit(ask_lines(assistant, batch, output, options_of_all, into))
         answer = assistant.ask(_asked(question), **options_of_all)
         root = assistant.root
         link = assistant.settings.editor_link

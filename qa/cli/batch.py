@@ -2,53 +2,41 @@
 
 from __future__ import annotations
 
-import json
-import os
 import sys
 from collections import deque
-from contextlib import closing, contextmanager
-from dataclasses import dataclass, replace
-from itertools import chain, count, islice
-from typing import TYPE_CHECKING, Any
+from contextlib import closing
+from dataclasses import replace
+from itertools import chain, islice
+from typing import TYPE_CHECKING
 
+from qa.cli.batch_lines import PORTION, Line, Result, lines, opened, portions
 from qa.cli.stopping import signals_held
-from qa.errors import QuestionsError
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable, Iterator, Mapping
+    from collections.abc import Generator, Iterable, Iterator
 
     from qa.answering.request import AskArguments
     from qa.assistant import Assistant
     from qa.cli.output import Output
     from qa.errors import QuestionError
 
-__all__ = ["Line", "ask_lines", "lines", "read_line"]
+__all__ = ["ask_lines"]
 
 ANSWERED, NOT_ANSWERED, CANT_TELL = 0, 1, 2
-_LONGEST = 1_000_000  # bytes of a line
-_CHUNK = 65_536  # bytes that are read at once
-_PORTION = 64  # lines that one look at the corpus serves, at most
-_BOM = b"\xef\xbb\xbf"
+TABLES = (".parquet", ".arrow", ".feather")  # suffixes of files with a question a row
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
-    """A line that asks something, or why it can't be asked."""
-
-    number: int
-    key: str | int | None = None  # its "id"
-    asked: str | Mapping[str, object] = ""
-    problem: str = ""
-
-
-def ask_lines(assistant: Assistant, name: str, output: Output, options: AskArguments) -> int:
-    """Ask each line of a file, and write a JSON object for each; blank ones are passed over.
+def ask_lines(
+    assistant: Assistant, name: str, output: Output, options: AskArguments, into: str | None = None
+) -> int:
+    """Ask each line of a file, and write what came of each; blank ones are passed over.
 
     Args:
         assistant: answers.
-        name: of the file; "-" is stdin.
-        output: where to.
+        name: of the file; "-" is stdin. Parquet and Arrow are told by its suffix.
+        output: where JSON objects go, and how far it is.
         options: of every question that has no other of its own.
+        into: the file to write instead: a table where its suffix is one's, else JSON lines.
 
     Returns:
         The exit status: 0 if all were answered, 1 if some were not, 2 if some could not be asked,
@@ -57,13 +45,23 @@ def ask_lines(assistant: Assistant, name: str, output: Output, options: AskArgum
     Raises:
         QuestionsError: the file can't be read.
         QuestionError: an option makes no sense.
+        StorageError: the other file can't be written.
+        MissingExtraError: a table needs pyarrow.
         CorpusError, IndexUnusableError, ModelError: see `Assistant.ask`.
     """
-    batch = _Batch(assistant, output, options)
+    batch = _Batch(assistant, options)
+    is_drawn = into is not None or not sys.stdout.isatty()  # else the answers tell how far it is
     try:
-        with _opened(name) as file:
-            for portion in _portions(lines(file, name)):
-                batch.ask(portion)
+        with closing(_results(batch, name)) as results:
+            if into is None:
+                for number, one in enumerate(results, 1):
+                    output.json(one.to_dict(), indent=None)
+                    if is_drawn:
+                        output.doing(f"{number:,} lines asked")
+            else:
+                from qa.cli.batch_tables import write_results
+
+                write_results(results, into, output)
     finally:
         output.doing("")
     if not batch.lines:
@@ -71,18 +69,30 @@ def ask_lines(assistant: Assistant, name: str, output: Output, options: AskArgum
     return batch.status
 
 
-class _Batch:
-    """Asks lines, writes what came of each, and counts."""
+def _results(batch: _Batch, name: str) -> Generator[Result]:
+    if name.lower().endswith(TABLES):
+        from qa.cli.batch_tables import read_questions
 
-    def __init__(self, assistant: Assistant, output: Output, options: AskArguments) -> None:
+        for portion in read_questions(name, PORTION):
+            yield from batch.ask(portion)
+        return
+    with opened(name) as file:
+        for portion in portions(lines(file, name)):
+            yield from batch.ask(portion)
+
+
+class _Batch:
+    """Asks lines, and counts what came of them."""
+
+    def __init__(self, assistant: Assistant, options: AskArguments) -> None:
         self.status = ANSWERED
         self.lines = 0
         self._assistant = assistant
-        self._output = output
         self._options = options
         self._waiting: deque[Line] = deque()
+        self._done: deque[Result] = deque()
 
-    def ask(self, portion: Iterable[Line]) -> None:
+    def ask(self, portion: Iterable[Line]) -> Iterator[Result]:
         """Ask some lines; a signal ends this after the answer that is under way."""
         self._waiting.extend(portion)
         asked = [line.asked for line in self._waiting if not line.problem]
@@ -94,14 +104,22 @@ class _Batch:
                     line = self._next_asked()
                     if not answer.answered:
                         self._at_least(CANT_TELL if answer.complete is False else NOT_ANSWERED)
-                    self._write(line, answer.to_dict())
+                    self._done.append(Result(line, answer))
+                    yield from self._taken()
                     if is_stopped():
                         return
                 while self._waiting:
                     self._refuse(self._waiting.popleft())
+                yield from self._taken()
+
+    def _taken(self) -> Iterator[Result]:
+        """What is done and has not been given yet."""
+        while self._done:
+            self.lines += 1
+            yield self._done.popleft()
 
     def _next_asked(self) -> Line:
-        """The next line that was asked, once those before it that can't be are written."""
+        """The next line that was asked; those before it that can't be are done."""
         while (line := self._waiting.popleft()).problem:
             self._refuse(line)
         return line
@@ -111,96 +129,7 @@ class _Batch:
 
     def _refuse(self, line: Line) -> None:
         self._at_least(CANT_TELL)
-        self._write(line, {"schema": "qa.error/1", "error": line.problem})
+        self._done.append(Result(line))
 
     def _at_least(self, status: int) -> None:
         self.status = max(self.status, status)
-
-    def _write(self, line: Line, value: dict[str, Any]) -> None:
-        self.lines += 1
-        about = {"line": line.number} | ({} if line.key is None else {"id": line.key})
-        self._output.json(about | value, indent=None)
-        if not sys.stdout.isatty():  # there, the answers tell how far it is
-            self._output.doing(f"{self.lines:,} lines asked")
-
-
-@contextmanager
-def _opened(name: str) -> Iterator[int]:
-    """The number of the open file."""
-    if name == "-":
-        if sys.stdin is None:
-            raise QuestionsError("There is no stdin", hint="Name a file with --batch.")
-        yield sys.stdin.fileno()
-        return
-    with _reading(name):
-        file = os.open(name, os.O_RDONLY | getattr(os, "O_BINARY", 0))
-    try:
-        yield file
-    finally:
-        os.close(file)
-
-
-@contextmanager
-def _reading(name: str) -> Iterator[None]:
-    try:
-        yield
-    except (OSError, ValueError) as error:
-        why = getattr(error, "strerror", None) or str(error)
-        shown = "stdin" if name == "-" else name
-        raise QuestionsError(
-            f"{shown} can't be read: {why}", hint="Name a file with a question on each line."
-        ) from error
-
-
-def lines(file: int, name: str) -> Generator[list[bytes]]:
-    """The lines of a file as they come: those that are there, waiting for no more than one.
-
-    So whoever waits for an answer before asking on gets it, and many are asked together.
-    """
-    line = bytearray()
-    while True:
-        with _reading(name):
-            chunk = os.read(file, _CHUNK)
-        *ended, rest = chunk.split(b"\n")
-        found = []
-        for part in ended:
-            line += part[: _LONGEST + 1 - len(line)]
-            found.append(bytes(line))
-            line.clear()
-        line += rest[: _LONGEST + 1 - len(line)]
-        if not chunk:
-            yield [bytes(line)]
-            return
-        yield found
-
-
-def _portions(arriving: Iterator[list[bytes]]) -> Iterator[list[Line]]:
-    """The lines that are not blank, with their numbers, so many at a time as are there."""
-    numbers = count(1)
-    for some in arriving:
-        numbered = zip(some, numbers, strict=False)  # there are always more numbers
-        found = [
-            read_line(number, raw) for raw, number in numbered if raw.strip() not in {b"", _BOM}
-        ]
-        for start in range(0, len(found), _PORTION):
-            yield found[start : start + _PORTION]
-
-
-def read_line(number: int, raw: bytes) -> Line:
-    """Read one line."""
-    if len(raw) > _LONGEST:
-        return Line(number, problem=f"The line is longer than {_LONGEST:,} bytes")
-    try:
-        text = raw.removeprefix(_BOM if number == 1 else b"").decode("utf-8").strip()
-    except UnicodeDecodeError:
-        return Line(number, problem="The line is not UTF-8")
-    if not text.startswith("{"):
-        return Line(number, asked=text)
-    try:
-        asked = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        return Line(number, problem=f"The line begins with {{ and is not JSON: {error}")
-    key = asked.pop("id", None)
-    if not (key is None or isinstance(key, str | int)) or isinstance(key, bool):
-        return Line(number, problem="The id is neither text nor a whole number")
-    return Line(number, key, asked)

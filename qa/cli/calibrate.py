@@ -20,6 +20,8 @@ EXAMPLES = """Examples:
 
 qa calibrate questions.jsonl
 
+qa calibrate questions.jsonl --rerank ./my-cross-encoder
+
 qa calibrate --reset
 
 A line of questions.jsonl: {"question": "Who signed?"} or, for what the corpus does not
@@ -34,14 +36,21 @@ def command(
     reset: Annotated[bool, typer.Option("--reset", help="Return to the default.")] = False,
     corpus: options.Corpus = None,
     index: options.Index = None,
+    rerank: options.Rerank = None,
     lock_timeout: options.LockTimeout = None,
     quiet: options.Quiet = False,
 ) -> None:
-    """Fit the probability of an answer to your own questions, and keep it in the index."""
+    """Fit the probability of an answer to your own questions, and keep it in the index.
+
+    A fit is of the index's model, and with --rerank of that reranker, whose scores it weighs:
+    it serves whoever asks with both.
+    """
     output = Output(quiet=quiet)
     if (questions is None) != reset:
         raise typer.BadParameter("give a file of questions, or --reset")
-    with open_assistant(output, corpus=corpus, index=index, lock_timeout=lock_timeout) as assistant:
+    with open_assistant(
+        output, corpus=corpus, index=index, rerank=rerank, lock_timeout=lock_timeout
+    ) as assistant:
         if questions is None:
             assistant.calibrate(None)
             output.note("The default calibration is back.")

@@ -28,7 +28,7 @@ app = typer.Typer(
 
 @app.callback(invoke_without_command=True)
 def show(context: typer.Context) -> None:
-    """List the models in the cache, and good choices by need; `prepare` readies one."""
+    """List the models that are ready, and good choices by need; `prepare` readies one."""
     if context.invoked_subcommand is None:
         from qa.encoding.loader import cached_models
 
@@ -46,16 +46,20 @@ def prepare(
     model: options.Model = None,
     quiet: options.Quiet = False,
 ) -> None:
-    """Prepare a model before its first use, for example in a Dockerfile (about 10 seconds)."""
+    """Prepare a model before its first use, for example in a Dockerfile (about 10 seconds).
+
+    The default model needs no preparing.
+    """
     if name is not None and model is not None:
         raise typer.BadParameter(f"{name} and --model {model} both name a model; give one")
     from qa.encoding.loader import cached_models, load_encoder
     from qa.encoding.model import locate
+    from qa.encoding.options import options_of
 
     output = Output(quiet=quiet)
     settings = settings_from({"model": model if name is None else name})
     cache = settings.cache_path()
-    files = locate(settings.model, cache=cache)
+    files = locate(settings.model, cache=cache, options=options_of(settings))
     load_encoder(files, cache=cache, notify=output.note)
-    ready = [model for model in cached_models(cache) if model.fingerprint == files.fingerprint]
+    ready = [model for model in cached_models(cache) if model.fingerprint == files.content]
     output.lines(render.models(ready, Path(cache)))

@@ -27,6 +27,7 @@ __all__ = [
     "Model",
     "Ocr",
     "Quiet",
+    "Rerank",
     "open_assistant",
     "open_to_ask",
     "settings_from",
@@ -96,6 +97,10 @@ Index = Annotated[
 Model = Annotated[
     str | None,
     typer.Option("--model", help="Local path or hub name.  [default: the index's own]"),
+]
+Rerank = Annotated[
+    str | None,
+    typer.Option("--rerank", help="Rerank the best with a cross-encoder: local path or hub name."),
 ]
 LockTimeout = Annotated[
     float | None,

@@ -8,13 +8,13 @@ from bisect import bisect_right
 from collections import Counter, deque
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import islice
+from itertools import compress, islice
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 import numpy as np
 
+from qa.encoding.head import Head
 from qa.encoding.micro_batcher import MicroBatcher
-from qa.encoding.pooling import mean, passage_means
 from qa.types import Span
 from qa.words.stop_words import STOP_WORDS
 
@@ -47,7 +47,8 @@ _WINDOW = 64  # passages that are tokenised together
 class EncoderSpec:
     """What defines an encoder: equal specs give equal vectors.
 
-    `limit` counts tokens, specials included; the prompts are put before the text.
+    `limit` counts tokens, specials included; the prompts are put before the text, and
+    `pools_prompt` says whether their tokens count in its vector.
     """
 
     name: str
@@ -56,6 +57,7 @@ class EncoderSpec:
     limit: int
     question_prompt: str = ""
     passage_prompt: str = ""
+    pools_prompt: bool = True
 
 
 def in_context(context: str, text: str) -> str:
@@ -142,12 +144,17 @@ class Encoder(Generic[R_co]):
         runtime: R_co,
         *,
         passages: PassageRuntime | None = None,
+        head: Head | None = None,
     ) -> None:
-        """Take what runs questions, and what runs passages where that is another."""
+        """Take what runs questions, and what runs passages where that is another.
+
+        `head` makes vectors of token embeddings: by default their mean.
+        """
         self.spec = spec
         self.tokens = tokens
         self.runtime = runtime
-        self._passages: PassageRuntime = passages or runtime
+        self.head = head or Head()
+        self.passages: PassageRuntime = passages or runtime
         self._question = MicroBatcher(runtime.forward_batch)
 
     @cached_property
@@ -155,6 +162,20 @@ class Encoder(Generic[R_co]):
         """Tokens left for context and passage together."""
         prompt = self.tokens.count([self.spec.passage_prompt])[0]
         return self.spec.limit - self.tokens.specials - prompt
+
+    def _first(self, prompt: str) -> int:
+        """The first token of a text that is pooled."""
+        if self.spec.pools_prompt or not prompt:
+            return 0
+        return self.tokens.lead + self.tokens.count([prompt])[0]
+
+    @cached_property
+    def _first_of_question(self) -> int:
+        return self._first(self.spec.question_prompt)
+
+    @cached_property
+    def _first_of_passage(self) -> int:
+        return self._first(self.spec.passage_prompt)
 
     def encode_question(self, question: str) -> EncodedQuestion:
         """The unit vector and the tokens of a question; from several threads if need be.
@@ -168,8 +189,13 @@ class Encoder(Generic[R_co]):
         """The same of several, in few passes."""
         beginnings = list(map(self._beginning, questions))
         embeddings = self._question.of_several([encoding.ids for _, encoding in beginnings])
+        first = self._first_of_question
         return [
-            EncodedQuestion(mean(one), self._content_tokens(question, encoding), len(question))
+            EncodedQuestion(
+                self.head.text(one, first=first),
+                self._content_tokens(question, encoding),
+                len(question),
+            )
             for (question, encoding), one in zip(beginnings, embeddings, strict=True)
         ]
 
@@ -202,7 +228,7 @@ class Encoder(Generic[R_co]):
         Raises:
             ValueError: an input is over the limit; splitting should not have made it.
         """
-        return self._encode(inputs, self._passages)
+        return self._encode(inputs, self.passages)
 
     def encode_now(self, inputs: Iterable[PassageInput]) -> list[EncodedPassage]:
         """The same of a few, by what is open already to run questions."""
@@ -213,17 +239,20 @@ class Encoder(Generic[R_co]):
     ) -> tuple[tuple[str, float], ...]:
         """The words of a passage that add most to its cosine with a question.
 
-        A passage's vector is the mean of its tokens' embeddings, so the cosine is a sum over
-        tokens: each adds embedding · question / (tokens · length of the mean).
+        Where a passage's vector is the mean of its tokens' embeddings, the cosine is a sum over
+        tokens: each adds embedding · question / (tokens · length of the mean). Where it is not,
+        no word's part can be told, and none is given.
 
         Args:
             text: what was embedded.
             vector: the question's.
             most: how many to give, highest first; a word that stands twice counts together.
         """
+        if not self.head.is_mean or not self.spec.pools_prompt:
+            return ()
         prompt = self.spec.passage_prompt
         encoding = self.tokens.encode(prompt + text)
-        [embeddings] = self.runtime.forward_batch([encoding.ids])
+        embeddings = self.head.cut(self.runtime.forward_batch([encoding.ids])[0])
         length = float(np.linalg.norm(embeddings.mean(axis=0))) * len(embeddings)
         shares = (embeddings @ vector / max(length, 1e-9)).tolist()
         words = [match.span() for match in re.finditer(r"\w+", prompt + text)]
@@ -237,7 +266,20 @@ class Encoder(Generic[R_co]):
     def _encode(
         self, inputs: Iterable[PassageInput], runtime: PassageRuntime
     ) -> Iterator[EncodedPassage]:
-        prompt, lead = len(self.spec.passage_prompt), self.tokens.lead
+        # One stream from end to end: between batches, cores would wait for the last of each.
+        if self.head.in_context:
+            return self._encode_in_context(inputs, runtime)
+        return self._encode_apart(inputs, runtime)
+
+    def _encode_in_context(
+        self, inputs: Iterable[PassageInput], runtime: PassageRuntime
+    ) -> Iterator[EncodedPassage]:
+        """One pass for a passage and all of its sentences."""
+        prompt, lead, first = (
+            len(self.spec.passage_prompt),
+            self.tokens.lead,
+            self._first_of_passage,
+        )
         running: deque[tuple[PassageInput, Tokenised]] = deque()
 
         def ids() -> Iterator[TokenIds]:
@@ -245,12 +287,43 @@ class Encoder(Generic[R_co]):
                 running.append(one)
                 yield self.tokens.framed(one[1].ids)
 
-        # One stream from end to end: between batches, cores would wait for the last of each.
         for embeddings in runtime.forward(ids()):
             one, tokens = running.popleft()
             spans = np.array(one.sentences, np.int64).reshape(-1, 2) + prompt
-            pooled = passage_means(embeddings, tokens, spans, lead=lead)
+            words = self.tokens.from_words(self.spec.passage_prompt + one.text, tokens)
+            pooled = self.head.passage(embeddings, words, spans, lead=lead, first=first)
             yield EncodedPassage(pooled[0], pooled[1:])
+
+    def _encode_apart(
+        self, inputs: Iterable[PassageInput], runtime: PassageRuntime
+    ) -> Iterator[EncodedPassage]:
+        """One pass for a passage, and one for each of its sentences that is not all of it."""
+        first, most = self._first_of_passage, self.spec.limit - self.tokens.specials
+        running: deque[list[bool]] = deque()  # of each sentence whether it has a pass of its own
+
+        def ids() -> Iterator[TokenIds]:
+            for one, tokens in self._tokenised(inputs):
+                parts = [one.text[start:end] for start, end in one.sentences]
+                prompt = self.spec.passage_prompt
+                found = self.tokens.tokenise([prompt + part for part in parts])
+                apart = [
+                    part != one.text and bool(len(own))
+                    for part, own in zip(parts, found, strict=True)
+                ]
+                running.append(apart)
+                yield self.tokens.framed(tokens.ids)
+                for own in compress(found, apart):
+                    yield self.tokens.framed(own.ids[:most])
+
+        embeddings = runtime.forward(ids())
+        for whole in embeddings:
+            vector = self.head.text(whole, first=first)
+            sentences = [
+                self.head.text(next(embeddings), first=first) if has_pass else vector
+                for has_pass in running.popleft()
+            ]
+            rows = np.array(sentences, np.float32).reshape(-1, len(vector))
+            yield EncodedPassage(vector, rows)
 
     def _tokenised(
         self, inputs: Iterable[PassageInput]

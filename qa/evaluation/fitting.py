@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from qa.encoding.model import DEFAULT_MODEL
 from qa.errors import QuestionsError
 from qa.evaluation.evaluate import evaluate
-from qa.ranking.calibration import DEFAULT, SIGNS, Calibration
+from qa.ranking.calibration import SIGNS, Calibration
+from qa.ranking.calibrations import calibration_in_use, with_own
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,24 +20,50 @@ if TYPE_CHECKING:
 
     from qa.evaluation.evaluate import Answering, Outcome
     from qa.evaluation.questions import Question
+    from qa.store.identity import Identity
 
 __all__ = ["fit", "fit_own", "fit_to"]
 
 _MIN_QUESTIONS = 5  # of each kind
-_STRENGTH = 0.05  # of the default, against a weight of 1 a question
+_STRENGTH = 0.05  # of what there is, against a weight of 1 a question
 
 
-def fit_to(questions: Sequence[Question], assistant: Answering) -> Calibration:
+def fit_to(
+    questions: Sequence[Question] | None,
+    assistant: Answering,
+    identity: Identity,
+    own: str,
+    corpus: str,
+    *,
+    reranker: str,
+) -> tuple[Calibration, str]:
     """Ask a person's own questions, and fit the probability to what comes of them.
+
+    Args:
+        questions: answerable and unanswerable ones; None goes back to what there is without any.
+        assistant: answers them.
+        identity: what its index is bound to.
+        own: what the index keeps of earlier fits to questions.
+        corpus: what it keeps of the fit to itself.
+        reranker: the fingerprint of the one that is used, or "".
+
+    Returns:
+        The calibration, and what the index is to keep of all fits to questions.
 
     Raises:
         QuestionsError: there are too few answerable or unanswerable ones.
     """
-    return fit_own(evaluate(assistant, questions))
+    encoder = identity.fingerprint
+    is_default = identity.model == DEFAULT_MODEL
+    there_is = calibration_in_use("", corpus, encoder=encoder, is_default=is_default).calibration
+    if questions is None:
+        return there_is, ""
+    fitted = fit_own(evaluate(assistant, questions), prior=there_is)
+    return fitted, with_own(own, fitted, encoder=encoder, reranker=reranker)
 
 
-def fit_own(outcomes: Sequence[Outcome]) -> Calibration:
-    """Fit to a person's own questions; with few of them, it stays near the default.
+def fit_own(outcomes: Sequence[Outcome], *, prior: Calibration) -> Calibration:
+    """Fit to a person's own questions; with few of them, it stays near what there was.
 
     Raises:
         QuestionsError: there are too few answerable or unanswerable ones.
@@ -50,7 +78,7 @@ def fit_own(outcomes: Sequence[Outcome]) -> Calibration:
     signals = np.array([outcome.signals for outcome in outcomes])
     # Both kinds weigh the same, however many there are of each.
     weights = np.where(truths, 0.5 / truths.sum(), 0.5 / (~truths).sum()) * len(truths)
-    return fit(signals, truths, weights, prior=DEFAULT, strength=_STRENGTH)
+    return fit(signals, truths, weights, prior=prior, strength=_STRENGTH)
 
 
 def fit(
@@ -64,7 +92,7 @@ def fit(
     """Fit a logistic regression in which each signal counts as its sign says, or not at all.
 
     Args:
-        signals: `[n, 7]`, rows as `qa.ranking.calibration.Signals` has them.
+        signals: `[n, 8]`, rows as `qa.ranking.calibration.Signals` has them.
         truths: whether the corpus answers, `[n]`.
         weights: how much each counts, `[n]`.
         prior: where the coefficients are drawn to.

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import time
 from contextlib import closing
-from dataclasses import dataclass, field
-from itertools import islice, tee
+from dataclasses import dataclass, field, replace
+from itertools import chain, islice, tee
 from typing import TYPE_CHECKING
 
 from qa.corpus.walking import CHANGED, SIZE
@@ -21,6 +21,7 @@ from qa.indexing.passages import cut
 from qa.reading.places import places_of
 from qa.store.rows import NewPassage
 from qa.types import Document, Span
+from qa.words.detection import told, with_language
 from qa.words.terms import passage_terms
 
 if TYPE_CHECKING:
@@ -183,13 +184,17 @@ class _FileBegins:
 
 @dataclass(frozen=True, slots=True)
 class _Cut:
-    """A passage of the document before it; `digest` is that of what is embedded of it."""
+    """A passage of the document before it; `digest` is that of what is embedded of it.
+
+    `language` is the code of the document's; "" is English and what is not told.
+    """
 
     passage: Passage
     text: str
     places: tuple[Place, ...]
     digest: bytes
     tokens: NDArray[np.uint32]
+    language: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,21 +217,29 @@ def _pieces(
             yield _FileEnds(path, {path: reading.reason})
             continue
         yield _FileBegins(path, reading.sha256)
-        for document in reading.documents:
+        for read in reading.documents:
+            document = _with_language(read)
             yield document
             yield from _cuts(document, encoder())
         yield _FileEnds(path, reading.problems, reading.warnings)
 
 
+def _with_language(document: Document) -> Document:
+    blocks = chain.from_iterable(section.blocks for section in document.sections)
+    texts = (document.text[block.start : block.end] for block in blocks)
+    metadata = with_language(document.metadata, document.format, texts)
+    return document if metadata is document.metadata else replace(document, metadata=metadata)
+
+
 def _cuts(document: Document, encoder: Encoder[Runtime]) -> Iterator[_Cut]:
-    prompt = encoder.spec.passage_prompt
+    prompt, language = encoder.spec.passage_prompt, told(document.metadata)
     cuts, same = tee(cut(document, encoder.tokens, encoder.budget, prompt=prompt))
     places = places_of(document.places, ((one.passage.start, one.passage.end) for one in same))
     for one, held in zip(cuts, places, strict=True):
         passage = one.passage
         text = document.text[passage.start : passage.end]
         embedded = PassageInput.of(passage.context, text, _inside(passage))
-        yield _Cut(passage, text, held, embedded.digest(), one.tokens.ids)
+        yield _Cut(passage, text, held, embedded.digest(), one.tokens.ids, language)
 
 
 def _inside(passage: Passage) -> tuple[Span, ...]:
@@ -246,6 +259,6 @@ def _row(one: _Cut) -> NewPassage:
         text=one.text,
         spans=passage.sentences,
         digest=one.digest,
-        terms=passage_terms(passage.context, one.text, _inside(passage)),
+        terms=passage_terms(passage.context, one.text, _inside(passage), one.language),
         tokens=one.tokens,
     )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 from qa.encoding.encoder import in_context
 from qa.indexing.sentences import sentences_of, trimmed
 from qa.types import Block, Passage, PlaceKind, Span
+from qa.words.detection import told
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -91,7 +92,8 @@ def cut(document: Document, tokens: Tokens, budget: int, *, prompt: str = "") ->
         exactly once; none has more than `budget` tokens with its context.
     """
     text = document.text
-    parts = _parts(text, _groups(document, tokens, budget), tokens)
+    language = told(document.metadata)
+    parts = _parts(text, _groups(document, tokens, budget), tokens, language)
     passages = (
         Passage(sentences[0].start, sentences[-1].end, group.heading_path, group.context, sentences)
         for group, same in groupby(parts, key=lambda part: part.group)
@@ -117,13 +119,13 @@ def _portions(items: Iterable[T], size: Callable[[T], int]) -> Iterator[list[T]]
 
 
 def _parts(
-    text: str, groups: Iterable[tuple[_Group, Iterable[Block]]], tokens: Tokens
+    text: str, groups: Iterable[tuple[_Group, Iterable[Block]]], tokens: Tokens, language: str
 ) -> Iterator[_Part]:
     parts = (
         (group, span, sentences)
         for group, blocks in groups
         for block in blocks
-        for span, sentences in _with_sentences(text, block)
+        for span, sentences in _with_sentences(text, block, language)
     )
     for portion in _portions(parts, lambda part: part[1].end - part[1].start):
         found = tokens.tokenise([text[start:end] for _, (start, end), _ in portion])
@@ -196,18 +198,18 @@ def _pieces(text: str, parts: Iterable[_Part], room: int) -> Iterator[_Piece]:
             yield _Piece(tuple(run), size)
 
 
-def _with_sentences(text: str, block: Block) -> Iterator[tuple[Span, list[Span]]]:
+def _with_sentences(text: str, block: Block, language: str) -> Iterator[tuple[Span, list[Span]]]:
     """A block with its sentences; one of very many characters in parts, cut between them."""
     start = block.start
     while start < block.end:
         end = min(start + _PORTION, block.end)
-        sentences = sentences_of(text, Block(start, end, block.kind))
+        sentences = sentences_of(text, Block(start, end, block.kind), language)
         if end < block.end:  # the last sentence may go on
             if len(sentences) > 1:
                 end = sentences.pop().start
             elif (space := text.rfind(" ", start + 1, end)) > 0:
                 end = space
-                sentences = sentences_of(text, Block(start, end, block.kind))
+                sentences = sentences_of(text, Block(start, end, block.kind), language)
         if sentences:
             yield Span(start, end), sentences
         start = end

@@ -9,7 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from qa.corpus.walking import SIZE, listing_digest
-from qa.errors import ForeignIndexError, IndexMissingError
+from qa.errors import ForeignIndexError, IndexMissingError, ModelError
 from qa.indexing.plan import Outcomes, checked_plan, report
 from qa.store.identity import Identity
 from qa.store.rows import FilesKnown
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from qa.corpus import Corpus, Scan
+    from qa.encoding.encoder import Encoder, Runtime
     from qa.encoding.loader import ModelLoader
     from qa.indexing.plan import Plan
     from qa.indexing.progress import Meter
@@ -66,7 +67,7 @@ def refresh(
         with suppress(IndexMissingError):
             seen, scan = _look(index, corpus, now_ns, thorough=thorough)
     plan = checked_plan(corpus, seen.files, now_ns, scan=scan)
-    if seen.files is not None and plan.is_empty and seen.is_sound:
+    if seen.files is not None and plan.is_empty and seen.is_sound and seen.is_fitted:
         if plan.restamped or not seen.is_tidy:
             listing = listing_digest(plan.scan.stamps, now_ns)
             writer.tidy(plan.restamped, now_ns, listing=listing)
@@ -76,20 +77,26 @@ def refresh(
     meter = Meter(progress)
     if not writer.is_written():
         _begin(meter, plan)  # before the imports that take a while
+    from qa.encoding.model import DEFAULT_MODEL
     from qa.indexing.apply import Commits, embed_pending, take_up
+    from qa.ranking.calibrations import assigned
 
     outcomes = Outcomes()
     with closing(corpus), writer.transaction(rebuild=rebuild, unless=unless) as transaction:
         meter.tell(writer.announcing())
         if not rebuild and transaction.changes != seen.changes:  # by another writer
             plan = checked_plan(corpus, transaction.known_files(), now_ns)
-            if plan.is_empty and not transaction.count_pending():
+            if plan.is_empty and not transaction.count_pending() and seen.is_fitted:
                 meter.end()
                 return report(plan)
         _begin(meter, plan)
         files = models.locate("" if rebuild else transaction.identity.model)
         bound_to = index.seen_from(corpus.location)
         encoder = partial(models.encoder, files)
+        if rebuild:  # what an earlier version kept is of the encoder that there was
+            transaction.keep(
+                calibration=assigned(transaction.calibration, transaction.identity.fingerprint)
+            )
         transaction.begin(Identity(files.fingerprint, files.name, bound_to), rebuild=rebuild)
         commits = Commits(transaction, meter)
         take_up(plan, corpus, commits, encoder, outcomes, now_ns=now_ns, jobs=jobs)
@@ -97,17 +104,49 @@ def refresh(
         embed_pending(commits, encoder, outcomes)
         if thorough:
             transaction.compact()
+        if files.name != DEFAULT_MODEL:  # of that one, nothing more is opened
+            with index.snapshot() as snapshot:
+                if not snapshot.count_pending() and not _is_fitted(snapshot):
+                    transaction.keep(corpus_fit=_corpus_fit(snapshot, models, encoder()))
     return report(plan, outcomes)
+
+
+def _is_fitted(snapshot: Snapshot) -> bool:
+    """Whether the probability needs no fit to the corpus, or has the one that is due."""
+    from qa.encoding.model import DEFAULT_MODEL
+    from qa.ranking.calibrations import read_corpus_fit
+
+    if (known := snapshot.identity).model == DEFAULT_MODEL or snapshot.is_empty:
+        return True
+    fit = read_corpus_fit(snapshot.corpus_fit)
+    return fit is not None and fit.serves(known.fingerprint, snapshot.count_passages())
+
+
+def _corpus_fit(snapshot: Snapshot, models: ModelLoader, encoder: Encoder[Runtime]) -> str:
+    """Fit the probability to the corpus, as it is for an encoder that is not the default."""
+    from qa.evaluation.corpus_fit import fit_to_corpus
+    from qa.ranking.calibrations import CorpusFit
+
+    try:
+        fitted = fit_to_corpus(snapshot, encoder, models.default_encoder())
+    except ModelError:  # the default's files are gone, which nothing else needs here
+        fitted = None
+    return CorpusFit(encoder.spec.fingerprint, snapshot.count_passages(), fitted).to_text()
 
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """What was seen of an index: how often it was changed, and what it knows of the files."""
+    """What was seen of an index: how often it was changed, and what it knows of the files.
+
+    `is_fitted` is false where a fit to the corpus is due (see `qa.evaluation.corpus_fit`), and it
+    was looked for.
+    """
 
     changes: int = 0
     files: FilesKnown | None = None
     is_sound: bool = False
     is_tidy: bool = False
+    is_fitted: bool = True
 
 
 def _look(index: Store, corpus: Corpus, now_ns: int, *, thorough: bool) -> tuple[_Seen, Scan]:
@@ -126,8 +165,11 @@ def _look(index: Store, corpus: Corpus, now_ns: int, *, thorough: bool) -> tuple
             seen = _Seen(
                 snapshot.changes,
                 known,
-                is_sound=not snapshot.count_pending() and snapshot.is_sound(),
+                is_sound=not snapshot.count_pending()
+                and snapshot.has_current_terms()
+                and snapshot.is_sound(),
                 is_tidy=snapshot.is_tidy(),
+                is_fitted=not thorough or _is_fitted(snapshot),
             )
         scan = corpus.scan()
         if known is not None:

@@ -22,13 +22,15 @@ _WINDOW = 2000  # characters; few paragraphs are as long
 _LINE = re.compile(r"[^\r\n]+")
 
 
-def sentences_of(text: str, block: Block) -> list[Span]:
+def sentences_of(text: str, block: Block, language: str = "") -> list[Span]:
     """The sentences of a block, or its lines where it is code or a table.
+
+    They end as those of a language do, named by its code (ISO 639-1), or those of English.
 
     The spans refer to `text`, begin and end with a character that is not white space, and
     together cover every such character of the block.
     """
-    found = _lines(text, block) if block.kind is BlockKind.LINES else _prose(text, block)
+    found = _lines(text, block) if block.kind is BlockKind.LINES else _prose(text, block, language)
     return [span for piece in found if (span := trimmed(text, piece)) is not None]
 
 
@@ -37,10 +39,10 @@ def _lines(text: str, block: Block) -> Iterator[Span]:
         yield Span(*match.span())
 
 
-def _prose(text: str, block: Block) -> Iterator[Span]:
+def _prose(text: str, block: Block, language: str) -> Iterator[Span]:
     body = _WHITE_SPACE.sub(" ", text[block.start : block.end])
     start = 0
-    for end in _ends(body):
+    for end in _ends(body, language or "en"):
         # A short piece without a letter ("2.", "(3)") is the mark of the item that follows it.
         is_mark = end - start <= _MAX_MARK and not any(map(str.isalpha, body[start:end]))
         if end == len(body) or not is_mark:
@@ -48,7 +50,7 @@ def _prose(text: str, block: Block) -> Iterator[Span]:
             start = end
 
 
-def _ends(body: str) -> Iterator[int]:
+def _ends(body: str, language: str) -> Iterator[int]:
     """Find where sentences end, in windows that begin with one.
 
     sentencex takes the square of the length where quotes or backticks are not closed.
@@ -58,7 +60,7 @@ def _ends(body: str) -> Iterator[int]:
     start = 0
     while start < len(body):
         window = body[start : start + _WINDOW]
-        ends = [start + one["end_index"] for one in get_sentence_boundaries("en", window)]
+        ends = [start + one["end_index"] for one in get_sentence_boundaries(language, window)]
         if start + len(window) < len(body):
             last = ends.pop()  # it may go on behind the window
             if not ends:  # it does, without end: it is cut between words, where there are some

@@ -21,19 +21,14 @@ if TYPE_CHECKING:
     from qa.store.protocol import Snapshot, Store
     from qa.types import Refresh
 
-__all__ = ["is_of_another_model", "switch_model"]
+__all__ = ["switch_model"]
 
 _SAMPLE = 32  # passages that are embedded to tell how long all will take
 _MINUTE = 60
 
 
-def is_of_another_model(index: Store, models: ModelLoader) -> bool:
-    """Whether there is an index, and by another model than the settings name, or the default.
-
-    Raises:
-        IndexUnusableError: the index can't be read.
-        ModelError: there is no such model.
-    """
+def _is_of_another_model(index: Store, models: ModelLoader) -> bool:
+    """Whether there is an index, and by another model than the settings name."""
     try:
         with index.snapshot() as snapshot:
             made_with = snapshot.identity.fingerprint
@@ -43,15 +38,15 @@ def is_of_another_model(index: Store, models: ModelLoader) -> bool:
 
 
 def switch_model(
-    *,
     index: Store,
     writer: Store,
     corpus: Corpus,
     models: ModelLoader,
+    *,
     progress: Callable[[Progress], None],
     notify: Callable[[str], None],
     jobs: int = 1,
-) -> Refresh:
+) -> Refresh | None:
     """Embed a corpus with the model that the settings name, and answer from that once it is whole.
 
     Until then the index answers as before; where this is stopped, it goes on the next time from
@@ -59,7 +54,7 @@ def switch_model(
     what changed since is embedded then.
 
     Args:
-        index: that there is, by another model; it is read only for moments.
+        index: what answers; it is read only for moments.
         writer: the same index, in use for the last step.
         corpus: where the documents are read from.
         models: finds both models.
@@ -67,9 +62,14 @@ def switch_model(
         notify: is told what it costs, and what is kept.
         jobs: how many files may be read at a time.
 
+    Returns:
+        What was done; None where there is no index, or the index is by that model already.
+
     Raises:
         CorpusError, IndexUnusableError, ModelError: see `qa.indexing.refresh.refresh`.
     """
+    if not _is_of_another_model(index, models):
+        return None
     files = models.locate()
     beside = index.beside(files.fingerprint)
     with index.snapshot() as snapshot:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -77,6 +77,19 @@ class Candidates:
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    def with_terms(self, names: Mapping[int, int]) -> Candidates:
+        """The same with other names for some terms: each that is a key becomes its value."""
+        if not names:
+            return self
+        values = self.terms.values.copy()
+        for term, name in names.items():
+            values[self.terms.values == term] = name
+        return replace(
+            self,
+            terms=replace(self.terms, values=values),
+            parts=replace(self.parts, values=values),
+        )
 
     @property
     def first_sentences(self) -> NDArray[np.int64]:

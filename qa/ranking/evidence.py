@@ -61,6 +61,13 @@ _ANSWERS = {
 }
 
 
+# What figures tell in any language. Digits of other scripts are digits, too.
+_FIGURES = {
+    "quantity": r"[$€£¥]?\d[\d.,]*(?<![.,])(?:\s?%)?",
+    "date": r"(?<!\d)(?:\d{4}-\d{2}-\d{2}|1\d{3}|20\d{2})(?!\d)",
+}
+
+
 @lru_cache(maxsize=16)  # each passage of an answer is marked for the same question
 def question_kind(question: str) -> str:
     """Tell from its words what a question asks for: quantity, date, name, or "" for the rest."""
@@ -72,25 +79,29 @@ def question_kind(question: str) -> str:
     return min(found, default=(0, ""))[1]
 
 
-def marks(question: str, text: str, place: Span) -> tuple[Mark, ...]:
+def marks(question: str, text: str, place: Span, *, is_english: bool = True) -> tuple[Mark, ...]:
     """Mark what could be the answer in `text[place]`: words of the kind that is asked for.
+
+    Of a text that is not English, figures alone: months, numbers in words and capital letters mean
+    other things there, or nothing.
 
     Nothing is marked where the question asks for something else; what the question itself says
     is no answer to it.
     """
     kind = question_kind(question)
-    if not kind:
+    pattern = (_ANSWERS if is_english else _FIGURES).get(kind)
+    if pattern is None:
         return ()
     known = {word.lower() for word in re.findall(r"\w+", question)}
     return tuple(
         Mark(kind, text[start:end], start, end)
-        for start, end in _found(kind, text, place)
+        for start, end in _found(kind, pattern, text, place)
         if any(word.lower() not in known for word in re.findall(r"\w+", text[start:end]))
     )
 
 
-def _found(kind: str, text: str, place: Span) -> Iterator[Span]:
-    for match in re.compile(_ANSWERS[kind]).finditer(text, place.start, place.end):
+def _found(kind: str, pattern: str, text: str, place: Span) -> Iterator[Span]:
+    for match in re.compile(pattern).finditer(text, place.start, place.end):
         start, end = match.span()
         if kind == "name" and start == place.start:  # any word is capitalised there
             first, space, rest = match[0].partition(" ")

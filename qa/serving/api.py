@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from fastapi import Depends, FastAPI, Path, Query
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
 
 from qa import __version__, logs
 from qa.errors import QaError
@@ -27,6 +27,7 @@ from qa.serving.described import (
 from qa.serving.guard import Guard, Rules
 from qa.serving.metrics import Metrics
 from qa.serving.page import add_page
+from qa.serving.picturing import Pictures, address
 from qa.serving.queue import BusyError, Queue
 from qa.serving.replies import (
     FAILED,
@@ -117,8 +118,10 @@ def make_app(
     async def opened(document: str) -> DocumentText:
         return await looking(asyncio.to_thread(assistant.document, document))
 
-    async def drawn(document: str, page: int, spans: Spans = ()) -> PageImage:
+    async def drawn(document: str, page: int, spans: Spans) -> PageImage:
         return await looking(asyncio.to_thread(assistant.page_image, document, page, spans))
+
+    pictures = Pictures(drawn)
 
     @app.get(
         "/documents/{document:path}/pages/{page}.png",
@@ -130,8 +133,12 @@ def make_app(
         document: Annotated[Id, Path(examples=["paper.pdf"])],
         page: Annotated[Offset, Path(examples=[1])],
     ) -> Response:
-        image = await drawn(document, page)
+        image = await pictures.alone(document, page)
         return Response(image.data, media_type=image.media_type)
+
+    @app.get("/documents/{document:path}/pages/{page}.jpg", include_in_schema=False)
+    async def other_picture(document: Id, page: Offset) -> Response:
+        return RedirectResponse(address(document, page), 308)
 
     @app.get(
         "/documents/{document:path}",
@@ -169,7 +176,7 @@ def make_app(
     async def asked(question: str, **options: Any) -> Answer:  # noqa: ANN401 - those of `ask`
         return await asking(assistant.ask_async(question, refresh=False, **options))
 
-    add_page(app, rules, ask=asked, open_document=opened, draw=drawn)
+    add_page(app, rules, ask=asked, open_document=opened, draw=pictures.marked)
     if for_agents:
         from qa.serving.agents import Agents, Shared
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import threading
 from typing import TYPE_CHECKING
 
@@ -17,6 +19,9 @@ if TYPE_CHECKING:
 __all__ = ["Follower"]
 
 _AGAIN = 30.0  # seconds after which what failed at once is tried again
+
+
+_NICE = 10  # of 19: about a tenth of the processor where questions want all of it
 
 
 class _Leaving(BaseException):
@@ -53,6 +58,7 @@ class Follower:
             self._thread.join(seconds)
 
     def _run(self, assistant: Assistant) -> None:
+        _give_way()
         while not self._leaving.is_set():
             try:
                 for step in assistant.follow():
@@ -82,3 +88,9 @@ class Follower:
             if one not in self._known:
                 self._tell(f"{one.document}: {one.reason}", "")
         self._known = set(problems)
+
+
+def _give_way() -> None:
+    """Let questions go first: on Linux, a thread has a priority, which those it starts take on."""
+    if sys.platform == "linux":
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICE)

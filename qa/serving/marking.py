@@ -12,12 +12,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from qa.contents import DocumentText
-    from qa.types import CitedPassage
+    from qa.types import Citation, CitedPassage
 
-__all__ = ["Line", "Marked", "Piece", "View", "pieces", "quoted", "view"]
+__all__ = ["Line", "Marked", "Piece", "View", "pieces", "quoted", "view", "where"]
 
 _AROUND = 20_000  # characters before and after a place that are shown of a long document
 _END = re.compile(r"\r\n|\r|\n")
+_LONG = 60  # characters from which on a line may have been broken at a width
+_GOES_ON = re.compile(r"[ \t]*(?!\d+[.)]\s)(?=[^\s\-*+#>|])")  # and no item, quote or table follows
 
 
 class Marked(NamedTuple):
@@ -71,10 +73,40 @@ def pieces(text: str, start: int, end: int, marks: Sequence[Marked]) -> tuple[Pi
 
 
 def quoted(one: CitedPassage) -> tuple[Piece, ...]:
-    """A passage's quote, its evidence marked."""
+    """A passage's quote, its evidence marked; lines that were broken at a width run on."""
     quote, begin, evidence = one.citation.quote, one.citation.start, one.evidence.citation
-    mark = Marked(evidence.start - begin, evidence.end - begin, "evidence")
-    return pieces(quote, 0, len(quote), [mark])
+    start, end = evidence.start - begin, evidence.end - begin
+    if one.citation.format != "code":
+        quote, (start, end) = _running_on(quote, (start, end))
+    return pieces(quote, 0, len(quote), [Marked(start, end, "evidence")])
+
+
+def _running_on(text: str, places: Sequence[int]) -> tuple[str, list[int]]:
+    """A text whose lines are not broken, and where places of it stand then."""
+    kept: list[str] = []
+    breaks: list[tuple[int, int]] = []
+    line = last = 0
+    for end in _END.finditer(text):
+        if end.start() - line >= _LONG and (found := _GOES_ON.match(text, end.end())):
+            kept.append(text[last : end.start()])
+            last = found.end()
+            breaks.append((end.start(), last))
+        line = end.end()
+    kept.append(text[last:])
+    return " ".join(kept), [
+        at - sum(max(0, min(at, last) - first - 1) for first, last in breaks) for at in places
+    ]
+
+
+def where(citation: Citation) -> str:
+    """The place of a citation within its document, in words."""
+    if citation.page is not None:
+        return f"page {citation.page}" + (f" ({citation.label})" if citation.label else "")
+    for kind in ("row", "paragraph", "chapter"):
+        if (number := getattr(citation, kind)) is not None:
+            return f"{kind} {number}"
+    first, last = citation.start_line, citation.end_line
+    return f"line {first}" if first == last else f"lines {first}–{last}"
 
 
 def view(

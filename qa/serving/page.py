@@ -13,8 +13,9 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from qa.answering.request import MAX_QUESTION
 from qa.errors import CitationError, QaError, UnreadableDocumentError
+from qa.reading.formats import TEXT
 from qa.serving.guard import COOKIE, Rules
-from qa.serving.marking import quoted, view
+from qa.serving.marking import quoted, view, where
 from qa.serving.picturing import page_at, picture, spans_on
 from qa.serving.queue import BusyError
 from qa.serving.replies import notes_of, refusal, refused
@@ -73,7 +74,7 @@ def add_page(
         spans = spans_on(found, document, passages)
         with suppress(UnreadableDocumentError, CitationError):  # its text is shown all the same
             drawn = await draw(document.id, found.number, [one[:2] for one in spans])
-            return picture(found, document, drawn, spans)
+            return picture(found, document, drawn, spans, at)
         return None
 
     @app.get("/", include_in_schema=False)
@@ -123,7 +124,9 @@ def add_page(
             quoted=quoted,
             link=link,
             link_to=link_to,
-            doc=doc,
+            where=where,
+            at=at,
+            is_source=document is not None and document.format in TEXT,
             back="/?" + urlencode(kept),
             picture=drawn,
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import quote
@@ -9,12 +10,15 @@ from urllib.parse import quote
 from qa.types import PlaceKind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Awaitable, Callable, Iterable
 
     from qa.contents import DocumentText, PageImage, Rectangle
     from qa.types import CitedPassage
 
-__all__ = ["Page", "Picture", "page_at", "picture", "spans_on"]
+__all__ = ["Page", "Picture", "Pictures", "address", "page_at", "picture", "spans_on"]
+
+_WAITING = 8  # pictures that are kept for who is about to ask for them
+_SECONDS = 10.0
 
 
 class Page(NamedTuple):
@@ -32,19 +36,61 @@ class Page(NamedTuple):
         return self.start, self.end
 
 
+class PictureMark(NamedTuple):
+    """A part of a page that is quoted; `is_place` at the first of the evidence looked for."""
+
+    place: Rectangle
+    kind: str
+    is_place: bool
+
+
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A page's picture by its address, its size in pixels, and parts of it by their kind.
+    """A page's picture by its address, its size in pixels, and what is quoted of it.
 
-    `is_marked` tells that all evidence on the page was found on it.
+    `has_place` tells that one of the marks is the place; `is_marked`, that all evidence on the
+    page was found on it.
     """
 
     page: Page
     address: str
     width: int
     height: int
-    marks: tuple[tuple[Rectangle, str], ...]
+    marks: tuple[PictureMark, ...]
+    has_place: bool
     is_marked: bool
+
+
+class Pictures:
+    """Draws a page once for who is told where spans stand on it and then asks for its picture."""
+
+    def __init__(
+        self, draw: Callable[[str, int, list[tuple[int, int]]], Awaitable[PageImage]]
+    ) -> None:
+        """Take what draws a page of a document, by its id, with spans of its text."""
+        self._draw = draw
+        self._waiting: dict[tuple[str, int], tuple[float, PageImage]] = {}
+
+    async def marked(self, document: str, page: int, spans: list[tuple[int, int]]) -> PageImage:
+        """Draw a page and keep its picture a moment, to be asked for once."""
+        drawn = await self._draw(document, page, spans)
+        self._waiting.pop((document, page), None)
+        self._waiting[document, page] = time.monotonic(), drawn
+        while len(self._waiting) > _WAITING:
+            del self._waiting[next(iter(self._waiting))]
+        return drawn
+
+    async def alone(self, document: str, page: int) -> PageImage:
+        """Give the picture that was kept, or draw it."""
+        since, drawn = self._waiting.pop((document, page), (0.0, None))
+        if drawn is None or time.monotonic() - since > _SECONDS:
+            return await self._draw(document, page, [])
+        return drawn
+
+
+def address(document: str, page: int) -> str:
+    """Where a page's picture is asked for."""
+    return f"/documents/{quote(document, safe='/')}/pages/{page}.png"
 
 
 def page_at(document: DocumentText, at: int) -> Page | None:
@@ -79,15 +125,30 @@ def spans_on(
 
 
 def picture(
-    page: Page, document: DocumentText, drawn: PageImage, spans: list[tuple[int, int, str]]
+    page: Page,
+    document: DocumentText,
+    drawn: PageImage,
+    spans: list[tuple[int, int, str]],
+    at: int,
 ) -> Picture:
-    """A page as it was drawn, with the spans that were asked for."""
+    """A page as it was drawn, with the spans that were asked for, and the character looked for."""
     found = list(zip(drawn.rectangles, spans, strict=True))
+    looked_for = next(
+        (n for n, (_, (start, end, kind)) in enumerate(found)
+         if kind == "evidence" and start <= at < end),
+        None,
+    )  # fmt: skip
+    marks = tuple(
+        PictureMark(one, kind, n == looked_for and not nth)
+        for n, (places, (_, _, kind)) in enumerate(found)
+        for nth, one in enumerate(places)
+    )
     return Picture(
         page=page,
-        address=f"/documents/{quote(document.id, safe='/')}/pages/{page.number}.png",
+        address=address(document.id, page.number),
         width=drawn.width,
         height=drawn.height,
-        marks=tuple((one, kind) for places, (_, _, kind) in found for one in places),
+        marks=marks,
+        has_place=any(one.is_place for one in marks),
         is_marked=all(places for places, (_, _, kind) in found if kind == "evidence"),
     )

@@ -12,6 +12,8 @@ import re
 import shutil
 from contextlib import suppress
 from dataclasses import asdict, dataclass
+from itertools import groupby
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from qa.store.durable_files import Seal, Segment, seal
@@ -31,7 +33,7 @@ __all__ = [
     "Dense",
     "lexical_folder",
     "lexical_note",
-    "lexical_texts",
+    "lexical_terms",
     "segments_note",
     "segments_of",
     "sweep",
@@ -92,9 +94,15 @@ def lexical_folder(folder: Path, noted: str) -> Path | None:
     return folder / notes[0] if whole else None
 
 
-def lexical_texts(catalog: Catalog, *, first: int = 0) -> Iterator[tuple[int, str]]:
-    """`(id, text)` of the passages from id `first` on, as the lexical index takes them."""
-    return ((one, f"{context}\n{text}") for one, context, text in catalog.passages.texts(first))
+def lexical_terms(catalog: Catalog, *, first: int = 0) -> Iterator[tuple[int, list[str]]]:
+    """`(id, terms)` of the passages from id `first` on, as the lexical index takes them."""
+    from qa.words.detection import told
+    from qa.words.terms import analyse
+
+    for document, rows in groupby(catalog.passages.rows(first), attrgetter("document")):
+        language = told(catalog.documents.by_id([document])[document].metadata)
+        for row in rows:
+            yield row.id, analyse(f"{row.context}\n{row.text}", language)
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +193,7 @@ class Accelerators:
                 f"The lexical index in {self.folder} can't be used; working from the catalog."
             )
             index = LexicalIndex(None)
-            index.write(add=lexical_texts(catalog))
+            index.write(add=lexical_terms(catalog))
             self._lexical_in_memory = (key, index)
         return index
 

@@ -5,6 +5,7 @@ What is read for an answer is checked: rows carry sums, and all that refers to a
 
 from __future__ import annotations
 
+import json
 from contextlib import closing, contextmanager, suppress
 from typing import TYPE_CHECKING
 
@@ -20,7 +21,7 @@ from qa.store.rows import FilesKnown
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
     from pathlib import Path
 
@@ -160,6 +161,24 @@ class Catalog:
         self._meta |= {key: str(value) for key, value in values.items()}
         self._db.executemany("REPLACE INTO meta VALUES (?, ?)", values.items())
 
+    def languages(self) -> dict[str, int]:
+        """How many documents there are in each language that is stemmed in its own way."""
+        from qa.words.terms import STEMMED
+
+        with self.reporting_damage():
+            found = json.loads(self.meta("languages") or "{}")
+            if not isinstance(found, dict) or not all(
+                code in STEMMED and isinstance(count, int) and count > 0
+                for code, count in found.items()
+            ):
+                raise ValueError("its documents are in languages that there are not")
+            return dict(found)
+
+    def note_languages(self, documents: Mapping[str, int]) -> None:
+        """Note what `languages` gives."""
+        kept = {code: count for code, count in sorted(documents.items()) if count > 0}
+        self.set_meta(languages=json.dumps(kept) if kept else "")
+
     def note_counts(self) -> None:
         """Note how many rows there are of what nothing else need refer to, for `check_counts`."""
         self.set_meta(**{key: self._count(table) for key, table in _NOTED.items()})
@@ -210,7 +229,9 @@ class Catalog:
         """Delete all documents and passages, whatever state their rows are in."""
         for table in _ALL:
             self._db.execute(f"DELETE FROM {table}")
-        self.set_meta(passages=0, total_terms=0, total_tokens=0, vectors="", lexical="")
+        self.set_meta(
+            passages=0, total_terms=0, total_tokens=0, vectors="", lexical="", languages=""
+        )
 
     # --- all of it ----------------------------------------------------------------------
 

@@ -24,7 +24,6 @@ def copy_index(source: Store, target: Store) -> int:
         known = snapshot.identity
         corpus = target.seen_from(source.located(known.corpus))
         transaction.begin(replace(known, corpus=corpus), rebuild=True)
-        transaction.keep(calibration=snapshot.calibration)
         return copy(snapshot, transaction)
 
 
@@ -51,8 +50,7 @@ def copy(source: Snapshot, target: Transaction) -> int:
                 target.put_stored(one)
                 passages += 1
         target.close_file(problems.get(file.path, {}))
-    if source.calibration:
-        target.keep(calibration=source.calibration)
+    target.keep(calibration=source.calibration, corpus_fit=source.corpus_fit)
     return passages
 
 

@@ -81,7 +81,7 @@ class DocumentTables:
         """Insert a document of a file; gives its id."""
         from qa.reading.dates import day
 
-        metadata = json.dumps(dict(document.metadata), ensure_ascii=False)
+        metadata = _packed(document.metadata)
         cited = (file, document.id, document.format, document.encoding, metadata)
         row = self._db.execute(
             "INSERT INTO document (file, path, format, encoding, metadata, day, cited_sum)"
@@ -95,6 +95,15 @@ class DocumentTables:
             )
         return int(row[0])
 
+    def put_metadata(self, document: int, metadata: Mapping[str, str]) -> None:
+        """Replace a document's metadata."""
+        query = "SELECT file, path, format, encoding FROM document WHERE id = ?"
+        cited = (*self._db.execute(query, (document,)).fetchone(), _packed(metadata))
+        self._db.execute(
+            "UPDATE document SET metadata = ?, cited_sum = ? WHERE id = ?",
+            (cited[-1], check(*cited), document),
+        )
+
     def put_problem(self, path: str, file: int, reason: str) -> None:
         """Note that a document of a file can't be read."""
         self._db.execute("INSERT INTO problem VALUES (?, ?, ?)", (path, file, reason))
@@ -106,6 +115,10 @@ class DocumentTables:
             " ORDER BY document.id"
         )
         return [row[0] for row in self._db.execute(query, (file,))]
+
+    def all_ids(self) -> list[int]:
+        """The ids of all documents, ascending."""
+        return [row[0] for row in self._db.execute("SELECT id FROM document ORDER BY id")]
 
     def drop_of_file(self, file: str) -> None:
         """Delete what is known of a file's documents, but for their passages."""
@@ -208,6 +221,10 @@ _BROKEN = {
         " AND id NOT IN (SELECT file FROM problem)"
     ),
 }
+
+
+def _packed(metadata: Mapping[str, str]) -> str:
+    return json.dumps(dict(metadata), ensure_ascii=False)
 
 
 def _problem(row: tuple[Any, ...]) -> ProblemRow:

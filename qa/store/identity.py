@@ -60,9 +60,10 @@ def check_encoder(known: Identity, place: str | Path, *, fingerprint: str, model
         EncoderMismatchError: the index was made with another one.
     """
     if known.fingerprint and known.fingerprint != fingerprint:
-        same = "another version of it" if known.model == model else model
+        same = "another version of it, or otherwise set" if known.model == model else model
         raise EncoderMismatchError(
             f"The index {place} was made with {known.model}; this is {same}",
-            hint="Ask with the model of the index (leave --model out), or embed all documents "
-            "again with `qa index --model NAME`, which keeps the old index until that is done.",
+            hint="Ask with the model of the index (leave --model out) and the passage_prompt, "
+            "truncate_dim, max_tokens and onnx that it was made with, or embed all documents again "
+            "with `qa index --model NAME`, which keeps the old index until that is done.",
         )

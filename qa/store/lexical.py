@@ -1,7 +1,7 @@
-"""The lexical accelerator: a tantivy index of passages by their stemmed terms.
+"""The lexical accelerator: a tantivy index of passages by their terms.
 
-The only module that imports tantivy. A folder of it is never changed once the catalog names it: the
-next one is made beside, of links to the files that stay the same and of new ones.
+It is given terms, not text. A folder of it is never changed once the catalog names it: the next one
+is made beside, of links to the files that stay the same and of new ones.
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ import numpy as np
 import tantivy
 
 from qa.store.durable_files import sync, sync_folder
-from qa.words.terms import analyser
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -55,6 +54,11 @@ def _schema() -> tantivy.Schema:
     return builder.build()
 
 
+@cache
+def _analyser() -> tantivy.TextAnalyzer:
+    return tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.whitespace()).build()
+
+
 class LexicalIndex:
     """A tantivy index, opened."""
 
@@ -66,7 +70,7 @@ class LexicalIndex:
         """
         with _failures():
             self._index = tantivy.Index(_schema(), str(folder) if folder else None)
-            self._index.register_tokenizer(_ANALYSER, analyser())
+            self._index.register_tokenizer(_ANALYSER, _analyser())
             # Reloading is ours to do; otherwise a thread watches the folder.
             self._index.config_reader("manual")
             self._searcher = self._index.searcher()
@@ -126,8 +130,10 @@ class LexicalIndex:
         ids = self._searcher.fast_field_values(_ID, [address for _, address in found.hits])
         return [int(one) for one in ids if one is not None]
 
-    def write(self, *, add: Iterable[tuple[int, str]], delete: Iterable[int] = ()) -> None:
-        """Delete passages by id, add `(id, text)`, and commit.
+    def write(
+        self, *, add: Iterable[tuple[int, Sequence[str]]], delete: Iterable[int] = ()
+    ) -> None:
+        """Delete passages by id, add `(id, terms)`, and commit.
 
         Raises:
             LexicalDamagedError: the files can't be read.
@@ -139,10 +145,10 @@ class LexicalIndex:
                 for one in delete:  # by query: by term, tantivy 0.27 passes over numbers
                     query = tantivy.Query.term_query(_schema(), _ID, one)
                     writer.delete_documents_by_query(query)
-                for one, text in add:
+                for one, terms in add:
                     document = tantivy.Document()
                     document.add_unsigned(_ID, one)
-                    document.add_text(_TEXT, text)
+                    document.add_text(_TEXT, " ".join(terms))
                     writer.add_document(document)
                 writer.commit()
             finally:
@@ -178,18 +184,20 @@ def _links_to(folder: Path) -> Iterator[Path]:
             shutil.rmtree(beside, ignore_errors=True)
 
 
-def build(folder: Path, texts: Iterable[tuple[int, str]]) -> int:
-    """Make a folder of `(id, text)`; gives how many passages it holds.
+def build(folder: Path, passages: Iterable[tuple[int, Sequence[str]]]) -> int:
+    """Make a folder of `(id, terms)`; gives how many passages it holds.
 
     Raises:
         OSError: the disk is full or refuses.
     """
     shutil.rmtree(folder, ignore_errors=True)  # of a writer that did not finish
     folder.mkdir()
-    return _fill(folder, (), texts)
+    return _fill(folder, (), passages)
 
 
-def grow(old: Path, folder: Path, *, delete: Iterable[int], add: Iterable[tuple[int, str]]) -> int:
+def grow(
+    old: Path, folder: Path, *, delete: Iterable[int], add: Iterable[tuple[int, Sequence[str]]]
+) -> int:
     """Make a folder that holds what `old` holds, changed; gives how many passages that are.
 
     Raises:
@@ -231,7 +239,7 @@ def files_of(folder: Path) -> list[Path]:
 _NAME = re.compile(rf"{re.escape(_META)}|[0-9a-f]{{32}}\.(?:{'|'.join(_PARTS)}|\d+\.del)")
 
 
-def _fill(folder: Path, delete: Iterable[int], add: Iterable[tuple[int, str]]) -> int:
+def _fill(folder: Path, delete: Iterable[int], add: Iterable[tuple[int, Sequence[str]]]) -> int:
     index = LexicalIndex(folder)
     index.write(delete=delete, add=add)
     # tantivy makes it for this account alone; the folder tells what others may read.

@@ -25,6 +25,7 @@ __all__ = [
     "unpack_candidates",
     "unpack_ids",
     "unpack_spans",
+    "unpack_term_ids",
     "unpack_terms",
     "unpack_tokens",
     "unpack_vector",
@@ -79,7 +80,12 @@ def unpack_tokens(blob: bytes) -> NDArray[np.uint32]:
 def unpack_ids(terms: bytes, tokens: bytes) -> tuple[set[int], int, set[int]]:
     """The ids of a passage's terms, its length in tokens, and the ids of these."""
     found = np.frombuffer(tokens, _TOKEN).tolist()
-    return set(np.frombuffer(terms, _TERM).tolist()), len(found), set(found)
+    return unpack_term_ids(terms), len(found), set(found)
+
+
+def unpack_term_ids(terms: bytes) -> set[int]:
+    """The ids of a passage's terms."""
+    return set(np.frombuffer(terms, _TERM).tolist())
 
 
 def pack_spans(spans: Sequence[Span]) -> bytes:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from qa.encoding.encoder import EncodedPassage
     from qa.ranking.candidates import Candidates
+    from qa.words.terms import PassageTerms
 
 __all__ = ["PassageTables"]
 
@@ -59,6 +60,21 @@ class PassageTables:
             ),
         )
 
+    def put_terms(self, row: PassageRow, new: PassageTerms) -> tuple[int, bytes]:
+        """Replace the terms of a passage; gives the length and the packed terms that it had."""
+        from qa.store.packing import pack_terms
+
+        old = self._db.execute(_SCORED + " WHERE id = ?", (row.id,)).fetchone()
+        with reporting_damage(self._folder):
+            _check_scored(old)
+        scored = (new.length, *pack_terms(new), old[6])
+        self._db.execute(
+            "UPDATE passage SET length = ?, terms = ?, counts = ?, tokens = ?, scored_sum = ?"
+            " WHERE id = ?",
+            (*scored, check(row.id, row.document, row.start, *scored), row.id),
+        )
+        return old[3], old[4]
+
     def by_id(self, ids: Iterable[int]) -> list[PassageRow]:
         """Passages, in the order of `ids`, each once."""
         query = _PASSAGE + " WHERE id = ?"
@@ -79,6 +95,14 @@ class PassageTables:
         """The ids of so many passages, taken at random."""
         rows = self._db.execute("SELECT id FROM passage ORDER BY random() LIMIT ?", (count,))
         return [row[0] for row in rows]
+
+    def sample(self, count: int) -> list[int]:
+        """The ids of so many passages of different texts, those of the lowest digests.
+
+        They are as good as drawn, and the same for the same texts.
+        """
+        query = "SELECT min(id) FROM passage GROUP BY digest ORDER BY digest LIMIT ?"
+        return [row[0] for row in self._db.execute(query, (count,))]
 
     def candidates(
         self, ids: Iterable[int], dimension: int, embedded: Mapping[int, EncodedPassage]
@@ -125,12 +149,12 @@ class PassageTables:
         )
         return [row[0] for row in self._db.execute(query, (one, COPIES))]
 
-    def texts(self, first: int = 0) -> Iterator[tuple[int, str, str]]:
-        """`(id, context, text)` of the passages from id `first` on."""
+    def rows(self, first: int = 0) -> Iterator[PassageRow]:
+        """The passages from id `first` on, by id: those of a document one after the other."""
         for row in self._db.execute(_PASSAGE + " WHERE id >= ? ORDER BY id", (first,)):
             with reporting_damage(self._folder):
                 passage = _passage(row[0], row)
-            yield passage.id, passage.context, passage.text
+            yield passage
 
     def count_after(self, last: int) -> int:
         """Count the passages with an id over `last`."""
@@ -201,7 +225,7 @@ class PassageTables:
                 terms, _, tokens = unpack_ids(row[4], row[6])
                 counted["term"].update(terms)
                 counted["token"].update(tokens)
-            for _ in self.texts():
+            for _ in self.rows():
                 pass
             for table, counts in counted.items():
                 rows = self._db.execute(f"SELECT id, passages FROM {table}")

@@ -112,6 +112,17 @@ class Snapshot(Protocol):
         """What `qa calibrate` kept; "" where it kept nothing."""
 
     @property
+    def corpus_fit(self) -> str:
+        """What was fitted to the corpus itself; "" where nothing was."""
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """The languages, beside English, in whose ways the documents' words are stemmed."""
+
+    def has_current_terms(self) -> bool:
+        """Whether its terms were found by the rules that a question's are found by."""
+
+    @property
     def is_empty(self) -> bool:
         """Whether there is nothing to search."""
 
@@ -189,6 +200,12 @@ class Snapshot(Protocol):
     def passages_of(self, passing: NDArray[np.bool_]) -> NDArray[np.int64]:
         """The ids, ascending, of the passages of the documents chosen among those described."""
 
+    def all_passages(self) -> Iterator[PassageRow]:
+        """All passages, by id, as they are read."""
+
+    def sample(self, count: int) -> list[PassageRow]:
+        """So many passages of different texts: always the same of the same texts."""
+
     def some_passages(self, count: int) -> list[PassageRow]:
         """So many passages, taken at random."""
 
@@ -208,11 +225,14 @@ class Snapshot(Protocol):
     ) -> Candidates:
         """What passages are scored by, by path and place; an embedded text once."""
 
-    def statistics(self, terms: Iterable[int], tokens: Iterable[int]) -> Statistics:
-        """What the whole index says of a question's terms and tokens, in their order."""
+    def statistics(self, terms: Iterable[Sequence[int]], tokens: Iterable[int]) -> Statistics:
+        """What the whole index says of a question's terms and tokens, in their order.
 
-    def document_frequencies(self, terms: Iterable[int]) -> list[int]:
-        """How many passages hold each of some terms."""
+        A term is all that documents in one language or another have it as.
+        """
+
+    def document_frequencies(self, terms: Iterable[Sequence[int]]) -> list[int]:
+        """How many passages hold each of some terms; one with several forms counts as often."""
 
     def passages_with_a_term_like(self, term: str, k: int) -> list[int]:
         """The ids of at most `k` passages with a term that differs from one by a letter."""
@@ -238,6 +258,10 @@ class Transaction(Protocol):
     @property
     def changes(self) -> int:
         """How often the index was changed."""
+
+    @property
+    def calibration(self) -> str:
+        """What `qa calibrate` kept; "" where it kept nothing."""
 
     def known_files(self) -> FilesKnown:
         """What is known of the corpus's files."""

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import heapq
 from bisect import bisect_left
+from itertools import chain, islice
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from qa.store.accelerators import unnamed
+from qa.words import VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -72,6 +74,16 @@ class Snapshot:
         """What `qa calibrate` kept; "" where it kept nothing."""
         return self._catalog.meta("calibration")
 
+    @property
+    def corpus_fit(self) -> str:
+        """What was fitted to the corpus itself; "" where nothing was."""
+        return self._catalog.meta("corpus_fit")
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """The languages, beside English, in whose ways the documents' words are stemmed."""
+        return tuple(self._catalog.languages())
+
     def count_passages(self) -> int:
         """How many passages are indexed."""
         return self._catalog.number("passages")
@@ -95,6 +107,10 @@ class Snapshot:
             self._accelerators.vectors(self._catalog).is_whole
             and self._accelerators.lexical(self._catalog) is not None
         )
+
+    def has_current_terms(self) -> bool:
+        """Whether its terms were found by the rules that a question's are found by."""
+        return self.is_empty or self._catalog.meta("terms") == VERSION
 
     def is_tidy(self) -> bool:
         """Whether no writer that died, or writes just now, has left files there."""
@@ -190,13 +206,21 @@ class Snapshot:
         """The ids, ascending, of the passages of the documents chosen among those described."""
         return self._catalog.membership.passages_of(passing)
 
+    def all_passages(self) -> Iterator[PassageRow]:
+        """All passages, by id, as they are read."""
+        return self._catalog.passages.rows()
+
     def some_passages(self, count: int) -> list[PassageRow]:
         """So many passages, taken at random."""
         return self._catalog.passages.by_id(self._catalog.passages.some(count))
 
+    def sample(self, count: int) -> list[PassageRow]:
+        """So many passages of different texts: always the same of the same texts."""
+        return self._catalog.passages.by_id(self._catalog.passages.sample(count))
+
     def texts(self) -> Iterator[tuple[int, str, str]]:
         """`(id, context, text)` of all passages, by id."""
-        return self._catalog.passages.texts()
+        return ((row.id, row.context, row.text) for row in self._catalog.passages.rows())
 
     def vectors(self) -> Iterator[tuple[int, NDArray[np.float32]]]:
         """`(id, vector [d])` of all passages that have one, in the order in which they came."""
@@ -223,8 +247,11 @@ class Snapshot:
         """
         return self._catalog.passages.candidates(ids, dimension, embedded)
 
-    def statistics(self, terms: Iterable[int], tokens: Iterable[int]) -> Statistics:
-        """What the whole index says of a question's terms and tokens, in their order."""
+    def statistics(self, terms: Iterable[Sequence[int]], tokens: Iterable[int]) -> Statistics:
+        """What the whole index says of a question's terms and tokens, in their order.
+
+        A term is all that documents in one language or another have it as.
+        """
         import numpy as np
 
         from qa.ranking.scoring import Statistics
@@ -235,13 +262,20 @@ class Snapshot:
             passages,
             catalog.number("total_terms") / max(1, passages),
             catalog.number("total_tokens") / max(1, passages),
-            np.array(catalog.passages.document_frequencies("term", terms), np.int64),
+            np.array(self.document_frequencies(terms), np.int64),
             np.array(catalog.passages.document_frequencies("token", tokens), np.int64),
         )
 
-    def document_frequencies(self, terms: Iterable[int]) -> list[int]:
-        """How many passages hold each of some terms."""
-        return self._catalog.passages.document_frequencies("term", terms)
+    def document_frequencies(self, terms: Iterable[Sequence[int]]) -> list[int]:
+        """How many passages hold each of some terms, which may have several forms.
+
+        One that holds several forms counts as often.
+        """
+        forms = list(terms)
+        counts = iter(
+            self._catalog.passages.document_frequencies("term", chain.from_iterable(forms))
+        )
+        return [sum(islice(counts, len(several))) for several in forms]
 
     def passages_with_a_term_like(self, term: str, k: int) -> list[int]:
         """The ids of at most `k` passages with a term that differs from one by a letter."""

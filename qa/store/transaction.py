@@ -19,7 +19,7 @@ from qa.counting import counted
 from qa.store.accelerators import (
     lexical_folder,
     lexical_note,
-    lexical_texts,
+    lexical_terms,
     segments_note,
     segments_of,
     sweep,
@@ -31,6 +31,9 @@ from qa.store.packing import unpack_ids
 from qa.store.segments import UNMERGED, chunks, first_to_merge, first_to_merge_at_rest
 from qa.store.vectors import build as build_vectors
 from qa.store.vectors import is_whole
+from qa.words import VERSION
+from qa.words.detection import told
+from qa.words.terms import STEMMED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -68,6 +71,7 @@ class Transaction:
         self._totals: Counter[str] = Counter()
         self._gone: list[int] = []
         self._notes: dict[str, str] = {}
+        self._languages = Counter(catalog.languages())
         self._touched = False
         self._first = self._next = catalog.number("next_id") or 1  # of passages
         self._number = catalog.number("next_number") or 1  # of embeddings
@@ -82,6 +86,11 @@ class Transaction:
     def changes(self) -> int:
         """How often the index was changed."""
         return self._catalog.number("changes")
+
+    @property
+    def calibration(self) -> str:
+        """What `qa calibrate` kept; "" where it kept nothing."""
+        return self._catalog.meta("calibration")
 
     def known_files(self) -> FilesKnown:
         """What is known of the corpus's files.
@@ -104,14 +113,25 @@ class Transaction:
             mine = {"fingerprint": identity.fingerprint, "model": identity.model}
             check_encoder(self._catalog.identity(), self._folder, **mine)
             self._catalog.check_counts()
+            if self._catalog.meta("terms") != VERSION:
+                self._reterm()
         self._begun = self._touched = True
-        self._catalog.set_meta(listing="", **asdict(identity))
+        self._catalog.set_meta(listing="", terms=VERSION, **asdict(identity))
+
+    def _reterm(self) -> None:
+        from qa.store.reterming import reterm
+
+        done = reterm(self._catalog)
+        self._terms.update(done.terms)
+        self._totals.update(total_terms=done.total_terms)
+        self._languages = done.languages
+        self._catalog.set_meta(lexical="")  # it is made anew
 
     def open_file(self, path: str, sha256: str, stamp: Stamp, seen_ns: int) -> None:
         """Replace a file: its documents follow, each with its passages, then `close_file`."""
         self._touched = True
         self._replaced = self._passages_of(path)
-        self._catalog.documents.drop_of_file(path)
+        self._drop_documents(path)
         self._file = self._catalog.documents.put_file(
             path, sha256=sha256, stamp=stamp, seen_ns=seen_ns
         )
@@ -119,6 +139,8 @@ class Transaction:
     def put_document(self, document: Document) -> None:
         """Add a document to the open file."""
         self._document = self._catalog.documents.put_document(document, self._file)
+        if (language := told(document.metadata)) in STEMMED:
+            self._languages[language] += 1
 
     def put_passage(self, new: NewPassage) -> bool:
         """Add a passage to the document that was put last; it gets an id that was never used.
@@ -165,7 +187,7 @@ class Transaction:
         """Delete a file."""
         self._touched = True
         old = self._passages_of(path)
-        self._catalog.documents.drop_of_file(path)
+        self._drop_documents(path)
         self._catalog.documents.drop_file(path)
         self._drop_passages(old)
 
@@ -176,6 +198,14 @@ class Transaction:
 
     def _passages_of(self, file: str) -> list[int]:
         return self._catalog.passages.of_documents(self._catalog.documents.of_file(file))
+
+    def _drop_documents(self, file: str) -> None:
+        documents = self._catalog.documents
+        if any(self._languages.values()):
+            for row in documents.by_id(documents.of_file(file)).values():
+                if (language := told(row.metadata)) in STEMMED:
+                    self._languages[language] -= 1
+        documents.drop_of_file(file)
 
     def _drop_passages(self, ids: Sequence[int]) -> None:
         last = self._segments[-1].last if self._segments else 0
@@ -241,6 +271,7 @@ class Transaction:
                 next_number=self._number,
             )
             catalog.note_counts()
+            catalog.note_languages(self._languages)
             self._bring_lexical()
             self._bring_vectors()
         elif not self._notes:
@@ -279,11 +310,11 @@ class Transaction:
         folder = self._folder / f"lexical-{catalog.number('changes')}"
         held = -1
         if old:
-            added = lexical_texts(catalog, first=self._first)
+            added = lexical_terms(catalog, first=self._first)
             with suppress(LexicalDamagedError):
                 held = grow(old, folder, delete=self._gone, add=added)
         if held != passages:
-            held = build(folder, lexical_texts(catalog))
+            held = build(folder, lexical_terms(catalog))
         with catalog.reporting_damage():
             if held != passages:
                 raise ValueError(f"it has {counted(held, 'passage')}, not {passages:,}")

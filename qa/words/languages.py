@@ -4,23 +4,27 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["language"]
+__all__ = ["SMALL_WORDS", "language"]
 
 # Words that no sentence does without, and that English does not have, or not in this sense.
-_SMALL_WORDS = {
-    "German": "der die das und ist wer wie wo wann warum welche welcher welches nicht ein eine"
+SMALL_WORDS = {
+    "de": "der die das und ist wer wie wo wann warum welche welcher welches nicht ein eine"
     " einen dem den des im mit von für auf zu zum zur wird wurde hat haben sind gibt über nach",
-    "French": "le la les des un une et est qui que quoi quel quelle quels quelles où quand"
+    "fr": "le la les des un une et est qui que quoi quel quelle quels quelles où quand"
     " pourquoi comment combien dans avec pour sur ne pas ont été du au aux ce cette ces sont il",
-    "Spanish": "el los las una es quién qué cuál cuándo dónde cómo cuánto cuántos por para con del"
+    "es": "el los las una es quién qué cuál cuándo dónde cómo cuánto cuántos por para con del"
     " al y no se en fue son hay está según más",
-    "Italian": "il lo gli una è chi che cosa quale quali quando dove perché come quanto quanti"
+    "it": "il lo gli una è chi che cosa quale quali quando dove perché come quanto quanti"
     " di della dei delle nel nella con per non sono ha hanno al alla",
-    "Portuguese": "o os as uma é quem que qual quais quando onde como quanto quantos por para com"
+    "pt": "o os as uma é quem que qual quais quando onde como quanto quantos por para com"
     " do da dos das no na não são foi há está ao",
-    "Dutch": "de het een en is wie wat waar wanneer waarom hoe welke niet met van voor op naar"
+    "nl": "de het een en is wie wat waar wanneer waarom hoe welke niet met van voor op naar"
     " wordt werd heeft zijn er bij ook",
 }
+_NAMES = dict(
+    pair.split(":")
+    for pair in "de:German fr:French es:Spanish it:Italian pt:Portuguese nl:Dutch".split()
+)
 _ENGLISH = frozenset(
     "the a an and is are was were who what which when where why how does do did of to in on for"
     " with by from not has have be it that this there can could will would should".split()
@@ -34,7 +38,7 @@ def language(question: str) -> str:
     words = [word.lower() for word in _WORD.findall(question)]
     english = sum(word in _ENGLISH for word in words)
     counts = {
-        name: sum(word in small.split() for word in words) for name, small in _SMALL_WORDS.items()
+        code: sum(word in small.split() for word in words) for code, small in SMALL_WORDS.items()
     }
-    name, count = max(counts.items(), key=lambda one: one[1])
-    return name if count >= _LEAST and count > english else ""
+    code, count = max(counts.items(), key=lambda one: one[1])
+    return _NAMES[code] if count >= _LEAST and count > english else ""

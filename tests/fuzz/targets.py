@@ -20,7 +20,7 @@ from qa.answering.many import requests_of
 from qa.answering.request import Request, make_request
 from qa.citations.locate import excerpt
 from qa.citations.verify import verify
-from qa.cli.batch import read_line
+from qa.cli.batch_lines import read_line
 from qa.cli.output import visible
 from qa.corpus import FolderCorpus, PairCorpus
 from qa.corpus.ignoring import parse, verdict
@@ -34,7 +34,7 @@ from qa.errors import (
 )
 from qa.evaluation.questions import load_questions
 from qa.indexing.passages import cut
-from qa.ranking.calibration import read_calibration
+from qa.ranking.calibrations import calibration_in_use
 from qa.ranking.evidence import marks, question_kind
 from qa.reading.detect.decoding import UndecodableError, byte_offsets, decode
 from qa.reading.extracted import Extracted, Member, UnreadableError
@@ -363,7 +363,7 @@ def output(raw: bytes) -> None:
 def notes_of_the_catalog(raw: bytes) -> None:
     """What a catalog from a stranger says of its calibration and its files of vectors."""
     text = raw.decode("utf-8", "replace")
-    numbers = read_calibration(text)
+    numbers, _, _ = calibration_in_use(text, text, encoder="e", is_default=False)
     require(numbers.cosine >= 0 and numbers.names >= 0, "a calibration rises")
     for one in segments_of(text):
         require(re.fullmatch(r"vectors-\d+", one.stem), "a stem names a file of the index")

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
-from urllib.parse import quote as percent_encoded
 
+from qa.citations.links import file_link
 from qa.cli.layout import clip, clip_start, columns, wrap
 from qa.cli.output import Line, Segment, visible
 from qa.cli.render.quotes import INDENT, NUMBER, PLACE, QUIET, gist, quote
@@ -248,9 +248,7 @@ def link(one: CitedPassage, root: Path | None, editor_link: str | None = None) -
     address = (root / place.file).as_uri()
     if editor_link and (to := _in_editor(editor_link, place, address)):
         return to
-    # Within a book the anchor begins with the file of the chapter: no viewer takes that.
-    known = place.format in {"html", "pdf"} and place.document == place.file
-    return address + (percent_encoded(place.fragment, "#=") if known else "")
+    return file_link(place, root)
 
 
 def _in_editor(template: str, place: Citation, address: str) -> str:

@@ -131,10 +131,9 @@ def models(found: Sequence[CachedModel], cache: Path) -> Iterator[Line]:
     if not found:
         yield (Segment(f"No model is ready in {cache}. Run `qa model prepare` to cache one."),)
     for one in found:
-        yield (
-            Segment(f"{one.name}  ", "bold"),
-            Segment(f"{one.fingerprint[:12]}  {one.size_bytes / 1e6:,.0f} MB  {one.folder}"),
-        )
+        kept = f"  {one.size_bytes / 1e6:,.0f} MB  {one.folder}" if one.size_bytes else ""
+        ready = "  comes with qa, needs no preparing" if one.shipped else ""
+        yield (Segment(f"{one.name}  ", "bold"), Segment(f"{one.fingerprint[:12]}{ready}{kept}"))
 
 
 def choices() -> Iterator[Line]:

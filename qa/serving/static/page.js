@@ -2,6 +2,7 @@
 const PAUSE = 300; // milliseconds
 const form = document.querySelector("#ask");
 const box = document.querySelector("#q");
+const told = document.querySelector("#told"); // what a screen reader says of an answer
 let waiting, asked;
 
 function address() {
@@ -12,14 +13,19 @@ function address() {
 function toPlace() {
   const place = document.querySelector("#place");
   const pane = place?.closest("#document");
-  if (pane?.scrollHeight > pane?.clientHeight + 2) pane.scrollTop = place.offsetTop - (place.matches("figure") ? 60 : pane.clientHeight / 3);
-  else place?.scrollIntoView({ block: place.matches("figure") ? "start" : "center" });
+  document.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest" });
+  if (pane?.scrollHeight > pane?.clientHeight + 2) {
+    const down = place.getBoundingClientRect().top - pane.getBoundingClientRect().top;
+    const above = place.matches("figure") ? pane.firstElementChild.offsetHeight : pane.clientHeight / 3;
+    pane.scrollTop += down - above;
+  } else place?.scrollIntoView({ block: place.matches("figure") ? "start" : "center" });
 }
 
 async function show(url, { keep = "push", focus = false } = {}) {
   clearTimeout(waiting);
   asked?.abort();
   asked = new AbortController();
+  document.querySelector("#found").ariaBusy = "true";
   let page;
   try {
     const reply = await fetch(url, { signal: asked.signal, headers: { accept: "text/html" } });
@@ -30,14 +36,19 @@ async function show(url, { keep = "push", focus = false } = {}) {
   }
   const found = page.querySelector("#found");
   if (!found) return location.assign(url);
+  const left = document.querySelector(".citation[aria-current]")?.search;
   document.querySelector("#found").replaceWith(found);
   document.title = page.title;
+  told.textContent = found.querySelector(".verdict, .problem")?.textContent ?? "";
   if (keep) history[keep + "State"](null, "", url);
   else for (const field of form.elements) {
     if (field.name) field.value = page.querySelector(`#ask [name="${field.name}"]`)?.value ?? "";
   }
   if (url.includes("#place")) toPlace();
-  if (focus) found.querySelector("#document a.close")?.focus({ preventScroll: true });
+  if (focus) {
+    const back = [...found.querySelectorAll(".citation")].find((one) => one.search === left);
+    (found.querySelector("a.close") ?? back ?? box).focus({ preventScroll: !back });
+  }
 }
 
 form.addEventListener("input", () => {

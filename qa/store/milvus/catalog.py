@@ -174,10 +174,9 @@ class Catalog:
             with reporting_damage(self.place):
                 yield self._passage(row)
 
-    def passage_ids(self, chosen: str) -> list[int]:
-        """The ids of the passages that an expression chooses, ascending."""
-        expression = f"{self.manifest.visible()} and ({chosen})"
-        return [row["id"] for row in self.server.scan(self.names.passages, expression, ["file"])]
+    def digests(self) -> Iterator[dict[str, Any]]:
+        """The `id` and `digest` of all passages, by id."""
+        return self.server.scan(self.names.passages, self.manifest.visible(), ["digest"])
 
     def stored(self, chosen: str) -> Iterator[tuple[int, NewPassage]]:
         """The number and all that is stored of passages, but for embeddings, by id."""

@@ -49,6 +49,7 @@ class Manifest:
         problems: how many files have some.
         rebuilt: the epoch of a rebuild before which rows are still stored; 0 where none is.
         next_file: the number of the next file, and so on.
+        languages: how many documents are in each that is stemmed in its own way.
         notes: what `qa calibrate` kept, the listing, what the index is bound to.
         holes: `(after, before)`: no epoch between them counts.
         recent: `(epoch, seconds since 1970)` of the last commits.
@@ -71,6 +72,7 @@ class Manifest:
     generation: int = 1
     dimension: int = 0
     rebuilt: int = 0
+    languages: Mapping[str, int] = field(default_factory=dict)
     notes: Mapping[str, str] = field(default_factory=dict)
     holes: tuple[tuple[int, int], ...] = ()
     recent: tuple[tuple[int, float], ...] = ()
@@ -122,7 +124,7 @@ class Manifest:
         def pairs(of: Sequence[Sequence[Any]]) -> tuple[tuple[Any, Any], ...]:
             return tuple((one, other) for one, other in of)
 
-        numbers = [value for key, value in read.items() if key not in {"notes", "holes", "recent"}]
+        numbers = [value for key, value in read.items() if key not in _NO_NUMBERS]
         if not all(isinstance(number, int) and number >= 0 for number in numbers):
             raise ValueError("a manifest of no numbers")
         holes, recent = pairs(read.pop("holes")), pairs(read.pop("recent"))
@@ -167,6 +169,9 @@ def write_manifest(write: Callable[[list[dict[str, object]]], None], one: Manife
     payload = sealed(f"m{one.epoch}", {**said, "parts": len(ids)})
     write([_row(_slot(one.epoch), one.epoch, payload)])
     return ids
+
+
+_NO_NUMBERS = {"languages", "notes", "holes", "recent"}
 
 
 def _row(one: str, epoch: int, payload: str) -> dict[str, object]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import random
 from functools import cached_property
+from itertools import chain, islice
 from operator import itemgetter
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,7 @@ from qa.store.failures import reporting_damage
 from qa.store.milvus.described import allowing, read_table
 from qa.store.milvus.words import edits, path_key, words_of
 from qa.store.rows import StoredPassage
+from qa.words import VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -69,6 +71,20 @@ class MilvusSnapshot:
     def calibration(self) -> str:
         """What `qa calibrate` kept; "" where it kept nothing."""
         return self._manifest.notes.get("calibration", "")
+
+    @property
+    def corpus_fit(self) -> str:
+        """What was fitted to the corpus itself; "" where nothing was."""
+        return self._manifest.notes.get("corpus_fit", "")
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """The languages, beside English, in whose ways the documents' words are stemmed."""
+        return tuple(self._manifest.languages)
+
+    def has_current_terms(self) -> bool:
+        """Whether its terms were found by the rules that a question's are found by."""
+        return self.is_empty or self._manifest.notes.get("terms") == VERSION
 
     def count_passages(self) -> int:
         """How many passages are indexed."""
@@ -216,6 +232,17 @@ class MilvusSnapshot:
         ids = np.repeat(first - (np.cumsum(count) - count), count) + np.arange(count.sum())
         return np.sort(ids)
 
+    def all_passages(self) -> Iterator[PassageRow]:
+        """All passages, by id, as they are read."""
+        return self._catalog.texts()
+
+    def sample(self, count: int) -> list[PassageRow]:
+        """So many passages of different texts: always the same of the same texts."""
+        first: dict[str, int] = {}
+        for row in self._catalog.digests():
+            first.setdefault(row["digest"], row["id"])
+        return self.passages(first[one] for one in sorted(first)[:count])
+
     def some_passages(self, count: int) -> list[PassageRow]:
         """So many passages, taken at random."""
         import numpy as np
@@ -225,7 +252,7 @@ class MilvusSnapshot:
 
     def texts(self) -> Iterator[tuple[int, str, str]]:
         """`(id, context, text)` of all passages, by id."""
-        return ((row.id, row.context, row.text) for row in self._catalog.texts())
+        return ((row.id, row.context, row.text) for row in self.all_passages())
 
     def vectors(self) -> Iterator[tuple[int, NDArray[np.float32]]]:
         """`(id, vector [d])` of all passages that have one."""
@@ -269,7 +296,7 @@ class MilvusSnapshot:
                 once.setdefault((rows[each[2]]["digest"], each[-1]), each)
             return unpack_candidates(list(once.values()), dimension)
 
-    def statistics(self, terms: Iterable[int], tokens: Iterable[int]) -> Statistics:
+    def statistics(self, terms: Iterable[Sequence[int]], tokens: Iterable[int]) -> Statistics:
         """What the whole index says of a question's terms and tokens, in their order."""
         import numpy as np
 
@@ -280,13 +307,15 @@ class MilvusSnapshot:
             passages,
             self._manifest.total_terms / max(1, passages),
             self._manifest.total_tokens / max(1, passages),
-            np.array(self._catalog.document_frequencies("term", _numbers(terms)), np.int64),
+            np.array(self.document_frequencies(terms), np.int64),
             np.array(self._catalog.document_frequencies("token", _numbers(tokens)), np.int64),
         )
 
-    def document_frequencies(self, terms: Iterable[int]) -> list[int]:
-        """How many passages hold each of some terms."""
-        return self._catalog.document_frequencies("term", _numbers(terms))
+    def document_frequencies(self, terms: Iterable[Sequence[int]]) -> list[int]:
+        """How many passages hold each of some terms; one with several forms counts as often."""
+        forms = [_numbers(several) for several in terms]
+        counts = iter(self._catalog.document_frequencies("term", chain.from_iterable(forms)))
+        return [sum(islice(counts, len(several))) for several in forms]
 
     def passages_with_a_term_like(self, term: str, k: int) -> list[int]:
         """The ids of at most `k` passages with a term that differs from one by a letter.
@@ -296,7 +325,7 @@ class MilvusSnapshot:
         from qa.words.terms import term_ids
 
         near = sorted(edits(term))
-        held = self.document_frequencies(term_ids(near).tolist())
+        held = self._catalog.document_frequencies("term", term_ids(near).tolist())
         found = [one for one, count in zip(near, held, strict=True) if count]
         return self.lexical_candidates(found, k)
 
@@ -374,7 +403,5 @@ def _numbers(ids: Iterable[Any]) -> list[int]:
 def _portions(
     found: Iterator[tuple[int, Any]], count: int = 200
 ) -> Iterator[list[tuple[int, Any]]]:
-    from itertools import islice
-
     while portion := list(islice(found, count)):
         yield portion

@@ -12,13 +12,16 @@ from collections import Counter
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
-from qa.errors import IndexLockedError
+from qa.errors import ForeignIndexError, IndexLockedError
 from qa.store.identity import check_encoder
 from qa.store.milvus.catalog import Catalog
 from qa.store.milvus.manifest import BITS, read_manifest
 from qa.store.milvus.values import text_of
 from qa.store.milvus.words import path_key, words_of
 from qa.store.rows import PackedEmbedding
+from qa.words import VERSION
+from qa.words.detection import told
+from qa.words.terms import STEMMED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -59,6 +62,7 @@ class MilvusTransaction:
         self._next = replace(manifest, epoch=last + 1)
         self._terms: Counter[int] = Counter()
         self._tokens: Counter[int] = Counter()
+        self._languages = Counter(manifest.languages)
         self._notes: dict[str, str] = {}
         self._touched = self._is_rebuilt = False
         self._had_files = manifest.files > 0
@@ -87,6 +91,11 @@ class MilvusTransaction:
         """How often the index was changed."""
         return self._catalog.manifest.changes
 
+    @property
+    def calibration(self) -> str:
+        """What `qa calibrate` kept; "" where it kept nothing."""
+        return self._next.notes.get("calibration", "")
+
     def known_files(self) -> FilesKnown:
         """What is known of the corpus's files (CatalogDamagedError where rows are missing)."""
         return self._catalog.files_known()
@@ -96,6 +105,7 @@ class MilvusTransaction:
 
         Raises:
             EncoderMismatchError: the index was made with another encoder.
+            ForeignIndexError: its terms were found by other rules.
         """
         if rebuild:
             self._next = replace(
@@ -112,14 +122,22 @@ class MilvusTransaction:
                 generation=self._next.generation + 1,
             )
             self._now.manifest = self._next
+            self._languages = Counter()
             self._waiting, self._is_read = {}, True
             self._is_rebuilt, self._had_files = True, False
         else:
             mine = {"fingerprint": identity.fingerprint, "model": identity.model}
             check_encoder(self._next.identity, str(self._catalog.place), **mine)
+            if self._next.notes.get("terms", VERSION) != VERSION:
+                raise ForeignIndexError(
+                    f"The index {self._catalog.place} is of another version",
+                    hint="Replace it with `qa index --rebuild`.",
+                    ours=True,
+                )
         self._begun = self._touched = True
         self._next = replace(
-            self._next, notes={**self._next.notes, **asdict(identity), "listing": ""}
+            self._next,
+            notes={**self._next.notes, **asdict(identity), "listing": "", "terms": VERSION},
         )
 
     # --- files --------------------------------------------------------------------------
@@ -146,6 +164,8 @@ class MilvusTransaction:
         self._documents.append((one, document, self._next.next_passage))
         if not document.encoding:
             self._row(f"e{one}", "text", document.text)
+        if (language := told(document.metadata)) in STEMMED:
+            self._languages[language] += 1
         self._documents[-1] = (one, replace(document, text=""), self._next.next_passage)
 
     def put_passage(self, new: NewPassage) -> bool:
@@ -251,9 +271,11 @@ class MilvusTransaction:
             waited = self._pending()
             gone = [one for one in ids if waited.pop(one, None) is not None]
             self._count(pending=-len(gone))
-        documents = len(self._now.documents(chosen))
+        documents = self._now.documents(chosen)
+        languages = (told(one.row.metadata) for one in documents)
+        self._languages.subtract(one for one in languages if one in STEMMED)
         problems = any(self._now.rows("problem", chosen))
-        self._count(files=-1, documents=-documents, problems=-int(problems))
+        self._count(files=-1, documents=-len(documents), problems=-int(problems))
         self._gone.add(old.number)
 
     def restamp(self, stamps: Mapping[str, Stamp], seen_ns: int) -> None:
@@ -364,6 +386,7 @@ class MilvusTransaction:
             **fields,
             rebuilt=epoch if self._is_rebuilt else before.rebuilt,
             changes=self._next.changes + changed,
+            languages={code: count for code, count in self._languages.items() if count > 0},
             notes={**self._next.notes, **self._notes},
             graves=(*before.graves, *((file, epoch) for file in sorted(self._gone))),
         )
