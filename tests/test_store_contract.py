@@ -396,9 +396,6 @@ def test_what_was_calibrated_is_kept(assistant: Assistant, place: Place) -> None
         with store.snapshot() as snapshot:
             assert snapshot.calibration == '{"a": 1}'
             assert snapshot.identity.model
-    assistant.refresh(rebuild=True)
-    with closing(open_store(place.place())) as store, store.snapshot() as snapshot:
-        assert snapshot.calibration == '{"a": 1}'
 
 
 @pytest.mark.parametrize("source", STORES)

@@ -174,6 +174,21 @@ class Catalog:
             with reporting_damage(self.place):
                 yield self._passage(row)
 
+    def copies(self, one: int, most: int) -> list[int]:
+        """At most so many passages with the digest of one, by path and place."""
+        rows = self.server.get(self.names.passages, [one], ["digest"])
+        with reporting_damage(self.place):
+            if not rows:
+                raise ValueError(f"it lacks passage {one}")
+        chosen = f'digest == "{rows[one]["digest"]}" and {self.manifest.visible()}'
+        found = []
+        for row in self.server.scan(self.names.passages, chosen, ["start", "scored"]):
+            with reporting_damage(self.place):
+                found.append((self.scored(row).path, row["start"], row["id"]))
+            if len(found) == most:
+                break
+        return [each for _, _, each in sorted(found)]
+
     def digests(self) -> Iterator[dict[str, Any]]:
         """The `id` and `digest` of all passages, by id."""
         return self.server.scan(self.names.passages, self.manifest.visible(), ["digest"])
@@ -232,6 +247,21 @@ class Catalog:
             return set()
         rows = self.server.get(self.names.vectors(self.manifest.dimension), ids, ["born"])
         return {one for one, row in rows.items() if self.manifest.holds(row["born"])}
+
+    def known(self, chosen: str) -> dict[bytes, PackedEmbedding]:
+        """By their digests, the embeddings of passages that an expression chooses.
+
+        Those that are gone since count too, as long as they are stored.
+        """
+        if not self.manifest.dimension:
+            return {}
+        digests = {
+            row["id"]: bytes.fromhex(row["digest"])
+            for row in self.server.scan(self.names.passages, chosen, ["born", "digest"])
+            if self.manifest.holds(row["born"])
+        }
+        found = self.embeddings(list(digests))
+        return {digests[one]: embedding for one, embedding in found.items()}
 
     def waiting(self) -> dict[int, tuple[int, int, int]]:
         """The passages that have none, with their file, document, and the file's last change."""

@@ -203,19 +203,7 @@ class MilvusSnapshot:
 
     def copies(self, one: int, allowed: NDArray[np.int64] | None = None) -> list[int]:
         """The ids of passages with the same embedded text, `one` among them, by path and place."""
-        server, names = self._catalog.server, self._catalog.names
-        rows = server.get(names.passages, [one], ["digest"])
-        with self.reporting_damage():
-            if not rows:
-                raise ValueError(f"it lacks passage {one}")
-        expression = f'digest == "{rows[one]["digest"]}" and {self._manifest.visible()}'
-        found = []
-        for row in server.scan(names.passages, expression, ["start", "scored"]):
-            with self.reporting_damage():
-                found.append((self._catalog.scored(row).path, row["start"], row["id"]))
-            if len(found) == _COPIES:
-                break
-        ids = [each for _, _, each in sorted(found)]
+        ids = self._catalog.copies(one, _COPIES)
         if allowed is None:
             return ids
         import numpy as np

@@ -17,7 +17,7 @@ from qa.store.identity import check_encoder
 from qa.store.milvus.catalog import Catalog
 from qa.store.milvus.manifest import BITS, read_manifest
 from qa.store.milvus.values import text_of
-from qa.store.milvus.words import path_key, words_of
+from qa.store.milvus.words import path_key
 from qa.store.rows import PackedEmbedding
 from qa.words import VERSION
 from qa.words.detection import told
@@ -36,8 +36,6 @@ if TYPE_CHECKING:
     from qa.types import Document
 
 __all__ = ["MilvusTransaction"]
-
-_NO_WORDS = "0"  # in place of none, which Milvus does not take
 
 
 class MilvusTransaction:
@@ -72,14 +70,14 @@ class MilvusTransaction:
         )
 
     def _count(self, **more: int) -> None:
-        changed = {key: getattr(self._next, key) + n for key, n in more.items()}
-        self._next = replace(self._next, **changed)
+        self._next = replace(
+            self._next, **{key: getattr(self._next, key) + n for key, n in more.items()}
+        )
         self._touched = True
 
     def _take(self, counter: str) -> int:
-        number: int = getattr(self._next, counter)
         self._count(**{counter: 1})
-        return number
+        return int(getattr(self._next, counter)) - 1
 
     @property
     def identity(self) -> Identity:
@@ -195,29 +193,20 @@ class MilvusTransaction:
         self._count(pending=1)
 
     def _put(self, new: NewPassage, *, waits: bool) -> int:
-        from qa.store.packing import pack_terms, pack_tokens
-
         one = self._take("next_passage")
         ids, tokens = new.terms.ids.tolist(), new.tokens.tolist()
         self._terms.update(set(ids))
         self._tokens.update(set(tokens))
         length = new.terms.length
         self._count(passages=1, total_terms=length, total_tokens=len(tokens))
-        number, document, _ = self._documents[-1]
-        packed = map(text_of, (*pack_terms(new.terms), pack_tokens(new.tokens)))
-        self._writer.passage(
+        self._writer.new_passage(
+            new,
             one,
-            {
-                "file": self._file,
-                "document": number,
-                "born": self._next.epoch,
-                "start": new.start,
-                "waits": waits,
-                "digest": new.digest.hex(),
-                "words": words_of(ids[:_MOST_WORDS]) or _NO_WORDS,
-            },
-            [document.id, length, *packed],
-            [new.end, new.heading_path, new.places, new.context, new.text, new.spans],
+            self._documents[-1][1].id,
+            file=self._file,
+            document=self._documents[-1][0],
+            born=self._next.epoch,
+            waits=waits,
         )
         return one
 
@@ -320,17 +309,8 @@ class MilvusTransaction:
 
     def _remember(self, chosen: str) -> None:
         """Read the embeddings of some passages, of those too that are gone by now."""
-        catalog = self._now
-        if not catalog.manifest.dimension:
-            return
-        rows = catalog.server.scan(catalog.names.passages, chosen, ["born", "digest"])
-        digests = {
-            row["id"]: bytes.fromhex(row["digest"])
-            for row in rows
-            if catalog.manifest.holds(row["born"])
-        }
-        for one, embedding in catalog.embeddings(list(digests)).items():
-            self._known.setdefault(digests[one], embedding)
+        for digest, embedding in self._now.known(chosen).items():
+            self._known.setdefault(digest, embedding)
 
     def put_known(self, passage: PassageRow, digest: bytes) -> bool:
         """Add for a pending passage the embedding of one of that digest, if there is one."""
@@ -416,7 +396,6 @@ class MilvusTransaction:
         """Nothing: the server merges what it stores."""
 
 
-_MOST_WORDS = 3_800  # of 17 bytes each, in a field
 _DIGESTS = 200  # that one expression names
 _HOLES = 8  # that are kept: of so many writers that died
 _CHANGED = (

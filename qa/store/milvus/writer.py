@@ -11,7 +11,8 @@ from qa.store.milvus import layout
 from qa.store.milvus.catalog import COUNTED, count_id
 from qa.store.milvus.layout import NO_VECTOR
 from qa.store.milvus.manifest import write_manifest
-from qa.store.milvus.values import sealed, split
+from qa.store.milvus.values import sealed, split, text_of
+from qa.store.milvus.words import words_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -19,12 +20,15 @@ if TYPE_CHECKING:
     from qa.store.milvus.catalog import Catalog
     from qa.store.milvus.lease import Lease
     from qa.store.milvus.manifest import Manifest
+    from qa.store.rows import NewPassage
 
 __all__ = ["PATIENCE", "Writer"]
 
 PATIENCE = 60.0  # seconds that a server may be away before a refresh gives up
 _BYTES = 4_000_000  # of rows that are written at once
 _ROWS = 500
+_MOST_WORDS = 3_800  # of 17 bytes each, in a field
+_NO_WORDS = "0"  # in place of none, which Milvus does not take
 _ROW = 200  # bytes of a row, beside what it holds
 
 
@@ -49,6 +53,29 @@ class Writer:
         self._parts(parts, file, born)
         row = {"id": one, "kind": kind, "file": file, "born": born, "key": key}
         self._add(self._names.rows, {**row, "payload": payload, "none": NO_VECTOR}, len(payload))
+
+    def new_passage(
+        self,
+        new: NewPassage,
+        one: int,
+        path: str,
+        *,
+        file: int,
+        document: int,
+        born: int,
+        waits: bool,
+    ) -> None:
+        """Write a passage of the document at a path under a number."""
+        from qa.store.packing import pack_terms, pack_tokens
+
+        packed = map(text_of, (*pack_terms(new.terms), pack_tokens(new.tokens)))
+        words = words_of(new.terms.ids[:_MOST_WORDS].tolist())
+        row = {
+            **{"file": file, "document": document, "born": born, "start": new.start},
+            **{"waits": waits, "digest": new.digest.hex(), "words": words or _NO_WORDS},
+        }
+        cited = [new.end, new.heading_path, new.places, new.context, new.text, new.spans]
+        self.passage(one, row, [path, new.terms.length, *packed], cited)
 
     def passage(self, one: int, row: Mapping[str, object], scored: object, cited: object) -> None:
         """Write a passage; `row` has its short fields."""
