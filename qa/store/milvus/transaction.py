@@ -159,12 +159,12 @@ class MilvusTransaction:
     def put_document(self, document: Document) -> None:
         """Add a document to the open file."""
         one = self._take("next_document")
-        self._documents.append((one, document, self._next.next_passage))
         if not document.encoding:
             self._row(f"e{one}", "text", document.text)
         if (language := told(document.metadata)) in STEMMED:
             self._languages[language] += 1
-        self._documents[-1] = (one, replace(document, text=""), self._next.next_passage)
+        short = replace(document, text="")
+        self._documents.append((one, short, self._next.next_passage))
 
     def put_passage(self, new: NewPassage) -> bool:
         """Add a passage to the document that was put last; it gets an id that was never used.
@@ -283,8 +283,8 @@ class MilvusTransaction:
 
     def pending(self) -> list[int]:
         """The passages that have no embedding, those of the most recently changed files first."""
-        waiting = self._pending()
-        return sorted(waiting, key=lambda one: (-waiting[one][2], one))
+        found = self._pending()
+        return sorted(found, key=lambda one: (-found[one][2], one))
 
     def _pending(self) -> dict[int, tuple[int, int, int]]:
         if not self._is_read:
@@ -314,8 +314,7 @@ class MilvusTransaction:
 
     def put_known(self, passage: PassageRow, digest: bytes) -> bool:
         """Add for a pending passage the embedding of one of that digest, if there is one."""
-        known = self._known.get(digest)
-        if known is not None:
+        if (known := self._known.get(digest)) is not None:
             self._embed_pending(passage.id, known)
         return known is not None
 
@@ -353,8 +352,7 @@ class MilvusTransaction:
         changed = self._begun and self._touched
         if not changed and not self._notes:
             return
-        catalog, epoch = self._catalog, self._next.epoch
-        before = catalog.manifest
+        epoch, before = self._next.epoch, self._catalog.manifest
         if changed:
             self._writer.flush()
             for table, counts in (("term", self._terms), ("token", self._tokens)):
@@ -386,18 +384,16 @@ class MilvusTransaction:
 
     def take_over(self) -> None:
         """Repair what a writer that died has left, and close its term."""
-        catalog = self._catalog
-        first = self._term << BITS
-        self._writer.repair(catalog)
-        holes = (*catalog.manifest.holes, (catalog.manifest.epoch, first))[-_HOLES:]
-        self._write(replace(catalog.manifest.after(first, time.time()), holes=holes))
+        last, first = self._catalog.manifest, self._term << BITS
+        self._writer.repair(self._catalog)
+        holes = (*last.holes, (last.epoch, first))[-_HOLES:]
+        self._write(replace(last.after(first, time.time()), holes=holes))
 
     def compact(self) -> None:
         """Nothing: the server merges what it stores."""
 
 
-_DIGESTS = 200  # that one expression names
-_HOLES = 8  # that are kept: of so many writers that died
+_DIGESTS, _HOLES = 200, 8  # that one expression names; of so many writers that died
 _CHANGED = (
     *("passages", "pending", "documents", "files", "problems", "total_terms", "total_tokens"),
     *("next_file", "next_document", "next_passage", "first_file", "generation", "dimension"),

@@ -71,8 +71,13 @@ class Writer:
         packed = map(text_of, (*pack_terms(new.terms), pack_tokens(new.tokens)))
         words = words_of(new.terms.ids[:_MOST_WORDS].tolist())
         row = {
-            **{"file": file, "document": document, "born": born, "start": new.start},
-            **{"waits": waits, "digest": new.digest.hex(), "words": words or _NO_WORDS},
+            "file": file,
+            "document": document,
+            "born": born,
+            "start": new.start,
+            "waits": waits,
+            "digest": new.digest.hex(),
+            "words": words or _NO_WORDS,
         }
         cited = [new.end, new.heading_path, new.places, new.context, new.text, new.spans]
         self.passage(one, row, [path, new.terms.length, *packed], cited)
