@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from contextlib import ExitStack
     from pathlib import Path
 
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from qa.answering.asking import Asking
     from qa.citations.locate import Excerpt
     from qa.citations.verify import Verification
     from qa.contents import DocumentInfo, DocumentText, Heading, PageImage
@@ -33,6 +37,7 @@ class Library:
     _place: Path | MilvusPlace  # of the index
     _held: ExitStack
     _index: Store
+    _asking: Asking
     _drawing: Converter | None = None
 
     def _require_open(self) -> None:
@@ -172,6 +177,15 @@ class Library:
             converter = self._drawing = Converter()
             self._held.callback(converter.close)
         return self._drawing
+
+    def embed(self, question: str) -> NDArray[np.float32]:
+        """The vector of a question, as the index's model makes it: float32 `[d]`, unit length.
+
+        Raises:
+            IndexUnusableError, ModelError: there is no index, or its model can't be loaded.
+        """
+        self._require_open()
+        return self._asking.encoder().encode_question(question).vector
 
     def rows(self, what: str = "passages") -> Generator[dict[str, object]]:
         """The rows of what is indexed, of one moment, as they are iterated; nothing is refreshed.

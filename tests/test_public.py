@@ -53,6 +53,7 @@ def test_every_error_is_public_and_so_is_every_class_that_the_documentation_name
                 *qa.__all__,
                 "Generator",
                 "Path",
+                "NDArray",
                 "None",
             }, name
 

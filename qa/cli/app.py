@@ -31,6 +31,7 @@ COMMANDS = (
     "verify",
     "eval",
     "export",
+    "map",
     "calibrate",
     "doctor",
     "trust",
