@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
     from qa.encoding.encoder import Encoder, Runtime
     from qa.evaluation.questions import Question
-    from qa.store.snapshot import Snapshot
+    from qa.store.protocol import Snapshot
 
 HERE = Path(__file__).parent
 SETS = ["chroma-chunking-eval", "covid-qa", "cranfield", "npl-vaswani", "scifact"]

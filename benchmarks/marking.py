@@ -27,7 +27,7 @@ from speed import machine
 from qa import Assistant
 from qa.errors import UnreadableDocumentError
 from qa.serving.picturing import page_at
-from qa.store.index import moment
+from qa.store.opening import moment
 
 if TYPE_CHECKING:
     from qa.contents import DocumentText

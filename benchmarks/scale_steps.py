@@ -40,7 +40,7 @@ def write_ahead_log(index: Path) -> Path:
 def searchable(index: Path) -> int:
     """Count the documents that a question finds at this moment, if by their words alone."""
     from qa.errors import IndexUnusableError
-    from qa.store.index import moment
+    from qa.store.opening import moment
 
     with suppress(IndexUnusableError), moment(index) as snapshot:
         return snapshot.count_documents()

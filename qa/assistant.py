@@ -21,7 +21,7 @@ from qa.indexing.refresh import refresh
 from qa.library import Library
 from qa.logs import answers, indexing, notifying, refreshes
 from qa.settings import Settings, override
-from qa.store.index import Index, moment
+from qa.store.opening import moment, open_store
 
 if TYPE_CHECKING:
     import os
@@ -83,28 +83,28 @@ class Assistant(Library):
         self._together: Together | None = None
         self._lock = threading.RLock()  # of what answers; held for a moment at a time
         self._writing = threading.RLock()  # of who writes the index, as long as that takes
-        self._folder = self.settings.index_path().absolute()
+        self._place = self.settings.place()
         if documents is not None:
             if corpus is not None:
                 raise SettingsError("corpus and documents are both given", hint="Give one of them.")
             self._corpus = documents if isinstance(documents, PairCorpus) else PairCorpus(documents)
-            if self.settings.index is None:
+            if self.settings.index is None and self.settings.store == "local":
                 folder = tempfile.TemporaryDirectory(prefix="qa-", ignore_cleanup_errors=True)
                 index = self._held.enter_context(folder)
                 self.settings = dataclasses.replace(self.settings, index=index)
-                self._folder = Path(index)
+                self._place = Path(index)
         else:
             self._corpus = files = FolderCorpus(
                 Path(self.settings.corpus),
                 max_file_size=self.settings.max_file_size,
                 ocr=self.settings.ocr,
-                exclude=self._folder,
+                exclude=self.settings.index_path().absolute(),
                 notify=self._notify if self.settings.fresh == "watch" else None,
             )
             self._held.callback(files.stop_watching)
         open_index = partial(
-            Index,
-            self._folder,
+            open_store,
+            self._place,
             self._corpus,
             lock_timeout=self.settings.lock_timeout,
             notify=self._notify,
@@ -309,7 +309,7 @@ class Assistant(Library):
         self.refresh()
         from qa.evaluation.fitting import fit_to
 
-        with moment(self._folder, self._corpus) as snapshot:
+        with moment(self._place, self._corpus) as snapshot:
             known = snapshot.identity, snapshot.calibration, snapshot.corpus_fit
         reranker = self._models.reranker() if questions is not None else None
         used = reranker.fingerprint if reranker is not None else ""

@@ -180,7 +180,7 @@ def _corpus_of(folder: Path) -> str:
     Raises:
         IndexUnusableError: it does not tell.
     """
-    from qa.store.index import moment
+    from qa.store.opening import moment
 
     with moment(folder) as snapshot:
         known = snapshot.identity.corpus

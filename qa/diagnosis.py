@@ -11,6 +11,7 @@ import shutil
 import sqlite3
 import sys
 import time
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from functools import partial
@@ -24,14 +25,16 @@ from qa.errors import QaError
 from qa.indexing.plan import make_plan, report
 from qa.store.database import CATALOG
 from qa.store.failures import REBUILD
-from qa.store.index import LOCK, moment
+from qa.store.index import LOCK
+from qa.store.opening import moment
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from qa.encoding.model import ModelFiles
+    from qa.place import MilvusPlace
     from qa.settings import Settings
-    from qa.store.snapshot import Snapshot
+    from qa.store.protocol import Snapshot
 
 __all__ = ["Check", "Diagnosis", "Result", "diagnose"]
 
@@ -85,27 +88,46 @@ def diagnose(settings: Settings) -> Diagnosis:
 
 def _all(settings: Settings) -> Iterator[Check]:
     folder = settings.index_path().absolute()
+    is_local = settings.store == "local"
     yield _run("python", _python)
     yield _run("dependencies", _dependencies)
     files: list[ModelFiles] = []
-    yield _run("model", partial(_model, settings, folder, files))
+    yield _run("model", partial(_model, settings, files))
     yield _run("cache", partial(_cache, settings, files))
     yield _run("runtime", partial(_runtime, settings, files))
-    yield _run("disk", partial(_disk, folder))
+    yield (
+        _run("disk", partial(_disk, folder))
+        if is_local
+        else _run("server", partial(_server, settings))
+    )
     corpus = FolderCorpus(
         Path(settings.corpus), max_file_size=settings.max_file_size, exclude=folder
     )
     yield _run("corpus", partial(_corpus, corpus))
+    if not is_local:
+        yield from _on_server(settings, corpus)
+        return
     if not (folder / CATALOG).exists():
         yield Check("index", Result.WARNING, f"none at {folder}", "Build it with `qa index`.")
         return
     yield _run("lock", partial(_lock, folder))
-    index = partial(_index, settings, corpus, folder)
+    index = partial(_index, corpus, folder)
     for name, look in {
-        "index": _catalog,
+        "index": partial(_catalog, folder),
         "accelerators": _accelerators,
-        "quotes": _quotes,
-        "documents": _documents,
+        "quotes": partial(_quotes, corpus),
+        "documents": partial(_documents, corpus),
+    }.items():
+        yield _run(name, partial(index, look))
+
+
+def _on_server(settings: Settings, corpus: FolderCorpus) -> Iterator[Check]:
+    """Check an index on a server."""
+    index = partial(_index, corpus, settings.place())
+    for name, look in {
+        "index": _references,
+        "quotes": partial(_quotes, corpus),
+        "documents": partial(_documents, corpus),
     }.items():
         yield _run(name, partial(index, look))
 
@@ -162,14 +184,14 @@ def _dependencies() -> Check:
     return Check(name, Result.OK, ", ".join(found))
 
 
-def _model(settings: Settings, folder: Path, files: list[ModelFiles]) -> Check:
+def _model(settings: Settings, files: list[ModelFiles]) -> Check:
     from qa.encoding.model import locate
     from qa.encoding.options import options_of
 
     named, trusted = settings.model, True
-    if named is None and (folder / CATALOG).exists():
+    if named is None:
         try:
-            with moment(folder) as snapshot:
+            with moment(settings.place()) as snapshot:
                 named, trusted = snapshot.identity.model or None, False
         except QaError:
             pass  # said by the check of the index
@@ -243,6 +265,16 @@ def _disk(folder: Path) -> Check:
     return Check("disk", Result.OK, found)
 
 
+def _server(settings: Settings) -> Check:
+    from qa.place import MilvusPlace
+    from qa.store.milvus.server import Server
+
+    place = settings.place()
+    uri = place.uri if isinstance(place, MilvusPlace) else ""
+    with closing(Server(uri)) as server:
+        return Check("server", Result.OK, f"{uri}: {server.version()}")
+
+
 def _file_system(folder: Path) -> str:
     """Name the type of the file system that holds a folder; "" where the system does not say."""
     try:
@@ -288,35 +320,42 @@ def _lock(folder: Path) -> Check:
 
 
 def _index(
-    settings: Settings,
-    corpus: FolderCorpus,
-    folder: Path,
-    look: Callable[[Settings, FolderCorpus, Snapshot], Check],
+    corpus: FolderCorpus, place: Path | MilvusPlace, look: Callable[[Snapshot], Check]
 ) -> Check:
-    with moment(folder, corpus) as snapshot:
-        return look(settings, corpus, snapshot)
+    with moment(place, corpus) as snapshot:
+        return look(snapshot)
 
 
-def _catalog(_: Settings, __: FolderCorpus, snapshot: Snapshot) -> Check:
+def _counted(snapshot: Snapshot) -> str:
+    documents = counted(snapshot.count_documents(), "document")
+    return f"{documents}, {counted(snapshot.count_passages(), 'passage')}"
+
+
+def _references(snapshot: Snapshot) -> Check:
+    snapshot.check_references()
+    found = f"{_counted(snapshot)}; files, documents and passages are as many as were written"
+    return Check("index", Result.OK, found)
+
+
+def _catalog(folder: Path, snapshot: Snapshot) -> Check:
     from qa.store.health import check_integrity, is_healthy
 
-    found = counted(snapshot.count_documents(), "document")
-    found += f", {counted(snapshot.count_passages(), 'passage')}"
-    if not is_healthy(snapshot.folder):
+    found = _counted(snapshot)
+    if not is_healthy(folder):
         return Check("index", Result.FAILED, f"{found}; the catalog is damaged", REBUILD)
-    if wrong := check_integrity(snapshot.folder):
+    if wrong := check_integrity(folder):
         return Check("index", Result.FAILED, f"{found}; {'; '.join(wrong)}", REBUILD)
     return Check("index", Result.OK, f"{found}; every row and file is what was written")
 
 
-def _accelerators(_: Settings, __: FolderCorpus, snapshot: Snapshot) -> Check:
+def _accelerators(snapshot: Snapshot) -> Check:
     if not snapshot.is_sound():
         advice = "`qa index` makes them again, without embedding anything."
         return Check("accelerators", Result.WARNING, "damaged or missing", advice)
     return Check("accelerators", Result.OK, "vectors and lexical index are those written")
 
 
-def _quotes(_: Settings, corpus: FolderCorpus, snapshot: Snapshot) -> Check:
+def _quotes(corpus: FolderCorpus, snapshot: Snapshot) -> Check:
     rows = snapshot.some_passages(_SAMPLE)
     documents = snapshot.documents(row.document for row in rows)
     wrong, changed = [], 0
@@ -336,7 +375,7 @@ def _quotes(_: Settings, corpus: FolderCorpus, snapshot: Snapshot) -> Check:
     return Check("quotes", Result.OK, f"{found}, and the same")
 
 
-def _documents(_: Settings, corpus: FolderCorpus, snapshot: Snapshot) -> Check:
+def _documents(corpus: FolderCorpus, snapshot: Snapshot) -> Check:
     plan = make_plan(corpus, snapshot.known_files(), time.time_ns())
     seen = report(plan)
     stale = seen.added + seen.changed + seen.removed

@@ -22,6 +22,8 @@ QaError
     ├── CatalogDamagedError             the catalog can't be read
     ├── IndexLockedError                another process writes and did not finish in time
     ├── ReadOnlyIndexError              the index folder can't be written
+    ├── ServerUnreachableError          the server that keeps the index does not answer
+    ├── ServerDeniedError               it refuses the token
     └── StorageError (OSError)          no space left, or the disk refuses
 
 Each carries a `hint`: what to do now.
@@ -49,6 +51,8 @@ __all__ = [
     "QuestionError",
     "QuestionsError",
     "ReadOnlyIndexError",
+    "ServerDeniedError",
+    "ServerUnreachableError",
     "SettingsError",
     "StorageError",
     "UnknownDocumentError",
@@ -168,6 +172,14 @@ class IndexLockedError(IndexUnusableError):
 
 class ReadOnlyIndexError(IndexUnusableError):
     """The index folder can't be written."""
+
+
+class ServerUnreachableError(IndexUnusableError):
+    """The server that keeps the index does not answer."""
+
+
+class ServerDeniedError(IndexUnusableError):
+    """The server that keeps the index refuses the token."""
 
 
 class StorageError(IndexUnusableError, OSError):

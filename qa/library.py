@@ -21,9 +21,10 @@ if TYPE_CHECKING:
     from qa.contents import DocumentInfo, DocumentText, Heading, PageImage
     from qa.corpus import Corpus
     from qa.exporting.rows import Table
+    from qa.place import MilvusPlace
     from qa.progress import Status
     from qa.reading.sandbox.client import Converter
-    from qa.store.index import Index
+    from qa.store.protocol import Store
     from qa.types import Answer
 
 __all__ = ["Library"]
@@ -33,9 +34,9 @@ class Library:
     """The documents of an assistant: listed, opened and compared with what was cited."""
 
     _corpus: Corpus
-    _folder: Path  # of the index
+    _place: Path | MilvusPlace  # of the index
     _held: ExitStack
-    _index: Index
+    _index: Store
     _asking: Asking
     _drawing: Converter | None = None
 
@@ -58,17 +59,17 @@ class Library:
 
         from qa.errors import IndexMissingError
         from qa.indexing.plan import nothing_yet, take_stock
-        from qa.store.index import moment
+        from qa.store.opening import moment
 
         self._require_open()
         running = self._index.running()
         try:
-            with moment(self._folder, self._corpus) as snapshot:
-                found = take_stock(self._corpus, snapshot, time.time_ns())
+            with moment(self._place, self._corpus) as snapshot:
+                found = take_stock(self._corpus, self._index, snapshot, time.time_ns())
         except IndexMissingError:
             if running is None:
                 raise
-            found = nothing_yet(self._corpus, self._folder, time.time_ns())
+            found = nothing_yet(self._corpus, self._index, time.time_ns())
         return dataclasses.replace(found, running=running)
 
     def documents(
@@ -86,10 +87,10 @@ class Library:
             IndexUnusableError: there is no index, or it can't be read.
         """
         from qa.answering.documents import listed
-        from qa.store.index import moment
+        from qa.store.opening import moment
 
         self._require_open()
-        with moment(self._folder, self._corpus) as snapshot:
+        with moment(self._place, self._corpus) as snapshot:
             return listed(snapshot, after=after, limit=limit, within=within)
 
     def document(self, document: str) -> DocumentText:
@@ -104,10 +105,10 @@ class Library:
             IndexUnusableError: there is no index, or it can't be read.
         """
         from qa.answering.documents import opened
-        from qa.store.index import moment
+        from qa.store.opening import moment
 
         self._require_open()
-        with moment(self._folder, self._corpus) as snapshot:
+        with moment(self._place, self._corpus) as snapshot:
             return opened(snapshot, self._corpus, document)
 
     def outline(self, document: str) -> tuple[Heading, ...]:
@@ -125,10 +126,10 @@ class Library:
             UnknownDocumentError, UnreadableDocumentError, IndexUnusableError: see `document`.
         """
         from qa.answering.documents import file_of, row_of
-        from qa.store.index import moment
+        from qa.store.opening import moment
 
         self._require_open()
-        with moment(self._folder, self._corpus) as snapshot:
+        with moment(self._place, self._corpus) as snapshot:
             row = row_of(snapshot, document)
         return file_of(self._corpus, row)
 
@@ -154,10 +155,10 @@ class Library:
             UnreadableDocumentError: see `document`; or the page can't be drawn.
         """
         from qa.answering.pages import drawn
-        from qa.store.index import moment
+        from qa.store.opening import moment
 
         self._require_open()
-        with moment(self._folder, self._corpus) as snapshot:
+        with moment(self._place, self._corpus) as snapshot:
             converter = self._converter()
             return drawn(
                 snapshot,
@@ -205,9 +206,9 @@ class Library:
 
     def _rows(self, table: Table) -> Generator[dict[str, object]]:
         from qa.exporting.rows import rows
-        from qa.store.index import moment
+        from qa.store.opening import moment
 
-        with moment(self._folder, self._corpus) as snapshot:
+        with moment(self._place, self._corpus) as snapshot:
             yield from rows(snapshot, table)
 
     def export(
@@ -231,10 +232,10 @@ class Library:
             IndexUnusableError: see `rows`.
         """
         from qa.exporting.export import export
-        from qa.store.index import moment
+        from qa.store.opening import moment
 
         self._require_open()
-        with moment(self._folder, self._corpus) as snapshot:
+        with moment(self._place, self._corpus) as snapshot:
             return export(
                 snapshot, os.fspath(file), what, wanted=format, corpus=self._corpus.location
             )

@@ -14,6 +14,8 @@ from qa.errors import SettingsError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from qa.place import MilvusPlace
+
 __all__ = ["MAX_K", "Settings", "SettingsArguments", "load_settings", "named_corpora", "override"]
 
 PREFIX = "QA_"
@@ -23,6 +25,7 @@ MIN_TOKENS = 32  # of a passage
 _NAMES = ("corpus", "index", "model", "onnx", "cache", "rerank", "device")
 _PROMPTS = ("query_prompt", "passage_prompt")
 _FRESH = ("check", "watch")
+_STORES = ("local", "milvus")
 # An address in printable ASCII, whose braces hold nothing but what is filled in.
 _EDITOR_LINK = (
     r"[A-Za-z][A-Za-z0-9+.-]*:(?:[!-z|~]|\{line\}|\{page\})*"
@@ -73,6 +76,10 @@ class Settings:
         editor_link: where a click on a citation leads on a terminal, with `{path}` and `{line}` or
             `{page}` to be filled in, as "vscode://file/{path}:{line}"; by default the editor that
             the environment names, where it is known to take links, else the file.
+        store: where the index is kept: "local" is in a folder, "milvus" on a Milvus server (needs
+            the extra `milvus`), under the last part of `index` as its name.
+        uri: the address of the Milvus server, as "http://127.0.0.1:19530"; its token is taken from
+            the environment variable MILVUS_TOKEN.
     """
 
     corpus: str = "corpus"
@@ -96,6 +103,8 @@ class Settings:
     max_age: float = 0.0
     fresh: Literal["check", "watch"] = "check"
     editor_link: str | None = None
+    store: Literal["local", "milvus"] = "local"
+    uri: str | None = None
 
     def __post_init__(self) -> None:
         for field in fields(self):
@@ -127,7 +136,24 @@ class Settings:
                 )
         if self.fresh not in _FRESH:
             raise SettingsError(f"fresh is {self.fresh!r}", hint='Give "check" or "watch".')
+        if self.store not in _STORES:
+            raise SettingsError(f"store is {self.store!r}", hint='Give "local" or "milvus".')
         _check_editor_link(self.editor_link)
+
+    def place(self) -> Path | MilvusPlace:
+        """Where the index is: its folder, absolute, or its place on a server.
+
+        Raises:
+            SettingsError: it is on a server, and the address or the name can't be one.
+        """
+        if self.store == "local":
+            return self.index_path().absolute()
+        from qa.place import MilvusPlace, name_for
+
+        if self.index is not None:  # a settings file's is a path by now
+            return MilvusPlace(self.uri or "", Path(self.index).name)
+        corpus = Path(os.path.realpath(self.corpus))
+        return MilvusPlace(self.uri or "", name_for(corpus.name, _digest(corpus)))
 
     def index_path(self) -> Path:
         """The folder of the index (see `index`)."""
@@ -135,11 +161,8 @@ class Settings:
             return Path(self.index)
         if self.corpus == Settings().corpus:
             return Path("index")
-        import hashlib
-
         corpus = Path(os.path.realpath(self.corpus))
-        digest = hashlib.sha256(str(corpus).encode("utf-8", "surrogateescape")).hexdigest()
-        return self.shelf() / f"{corpus.name}-{digest[:12]}"
+        return self.shelf() / f"{corpus.name}-{_digest(corpus)}"
 
     def shelf(self) -> Path:
         """The folder in the user's data directory that indexes lie in by default."""
@@ -158,6 +181,12 @@ class Settings:
         from platformdirs import user_cache_path
 
         return Path(self.cache) if self.cache else user_cache_path("retrieval-qa")
+
+
+def _digest(corpus: Path) -> str:
+    import hashlib
+
+    return hashlib.sha256(str(corpus).encode("utf-8", "surrogateescape")).hexdigest()[:12]
 
 
 def _check_probabilities(settings: Settings) -> None:
@@ -204,6 +233,8 @@ class SettingsArguments(TypedDict, total=False):
     max_age: float
     fresh: Literal["check", "watch"]
     editor_link: str | None
+    store: Literal["local", "milvus"]
+    uri: str | None
 
 
 def override(settings: Settings, values: Mapping[str, object]) -> Settings:

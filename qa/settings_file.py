@@ -186,7 +186,7 @@ def _is_others(path: Path) -> bool:
 
 def _resolved(table: Mapping[str, Any], base: Path) -> dict[str, Any]:
     values = dict(table)
-    if values.get("corpus") == _CORPUS:
+    if values.get("corpus") == _CORPUS and values.get("store", "local") == "local":
         values.setdefault("index", "index")
     for key in _PATHS:
         value = values.get(key)

@@ -22,6 +22,8 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["HAYSTACK_TELEMETRY_ENABLED"] = "False"
 # A folder of real files and strings of many kinds, for the tests that can use one.
 FORMATS = Path(os.environ.get("QA_FORMATS", "/nonexistent"))
+# A Milvus server that the tests of stores run against, in place of one that they start.
+MILVUS = os.environ.get("QA_MILVUS_URI", "")
 for name in [name for name in os.environ if name.startswith("QA_") and name != "QA_FORMATS"]:
     del os.environ[name]
 

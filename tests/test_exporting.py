@@ -14,7 +14,7 @@ import pytest
 
 import qa
 from qa.exporting.tables import write_table
-from qa.store.index import moment
+from qa.store.opening import moment
 
 pa = pytest.importorskip("pyarrow")
 pq = pytest.importorskip("pyarrow.parquet")

@@ -26,8 +26,9 @@ from qa.assistant import Assistant
 from qa.corpus import FolderCorpus
 from qa.errors import CatalogDamagedError, FilterError, QaError
 from qa.store.catalog import Catalog
-from qa.store.index import Index, moment
+from qa.store.index import Index
 from qa.store.lexical import LexicalIndex
+from qa.store.opening import moment
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -15,7 +15,7 @@ from qa.errors import ModelError
 from qa.evaluation.questions import Question
 from qa.ranking.calibration import DEFAULT, Signals
 from qa.ranking.calibrations import CorpusFit, read_corpus_fit
-from qa.store.index import moment
+from qa.store.opening import moment
 from qa.types import UNLIKELY
 
 if TYPE_CHECKING:

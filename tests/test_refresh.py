@@ -12,6 +12,7 @@ import pytest
 
 from qa.assistant import Assistant
 from qa.errors import EmptyCorpusError, EncoderMismatchError, ForeignIndexError
+from qa.store.snapshot import Snapshot
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -328,6 +329,7 @@ def test_a_small_change_keeps_most_files_of_the_lexical_index(
     assistant.refresh()
     assert before <= {path.name for path in (tmp_path / "index").glob("lexical-*/*.idx")}
     with assistant._index.snapshot(to_search=True) as now:
+        assert isinstance(now, Snapshot)
         index = now._accelerators.lexical(now._catalog)
         assert index is not None
         assert len(index) == now.count_passages()

@@ -18,8 +18,9 @@ from qa.encoding.model import locate
 from qa.errors import CatalogDamagedError
 from qa.store.copying import copy
 from qa.store.identity import Identity
-from qa.store.index import Index, moment
+from qa.store.index import Index
 from qa.store.kept import kept_indexes
+from qa.store.opening import moment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

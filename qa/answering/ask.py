@@ -37,9 +37,8 @@ if TYPE_CHECKING:
     from qa.encoding.loader import ModelLoader
     from qa.encoding.model import ModelFiles
     from qa.ranking.calibration import Signals
-    from qa.store.index import Index
+    from qa.store.protocol import Snapshot, Store
     from qa.store.rows import PassageRow
-    from qa.store.snapshot import Snapshot
     from qa.types import Calibrated, Citation, Problem, Refresh, Scores
 
 __all__ = [
@@ -108,7 +107,7 @@ class Found:
 def find(
     request: Request,
     *,
-    index: Index,
+    index: Store,
     corpus: Corpus,
     models: ModelLoader,
     headings: Headings,
@@ -252,7 +251,7 @@ def signals_of(
     return signals(best, others, terms=hits.terms, passages=searched, names=len(absent))
 
 
-def encoder_of(index: Index, models: ModelLoader) -> Encoder[Runtime]:
+def encoder_of(index: Store, models: ModelLoader) -> Encoder[Runtime]:
     """Load the encoder that an index was made with."""
     with index.snapshot() as snapshot:
         files = _files_of(snapshot, models)
@@ -263,7 +262,7 @@ def _files_of(snapshot: Snapshot, models: ModelLoader) -> ModelFiles:
     """The files of the model to ask with, which must be those that the index was made with."""
     known = snapshot.identity
     files = models.locate(known.model)
-    check_encoder(known, snapshot.folder, fingerprint=files.fingerprint, model=files.name)
+    check_encoder(known, snapshot.place, fingerprint=files.fingerprint, model=files.name)
     return files
 
 

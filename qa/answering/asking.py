@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from qa.corpus import Corpus
     from qa.encoding.encoder import EncodedQuestion, Encoder, Runtime
     from qa.encoding.loader import ModelLoader
-    from qa.store.index import Index
+    from qa.store.protocol import Store
     from qa.types import Answer, Refresh
 
     class Refreshing(Protocol):
@@ -49,7 +49,7 @@ class Asking:
     def __init__(
         self,
         *,
-        index: Index,
+        index: Store,
         corpus: Corpus,
         models: ModelLoader,
         headings: Headings,

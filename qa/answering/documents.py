@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
     from qa.citations.source import Source
     from qa.corpus import Corpus
+    from qa.store.protocol import Snapshot
     from qa.store.rows import DocumentRow, PassageRow
-    from qa.store.snapshot import Snapshot
 
 __all__ = ["file_of", "listed", "opened", "row_of"]
 

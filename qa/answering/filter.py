@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from qa.corpus.ignoring import Pattern
     from qa.store.membership import Described, Values
-    from qa.store.snapshot import Snapshot
+    from qa.store.protocol import Snapshot
 
 __all__ = ["Filter", "allowed_passages", "make_filter"]
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from qa.corpus import Corpus
     from qa.reading.sandbox.client import Converter
-    from qa.store.snapshot import Snapshot
+    from qa.store.protocol import Snapshot
 
 __all__ = ["drawn"]
 

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from qa.encoding.reranker import Reranker
     from qa.ranking.candidates import Candidates
     from qa.ranking.scoring import Scored, Statistics
+    from qa.store.protocol import Snapshot
     from qa.store.rows import PassageRow
-    from qa.store.snapshot import Snapshot
 
 __all__ = ["Hits", "Ranked", "embedded_of", "proposals", "rerank", "search"]
 

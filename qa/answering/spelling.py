@@ -13,7 +13,7 @@ from qa.words.terms import analyse, term_ids
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from qa.store.snapshot import Snapshot
+    from qa.store.protocol import Snapshot
 
 __all__ = ["corrected"]
 

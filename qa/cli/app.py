@@ -25,6 +25,7 @@ COMMANDS = (
     "serve",
     "status",
     "corpora",
+    "copy",
     "show",
     "open",
     "verify",

@@ -143,11 +143,11 @@ class Background:
 
     def _describe(self) -> None:
         """Read what is completed: names of documents, keys and values of their metadata."""
-        from qa.store.index import moment
+        from qa.store.opening import moment
 
-        folder = self._assistant.settings.index_path().absolute()
+        place = self._assistant.settings.place()
         try:
-            with moment(folder) as snapshot:
+            with moment(place) as snapshot:
                 described = snapshot.described()
                 self.names = tuple(sorted(islice(described.paths, _NAMED)))
                 values: dict[str, dict[str, None]] = {}

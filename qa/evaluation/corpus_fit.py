@@ -34,8 +34,8 @@ if TYPE_CHECKING:
     from qa.ranking.calibration import Calibration, Signals
     from qa.ranking.candidates import Candidates
     from qa.ranking.scoring import Statistics
+    from qa.store.protocol import Snapshot
     from qa.store.rows import PassageRow
-    from qa.store.snapshot import Snapshot
 
 __all__ = ["Pair", "fit_to_corpus", "pairs", "questions_of"]
 

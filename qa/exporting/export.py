@@ -10,7 +10,7 @@ from qa.exporting.rows import check_table, rows
 from qa.exporting.tables import chosen_format, write_table
 
 if TYPE_CHECKING:
-    from qa.store.snapshot import Snapshot
+    from qa.store.protocol import Snapshot
 
 __all__ = ["export"]
 

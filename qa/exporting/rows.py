@@ -10,8 +10,8 @@ from qa.errors import QuestionError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from qa.store.protocol import Snapshot
     from qa.store.rows import DocumentRow
-    from qa.store.snapshot import Snapshot
 
     T = TypeVar("T")
 

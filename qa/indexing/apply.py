@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from qa.indexing.executor import Executor
     from qa.indexing.plan import Outcomes, Plan
     from qa.indexing.progress import Meter
-    from qa.store.transaction import Transaction
+    from qa.store.protocol import Transaction
 
 __all__ = ["Commits", "embed_pending", "take_up"]
 

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections import Counter
-from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import compress
 from operator import ne
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qa.corpus.walking import is_settled
@@ -19,12 +16,12 @@ from qa.reading.reasons import EXPECTED
 from qa.types import Problem, Refresh
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from qa.corpus import Corpus, Scan, Stamp
     from qa.progress import Status
+    from qa.store.protocol import Snapshot, Store
     from qa.store.rows import FilesKnown, ProblemRow
-    from qa.store.snapshot import Snapshot
 
 __all__ = [
     "Outcomes",
@@ -272,45 +269,38 @@ def check_not_empty(plan: Plan, location: str) -> None:
     )
 
 
-def take_stock(corpus: Corpus, snapshot: Snapshot, now_ns: int) -> Status:
+def take_stock(corpus: Corpus, index: Store, snapshot: Snapshot, now_ns: int) -> Status:
     """Tell what is indexed, and how far the corpus has moved on since."""
     seen = report(make_plan(corpus, snapshot.known_files(), now_ns))
     from qa.progress import Status
 
     return Status(
         corpus=corpus.location,
-        index=str(snapshot.folder.resolve()),
+        index=index.address,
         model=snapshot.identity.model,
         documents=snapshot.count_documents(),
         passages=snapshot.count_passages(),
         pending=snapshot.count_pending(),
-        size_bytes=sum(_sizes(snapshot.folder)),
+        size_bytes=index.size_bytes(),
         stale=seen.added + seen.changed + seen.removed,
         left_out=seen.left_out,
         problems=seen.problems,
     )
 
 
-def nothing_yet(corpus: Corpus, folder: Path, now_ns: int) -> Status:
+def nothing_yet(corpus: Corpus, index: Store, now_ns: int) -> Status:
     """Tell the same of an index that is being made, of which nothing can be read yet."""
     seen = report(make_plan(corpus, None, now_ns))
     from qa.progress import Status
 
     return Status(
         corpus=corpus.location,
-        index=str(folder.resolve()),
+        index=index.address,
         model="",
         documents=0,
         passages=0,
-        size_bytes=sum(_sizes(folder)),
+        size_bytes=index.size_bytes(),
         stale=seen.added,
         left_out=seen.left_out,
         problems=seen.problems,
     )
-
-
-def _sizes(folder: Path) -> Iterator[int]:
-    for inside, _, names in os.walk(folder):
-        for name in names:
-            with suppress(OSError):  # a writer may remove it meanwhile
-                yield Path(inside, name).stat().st_size

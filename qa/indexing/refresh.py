@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from qa.corpus.walking import SIZE, listing_digest
 from qa.errors import ForeignIndexError, IndexMissingError, ModelError
 from qa.indexing.plan import Outcomes, checked_plan, report
-from qa.store.identity import Identity, seen_from
+from qa.store.identity import Identity
 from qa.store.rows import FilesKnown
 
 if TYPE_CHECKING:
@@ -25,8 +25,7 @@ if TYPE_CHECKING:
     from qa.indexing.plan import Plan
     from qa.indexing.progress import Meter
     from qa.progress import Progress
-    from qa.store.index import Index
-    from qa.store.snapshot import Snapshot
+    from qa.store.protocol import Snapshot, Store
     from qa.types import Refresh
 
 __all__ = ["refresh"]
@@ -34,8 +33,8 @@ __all__ = ["refresh"]
 
 def refresh(
     *,
-    index: Index,
-    writer: Index,
+    index: Store,
+    writer: Store,
     corpus: Corpus,
     models: ModelLoader,
     progress: Callable[[Progress], None],
@@ -50,7 +49,7 @@ def refresh(
     What is done is committed bit by bit, and kept where this is stopped.
 
     Args:
-        index: whose folder need not exist yet; it is read only for a moment.
+        index: which need not exist yet; it is read only for a moment.
         writer: the same index, in use as long as there is something to write.
         corpus: where the documents are read from.
         models: finds the model that embeds them.
@@ -86,11 +85,10 @@ def refresh(
     from qa.encoding.model import DEFAULT_MODEL
     from qa.indexing.apply import Commits, embed_pending, take_up
     from qa.ranking.calibrations import assigned
-    from qa.store.running import announcing
 
     outcomes = Outcomes()
     with closing(corpus), writer.transaction(rebuild=rebuild, unless=unless) as transaction:
-        meter.tell(announcing(writer.folder))
+        meter.tell(writer.announcing())
         if not rebuild and transaction.changes != seen.changes:  # by another writer
             plan = checked_plan(corpus, transaction.known_files(), now_ns)
             if plan.is_empty and not transaction.count_pending() and seen.is_fitted:
@@ -98,7 +96,7 @@ def refresh(
                 return report(plan)
         _begin(meter, plan)
         files = models.locate("" if rebuild else transaction.identity.model)
-        bound_to = seen_from(index.folder, corpus.location)
+        bound_to = index.seen_from(corpus.location)
         encoder = partial(models.encoder, files)
         if rebuild:  # what an earlier version kept is of the encoder that there was
             transaction.keep(
@@ -158,7 +156,7 @@ class _Seen:
     is_fitted: bool = True
 
 
-def _look(index: Index, corpus: Corpus, now_ns: int, *, thorough: bool) -> tuple[_Seen, Scan]:
+def _look(index: Store, corpus: Corpus, now_ns: int, *, thorough: bool) -> tuple[_Seen, Scan]:
     """Look at an index, then at its corpus; what it knows of each file is read only if need be.
 
     Raises:
@@ -206,7 +204,7 @@ def _begin(meter: Meter, plan: Plan) -> None:
 
 
 @contextmanager
-def _current(index: Index) -> Iterator[Snapshot]:
+def _current(index: Store) -> Iterator[Snapshot]:
     """A snapshot of an index, which is taken over first where an earlier version made it."""
     with ExitStack() as opened:
         try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from typing import TYPE_CHECKING
 
@@ -10,9 +9,7 @@ from qa.counting import counted
 from qa.errors import ForeignIndexError, IndexMissingError
 from qa.indexing.refresh import refresh
 from qa.store.copying import copy
-from qa.store.identity import Identity, seen_from
-from qa.store.index import Index
-from qa.store.kept import folder_for, keep
+from qa.store.identity import Identity
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,7 +19,7 @@ if TYPE_CHECKING:
     from qa.encoding.loader import ModelLoader
     from qa.indexing.executor import Executors
     from qa.progress import Progress
-    from qa.store.snapshot import Snapshot
+    from qa.store.protocol import Snapshot, Store
     from qa.types import Refresh
 
 __all__ = ["switch_model"]
@@ -31,7 +28,7 @@ _SAMPLE = 32  # passages that are embedded to tell how long all will take
 _MINUTE = 60
 
 
-def _is_of_another_model(index: Index, models: ModelLoader) -> bool:
+def _is_of_another_model(index: Store, models: ModelLoader) -> bool:
     """Whether there is an index, and by another model than the settings name."""
     try:
         with index.snapshot() as snapshot:
@@ -42,8 +39,8 @@ def _is_of_another_model(index: Index, models: ModelLoader) -> bool:
 
 
 def switch_model(
-    index: Index,
-    writer: Index,
+    index: Store,
+    writer: Store,
     corpus: Corpus,
     models: ModelLoader,
     *,
@@ -77,10 +74,10 @@ def switch_model(
     if not _is_of_another_model(index, models):
         return None
     files = models.locate()
-    beside = Index(folder_for(index.folder, files.fingerprint), corpus, notify=notify)
+    beside = index.beside(files.fingerprint)
     with index.snapshot() as snapshot:
         known, passages = snapshot.identity, snapshot.count_passages()
-        if not beside.folder.exists():
+        if not beside.exists():
             notify(_cost(snapshot, models.encoder(files), files.name))
     done = refresh(
         index=beside,
@@ -91,17 +88,16 @@ def switch_model(
         jobs=jobs,
         executors=executors,
     )
-    bound_to = Identity(files.fingerprint, files.name, seen_from(index.folder, corpus.location))
+    bound_to = Identity(files.fingerprint, files.name, index.seen_from(corpus.location))
     with writer.transaction() as transaction:
-        kept = keep(index.folder, known.fingerprint)
+        kept = writer.keep(known.fingerprint)
         with beside.snapshot() as source:
             transaction.begin(bound_to, rebuild=True)
             copy(source, transaction)
-    beside.close()
-    shutil.rmtree(beside.folder, ignore_errors=True)
+    beside.remove()
     notify(
         f"The index made with {known.model} ({counted(passages, 'passage')}) is kept in {kept}: "
-        f"`qa index --model {known.model}` goes back to it; delete the folder if you won't."
+        f"`qa index --model {known.model}` goes back to it; delete that if you won't."
     )
     return done
 

@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from qa.types import Document
 
 if TYPE_CHECKING:
+    from qa.store.protocol import Snapshot, Store, Transaction
     from qa.store.rows import DocumentRow, StoredFile
-    from qa.store.snapshot import Snapshot
-    from qa.store.transaction import Transaction
 
-__all__ = ["copy"]
+__all__ = ["copy", "copy_index"]
+
+
+def copy_index(source: Store, target: Store) -> int:
+    """Put all that one index holds in the place of what another does; gives how many passages.
+
+    Raises:
+        IndexUnusableError: the one can't be read, or the other can't be written.
+    """
+    with source.snapshot() as snapshot, target.transaction(rebuild=True) as transaction:
+        known = snapshot.identity
+        corpus = target.seen_from(source.located(known.corpus))
+        transaction.begin(replace(known, corpus=corpus), rebuild=True)
+        return copy(snapshot, transaction)
 
 
 def copy(source: Snapshot, target: Transaction) -> int:

@@ -34,8 +34,8 @@ def storage_failures(folder: Path) -> Iterator[None]:
 
 
 @contextmanager
-def reporting_damage(folder: Path) -> Iterator[None]:
-    """Report what no writer of ours can have written in the catalog of the index in `folder`.
+def reporting_damage(place: object) -> Iterator[None]:
+    """Report what no writer of ours can have written in the catalog of the index at a place.
 
     Raises:
         CatalogDamagedError: what is done inside met it.
@@ -44,7 +44,7 @@ def reporting_damage(folder: Path) -> Iterator[None]:
         yield
     except (ValueError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         raise CatalogDamagedError(
-            f"The catalog of the index {folder} is damaged ({error})", hint=REBUILD
+            f"The catalog of the index {place} is damaged ({error})", hint=REBUILD
         ) from error
 
 

@@ -53,7 +53,7 @@ def check_corpus(known: Identity, folder: Path, corpus: str) -> None:
         )
 
 
-def check_encoder(known: Identity, folder: Path, *, fingerprint: str, model: str) -> None:
+def check_encoder(known: Identity, place: str | Path, *, fingerprint: str, model: str) -> None:
     """Refuse to mix vectors of different encoders.
 
     Raises:
@@ -62,7 +62,7 @@ def check_encoder(known: Identity, folder: Path, *, fingerprint: str, model: str
     if known.fingerprint and known.fingerprint != fingerprint:
         same = "another version of it, or otherwise set" if known.model == model else model
         raise EncoderMismatchError(
-            f"The index {folder} was made with {known.model}; this is {same}",
+            f"The index {place} was made with {known.model}; this is {same}",
             hint="Ask with the model of the index (leave --model out) and the passage_prompt, "
             "truncate_dim, max_tokens and onnx that it was made with, or embed all documents again "
             "with `qa index --model NAME`, which keeps the old index until that is done.",

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import shutil
 import threading
 import time
-from contextlib import closing, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from qa.errors import (
@@ -20,7 +21,7 @@ from qa.store.database import CATALOG
 from qa.store.durable_files import make_folder
 from qa.store.failures import storage_failures
 from qa.store.hardening import check_files
-from qa.store.identity import check_corpus
+from qa.store.identity import check_corpus, seen_from
 from qa.store.kept import KEPT
 from qa.store.snapshot import Snapshot
 
@@ -30,19 +31,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from qa.corpus import Corpus, Stamp
-    from qa.progress import Running
+    from qa.progress import Progress, Running
     from qa.store.transaction import Transaction
 
-__all__ = ["LOCK", "Index", "moment"]
+__all__ = ["LOCK", "Index"]
 
 LOCK = "writer.lock"
-
-
-@contextmanager
-def moment(folder: Path, corpus: Corpus | None = None) -> Iterator[Snapshot]:
-    """One moment of an index, with nothing kept open afterwards; see `Index.snapshot`."""
-    with closing(Index(folder, corpus)) as index, index.snapshot() as snapshot:
-        yield snapshot
 
 
 class Index:
@@ -185,6 +179,12 @@ class Index:
             self._notify(f"Another process is writing {self.folder}; waiting …")
         self._told_of_waiting = True
 
+    def announcing(self) -> Callable[[Progress], None]:
+        """Say beside the index that this process writes it; see `qa.store.running.announcing`."""
+        from qa.store.running import announcing
+
+        return announcing(self.folder)
+
     def is_written(self) -> bool:
         """Whether somebody writes the index at this moment."""
         from filelock import FileLock, Timeout
@@ -205,6 +205,48 @@ class Index:
 
         said = read_running(self.folder)
         return said if said is not None and self.is_written() else None
+
+    # --- where it is --------------------------------------------------------------------
+
+    @property
+    def address(self) -> str:
+        """Where the index is, wherever one looks from."""
+        return str(self.folder.resolve())
+
+    def size_bytes(self) -> int:
+        """What its files take."""
+        return sum(_sizes(self.folder))
+
+    def seen_from(self, corpus: str) -> str:
+        """Where a corpus lies, as seen from the index; see `qa.store.identity.seen_from`."""
+        return seen_from(self.folder, corpus)
+
+    def located(self, corpus: str) -> str:
+        """Where the corpus lies that `seen_from` noted; "" where it has no place."""
+        return os.path.normpath(self.folder.resolve() / corpus) if corpus else ""
+
+    def beside(self, fingerprint: str) -> Index:
+        """The index of the same corpus by another model, whether or not there is one."""
+        from qa.store.kept import folder_for
+
+        return Index(folder_for(self.folder, fingerprint), self._corpus, notify=self._notify)
+
+    def exists(self) -> bool:
+        """Whether there is an index, or the beginnings of one."""
+        return self.folder.exists()
+
+    def keep(self, fingerprint: str) -> str:
+        """Keep the index as it was last committed; gives where. See `qa.store.kept.keep`."""
+        from qa.store.kept import keep
+
+        return str(keep(self.folder, fingerprint))
+
+    def remove(self) -> None:
+        """Delete the index."""
+        self.close()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    # --- how ----------------------------------------------------------------------------
 
     def _catalog_to_write(self, *, rebuild: bool) -> AbstractContextManager[Catalog]:
         _require_ours(self.folder)
@@ -257,6 +299,13 @@ class Index:
             yield
         finally:
             lock.release()
+
+
+def _sizes(folder: Path) -> Iterator[int]:
+    for inside, _, names in os.walk(folder):
+        for name in names:
+            with suppress(OSError):  # a writer may remove it meanwhile
+                yield os.stat(os.path.join(inside, name)).st_size  # noqa: PTH116, PTH118
 
 
 def _require_ours(folder: Path) -> None:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-__all__ = ["announcing", "clearing", "is_announcement", "read_running"]
+__all__ = ["announcing", "clearing", "is_announcement", "read_running", "read_said"]
 
 _RUNNING, _NEW = ANNOUNCED
 _PAUSE = 1.0  # seconds between two writings
@@ -96,6 +96,11 @@ def read_running(folder: Path) -> Running | None:
     return _read(folder / _RUNNING)
 
 
+def read_said(said: str) -> Running | None:
+    """What a writer says of itself; None where no writer of ours can have said it."""
+    return _parsed(said.encode("utf-8", "replace"))
+
+
 def is_announcement(path: Path) -> bool:
     """Whether a writer of ours wrote this file, or began to when the power went."""
     if path.name not in ANNOUNCED or path.is_symlink() or not path.is_file():
@@ -105,7 +110,14 @@ def is_announcement(path: Path) -> bool:
 
 def _read(path: Path) -> Running | None:
     try:
-        read = json.loads(read_regular(os.fspath(path), _LARGEST))
+        return _parsed(read_regular(os.fspath(path), _LARGEST))
+    except OSError:
+        return None
+
+
+def _parsed(raw: bytes) -> Running | None:
+    try:
+        read = json.loads(raw)
         far = read["progress"]
         return Running(
             process=_count(read["process"]),
@@ -113,7 +125,7 @@ def _read(path: Path) -> Running | None:
             started=_seconds(read["started"]),
             progress=None if far is None else _progress(far),
         )
-    except (OSError, ValueError, TypeError, KeyError, RecursionError):
+    except (ValueError, TypeError, KeyError, RecursionError):
         return None
 
 

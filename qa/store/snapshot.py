@@ -55,6 +55,11 @@ class Snapshot:
         return self._catalog.folder
 
     @property
+    def place(self) -> str:
+        """Where the index is, in words."""
+        return str(self.folder)
+
+    @property
     def identity(self) -> Identity:
         """What the index is bound to."""
         return self._catalog.identity()

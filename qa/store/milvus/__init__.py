@@ -1,0 +1,1 @@
+"""The store on a Milvus server: what `qa.store.index` is for one folder, for corpora beyond it."""
