@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import subprocess
+import sys
 import threading
 import weakref
 from contextlib import suppress
@@ -379,3 +381,23 @@ def test_a_closed_assistant_lets_go_of_its_model_at_once(
         assert loaded() is None
     finally:
         gc.enable()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
+def test_a_signal_is_heard_after_assistants_were_closed_in_the_order_in_which_they_came(
+    corpus: Path, tmp_path: Path, cache: Path
+) -> None:
+    """OpenVINO gives its thread a stack for signals, and takes it away again."""
+    program = (
+        "import os, signal, qa\n"
+        "signal.signal(signal.SIGUSR1, lambda *_: print('heard', flush=True))\n"
+        f"open_ = lambda n: qa.Assistant({str(corpus)!r}, f'index-{{n}}', cache={str(cache)!r})\n"
+        "first, second = open_(1), open_(2)\n"
+        "first.refresh(); second.refresh()\n"
+        "first.close(); second.close()\n"
+        "os.kill(os.getpid(), signal.SIGUSR1)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=tmp_path, capture_output=True, check=False, timeout=120
+    )
+    assert (done.returncode, done.stdout) == (0, b"heard\n"), done.stderr

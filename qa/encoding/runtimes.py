@@ -7,6 +7,7 @@ import sys
 import threading
 from collections import deque
 from contextlib import suppress
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -83,7 +84,11 @@ def write_passage_graph(raw: Path, folder: Path) -> None:
         openvino.save_model(graph, str(folder / _PASSAGE_GRAPH), compress_to_fp16=False)
 
 
+@cache
 def _openvino_with_bfloat16() -> Any:  # noqa: ANN401 - openvino.Core, or None
+    # One for as long as the process lasts: each gives the thread that makes it a stack for signals,
+    # and puts the one before back when it goes. Where two go in the order in which they came, that
+    # is freed memory, and the next Ctrl-C a segmentation fault.
     # Its converter is not needed, takes half of the import's time, and brings a client of a
     # telemetry service; openvino does without where it is missing.
     sys.modules.setdefault("openvino.tools.ovc", None)  # type: ignore[arg-type]
@@ -198,18 +203,15 @@ class OpenVinoRuntime:
 
     def __init__(self, graph: Any, core: Any, *, compiled: Path, workers: int) -> None:  # noqa: ANN401 - untyped
         """Compile a graph: the path of one, or an `openvino.Model`."""
+        options = {
+            "INFERENCE_PRECISION_HINT": "bf16",
+            "INFERENCE_NUM_THREADS": workers,
+            "NUM_STREAMS": workers,
+        }
         with suppress(OSError):  # where nothing can be written, it is compiled each time
             compiled.mkdir(parents=True, exist_ok=True)
-            core.set_property({"CACHE_DIR": str(compiled)})
-        model = core.compile_model(
-            graph,
-            "CPU",
-            {
-                "INFERENCE_PRECISION_HINT": "bf16",
-                "INFERENCE_NUM_THREADS": workers,
-                "NUM_STREAMS": workers,
-            },
-        )
+            options["CACHE_DIR"] = str(compiled)
+        model = core.compile_model(graph, "CPU", options)
         # Twice the streams: while one result is pooled here, no stream is idle.
         self._requests = [model.create_infer_request() for _ in range(2 * workers)]
         self._lock = threading.Lock()
