@@ -11,6 +11,9 @@ import sys
 from collections import Counter
 from itertools import product
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from qa.assistant import Assistant
 from qa.errors import IndexUnusableError
@@ -27,7 +30,8 @@ QUESTIONS = [
 WITHIN = [(), ("*.md",), ("**",)]
 PAGES = ("page zeroed", "page swapped", "page copied")
 KINDS = ("flip", "flip", "flip", "zero", "truncate", *PAGES)
-Shown = tuple[int, list[tuple[str, str, float]]]  # the number of the question, and what it shows
+# The number of the question, and what it shows, with scores that agree to 1e-6.
+Shown = tuple[int, list[tuple[str, str, Any]]]
 CHILD = """
 import sys
 from damaging import check_damages
@@ -119,11 +123,15 @@ def _answers(assistant: Assistant, *, refresh: bool) -> list[Shown | None]:
             found.append(None)
             continue
         shown = [
-            (one.citation.document, one.citation.quote, round(one.scores.fused, 6))
+            (one.citation.document, one.citation.quote, _near(one.scores.fused))
             for one in answer.passages
         ]
         found.append((number, shown))
     return found
+
+
+def _near(score: float) -> Any:
+    return pytest.approx(score, rel=0, abs=1e-6)
 
 
 def _damage(path: Path, chance: random.Random) -> str:

@@ -364,7 +364,7 @@ def test_what_is_no_table_of_questions_is_refused(
         assert not (tmp_path / "o.parquet").exists()
     status, _, err = run("ask", MOON, "--output", "o.parquet", "--corpus", corpus)
     assert status == 2
-    assert "--output is of --batch" in err
+    assert "--output names a file, with --batch" in err
 
 
 def test_lines_of_any_kind_become_a_table_too(run: Run, corpus: Path, tmp_path: Path) -> None:

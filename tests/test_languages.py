@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import qa.indexing.apply
+import qa.indexing.pieces
 import qa.store.transaction
 import qa.words.terms
 from qa.assistant import Assistant
@@ -342,7 +342,7 @@ def test_an_index_of_earlier_rules_takes_its_terms_again_without_embedding(
     corpus, index = write(tmp_path / "corpus", DOCUMENTS), tmp_path / "index"
     with monkeypatch.context() as before:
         before.setattr(qa.words.terms, "is_plain", lambda _: True)
-        before.setattr(qa.indexing.apply, "with_language", lambda metadata, *_: metadata)
+        before.setattr(qa.indexing.pieces, "with_language", lambda metadata, *_: metadata)
         before.setattr(qa.store.transaction, "VERSION", "1")
         with Assistant(corpus, index, cache=str(cache)) as old:
             assert old.refresh().encoded == len(DOCUMENTS)

@@ -322,7 +322,7 @@ def _watch(corpus: Path, tmp_path: Path, cache: Path) -> Iterator[Callable[..., 
 
     def start(*options: str, index: Path | None = None) -> Watcher:
         started.append(Watcher(tmp_path, cache, *options, index=index))
-        started[-1].until("3 documents")
+        started[-1].until(": 3 documents")  # not "Reading 2 of 3 documents"
         return started[-1]
 
     yield start

@@ -144,7 +144,7 @@ def command(
     if (full or brief) and output_format is not Format.TEXT:
         raise typer.BadParameter(f"--full and --brief are of --format text, not {output_format}.")
     if into is not None and batch is None:
-        raise typer.BadParameter("--output is of --batch.")
+        raise typer.BadParameter("--output names a file, with --batch. Did you mean --format?")
     output = Output(quiet=quiet, paged=not no_pager and batch is None)
     with open_to_ask(
         output,

@@ -61,12 +61,13 @@ def require_known_modules(name: str, folder: Path) -> None:
             raise unsupported(name, f"has the module {kind}{'' if at else ' first'}")
 
 
-def needs_code(name: str, what: str) -> ModelError:
+def needs_code(name: str, what: str, *, setting: str = "model") -> ModelError:
     """Say of a model that it comes with code of its own, which is never run."""
     return ModelError(
         f"{name} needs code of its own to be run (trust_remote_code): {what}",
-        hint="That is never done here, for a model may come from anybody. Choose one whose "
-        "architecture is part of transformers; docs/models.md names some.",
+        hint="That is never done here, for a model may come from anybody. Set "
+        f"`{setting}` (--{setting}) to one whose architecture is part of transformers; "
+        "docs/models.md names some.",
     )
 
 

@@ -189,7 +189,7 @@ def loaded_safely(
         )
     except Exception as error:
         if "trust_remote_code" in str(error):
-            raise needs_code(files.name, first_line(error)) from error
+            raise needs_code(files.name, first_line(error), setting=setting) from error
         raise ModelError(
             f"{files.name} can't be loaded as a {model_class.__name__}: {first_line(error)}",
             hint=f"Set `{setting}` (--{setting}) to one that sentence-transformers can load.",
