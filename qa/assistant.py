@@ -9,7 +9,7 @@ import time
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from qa.answering.asking import Asking
 from qa.answering.request import make_request
@@ -28,12 +28,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
     from concurrent.futures import ThreadPoolExecutor
     from datetime import date
-    from typing import Any, Self, Unpack
+    from typing import Self, Unpack
 
-    from qa.answering.request import AskArguments, Request
+    from qa.answering.request import AskArguments
     from qa.answering.together import Together
     from qa.errors import QaError, QuestionError
     from qa.evaluation.questions import Question
+    from qa.indexing.executor import Executors
+    from qa.indexing.refresh import RefreshOptions
     from qa.progress import Progress
     from qa.ranking.calibration import Calibration
     from qa.settings import SettingsArguments
@@ -225,10 +227,11 @@ class Assistant(Library):
             QuestionError: it is empty, or a filter can't be read or lets no document pass.
             CorpusError, IndexUnusableError: see `refresh`.
         """
-        request = self._request(
+        request = make_request(
             question,
             k,
-            threshold=threshold,
+            threshold,
+            settings=self.settings,
             refresh=refresh,
             refresh_wait=refresh_wait,
             explain=explain,
@@ -257,7 +260,7 @@ class Assistant(Library):
             with self._in_use():
                 asked = asyncio.get_running_loop().run_in_executor(self._threads(), ask)
             return await asked
-        request = self._request(question, k, **options)
+        request = make_request(question, k, settings=self.settings, **options)
         # Without the lock: the event loop would wait for an answer that is under way.
         return await asyncio.wrap_future(self._asked_together().ask(request))
 
@@ -322,18 +325,6 @@ class Assistant(Library):
 
     # --- how ----------------------------------------------------------------------------
 
-    def _request(
-        self,
-        question: str,
-        k: int | None = None,
-        threshold: float | None = None,
-        **rest: Any,  # noqa: ANN401 - the other arguments of `make_request`
-    ) -> Request:
-        """What is asked; the settings say what is not given."""
-        k = self.settings.k if k is None else k
-        threshold = self.settings.threshold if threshold is None else threshold
-        return make_request(question, k, threshold, **rest)
-
     @contextmanager
     def _in_use(self) -> Iterator[None]:
         """Hold the lock of an assistant that is open."""
@@ -363,16 +354,17 @@ class Assistant(Library):
         if self._is_closed:
             raise ClosedError("The assistant is closed", hint="Make another `qa.Assistant`.")
 
-    def _refresh_now(self, *, switch: bool = False, rebuild: bool = False, **how: Any) -> Refresh:  # noqa: ANN401
+    def _refresh_now(self, *, switch: bool = False, **how: Unpack[RefreshOptions]) -> Refresh:
         started = time.monotonic()
         with self._writing:
             self._require_open()
-            switches = switch and self.settings.model and not rebuild
-            if not (switches and (done := self._switched(executors=how.get("executors")))):
-                done = self._refresh(rebuild=rebuild, **how)
+            done = None
+            if switch and self.settings.model and not how.get("rebuild"):
+                done = self._switched(how.get("executors"))
+            done = done or self._refresh(**how)
         return dataclasses.replace(done, seconds=time.monotonic() - started)
 
-    def _switched(self, **how: Any) -> Refresh | None:  # noqa: ANN401 - as below
+    def _switched(self, executors: Executors | None) -> Refresh | None:
         """Take an index by the model that the settings name; None where it is of that one."""
         from qa.indexing.switching import switch_model
 
@@ -381,11 +373,11 @@ class Assistant(Library):
             progress=self._progress,
             notify=self._notify,
             jobs=self.settings.cores(),
-            **how,
+            executors=executors,
         )
 
     @refreshes
-    def _refresh(self, **how: Any) -> Refresh:  # noqa: ANN401 - see `qa.indexing.refresh`
+    def _refresh(self, **how: Unpack[RefreshOptions]) -> Refresh:
         trusted_until = time.monotonic() + self.settings.max_age
         done = refresh(
             index=self._index,

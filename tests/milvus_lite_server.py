@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import random
-import signal
 import socket
 import subprocess
 import sys
@@ -152,7 +151,7 @@ def kill_writers(uri: str, corpus: Path, cache: Path, *, times: int, seed: int) 
         told done.
     """
     from crashing import contents, is_between
-    from killing import indexed, make_round
+    from killing import indexed, kill_one, make_round
     from qa.assistant import Assistant
 
     chance = random.Random(seed)  # noqa: S311 - repeatable, not secret
@@ -165,22 +164,16 @@ def kill_writers(uri: str, corpus: Path, cache: Path, *, times: int, seed: int) 
     with Assistant(corpus, name, store="milvus", uri=uri, cache=str(cache)) as assistant:
         for _ in range(times):
             command = [sys.executable, "-c", CHILD, uri, name, str(corpus), str(cache)]
-            with subprocess.Popen(
-                [*command, str(told + 1)], stdout=subprocess.PIPE, text=True, env=environment
-            ) as process:
-                assert process.stdout is not None
-                told = int(process.stdout.readline())  # it is warm now
-                time.sleep(chance.random() * _MAX_SECONDS)
-                process.send_signal(signal.SIGKILL)
-                lines = process.stdout.read().split()
-            told = int(lines[-1]) if lines else told
+            told, refreshes = kill_one(
+                [*command, str(told + 1)], environment, chance, seconds=_MAX_SECONDS
+            )
             found = contents(assistant)[0]
             old, new = indexed(told), indexed(told + 1)
             assert is_between(found, old, new, rebuilt=(told + 1) % 5 == REBUILDS)
             after = found == new
             outcomes["new" if after else "old" if found == old else "between"] += 1
             outcomes["with rows left"] += leftovers(assistant) > 0
-            outcomes["refreshes"] += len(lines) + 1
+            outcomes["refreshes"] += refreshes
             assert assistant.ask("Which round is this?", refresh=False).model
             assistant.refresh()
             on_disk = {path.name: [path.read_text()] for path in corpus.glob("[!.]*.txt")}
@@ -204,7 +197,7 @@ def leftovers(assistant: Assistant) -> int:
     with index.snapshot() as now:
         last = now._manifest.epoch
     names = index._names
-    rows = list(index._server.select(names.rows, f"born > {last}", ["file"]))
+    rows = list(index._server.scan(names.rows, f"born > {last}", ["file"], after=""))
     return len(rows) + len(list(index._server.scan(names.passages, f"born > {last}", ["file"])))
 
 

@@ -261,7 +261,7 @@ def test_what_is_longer_than_a_field_is_kept_in_parts(lite: Lite) -> None:
             assert row is not None
             assert now.extract(row.id) == text
             assert row.metadata == {"title": "é" * 10}
-        [part] = index._server.select(index._names.rows, 'id in ["xe1:1"]', ["payload"])
+        [part] = index._server.scan(index._names.rows, 'id in ["xe1:1"]', ["payload"], after="")
         index._server.delete(index._names.rows, 'id in ["xe1:1"]')
         assert part
         with index.snapshot() as now, pytest.raises(CatalogDamagedError, match="parts"):
@@ -293,7 +293,7 @@ def test_what_no_reader_can_see_any_more_is_deleted(
         stored = len(list(server.scan(names.passages, "id > 0", ["file"])))
         assert passages == 4
         assert stored <= passages + 2  # what the last commits replaced
-        counted = [row["id"] for row in server.select(names.state, "epoch > 0", ["epoch"])]
+        counted = [row["id"] for row in server.scan(names.state, "epoch > 0", ["epoch"], after="")]
         assert not [one for one in counted if one.startswith(("t1:", "k1:"))]
     forget(lite.uri, name)
 

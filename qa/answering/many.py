@@ -57,7 +57,7 @@ def requests_of(
     Raises:
         QuestionError: at once, where it is those that make no sense.
     """
-    arguments = {"k": settings.k, "threshold": settings.threshold, **_known(given)}
+    arguments = {"settings": settings, **_known(given)}
     make_request(**{**arguments, "question": "?"})
     return (_request(one, arguments) for one in questions)
 

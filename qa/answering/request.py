@@ -13,6 +13,7 @@ from qa.words.questions import asked
 
 if TYPE_CHECKING:
     from qa.answering.filter import Filter
+    from qa.settings import Settings
 
 __all__ = ["MAX_QUESTION", "AskArguments", "Request", "make_request"]
 
@@ -73,9 +74,10 @@ class Request:
 
 def make_request(
     question: str,
-    k: int,
-    threshold: float,
+    k: int | None = None,
+    threshold: float | None = None,
     *,
+    settings: Settings,
     refresh: bool = True,
     refresh_wait: float | None = None,
     explain: bool = False,
@@ -87,10 +89,14 @@ def make_request(
 ) -> Request:
     """Check what was asked; for the arguments see `Request` and `Filter`.
 
+    Of `k` and `threshold`, the settings say what is None.
+
     Raises:
         QuestionError: the question is empty or not text, or another argument is not as it should
             be.
     """
+    k = settings.k if k is None else k
+    threshold = settings.threshold if threshold is None else threshold
     if not isinstance(question, str):
         raise QuestionError(f"The question is {question!r:.80}", hint="Give text (str).")
     if not isinstance(k, int) or isinstance(k, bool):

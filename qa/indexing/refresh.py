@@ -6,7 +6,7 @@ import time
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict
 
 from qa.corpus.walking import SIZE, listing_digest
 from qa.errors import ForeignIndexError, IndexMissingError, ModelError
@@ -28,7 +28,16 @@ if TYPE_CHECKING:
     from qa.store.protocol import Snapshot, Store
     from qa.types import Refresh
 
-__all__ = ["refresh"]
+__all__ = ["RefreshOptions", "refresh"]
+
+
+class RefreshOptions(TypedDict, total=False):
+    """What of a refresh changes from one to the next; see `refresh`."""
+
+    rebuild: bool
+    thorough: bool
+    unless: Callable[[], bool]
+    executors: Executors | None
 
 
 def refresh(

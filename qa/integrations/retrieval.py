@@ -121,7 +121,7 @@ class Retrieval:
         given["settings"] = dict(given.get("settings") or {})
         made = cls(**given)
         k, _, options = made._asked({})
-        make_request("?", k, **{"threshold": made._settings().threshold, **_told(options)})
+        make_request("?", k, settings=made._settings(), **_told(options))
         return made
 
     def values(self) -> dict[str, Any]:

@@ -90,14 +90,8 @@ class Store(Protocol):
         """Delete the index."""
 
 
-class Snapshot(Protocol):
-    """An index at one moment; rows that are damaged raise CatalogDamagedError."""
-
-    # --- what it is ---------------------------------------------------------------------
-
-    @property
-    def place(self) -> str:
-        """Where the index is, in words."""
+class Known(Protocol):
+    """What snapshots and transactions tell alike."""
 
     @property
     def identity(self) -> Identity:
@@ -110,6 +104,16 @@ class Snapshot(Protocol):
     @property
     def calibration(self) -> str:
         """What `qa calibrate` kept; "" where it kept nothing."""
+
+
+class Snapshot(Known, Protocol):
+    """An index at one moment; rows that are damaged raise CatalogDamagedError."""
+
+    # --- what it is ---------------------------------------------------------------------
+
+    @property
+    def place(self) -> str:
+        """Where the index is, in words."""
 
     @property
     def corpus_fit(self) -> str:
@@ -248,20 +252,8 @@ class Snapshot(Protocol):
         """The ids of `k` passages that hold any of the terms, best first; of those allowed."""
 
 
-class Transaction(Protocol):
+class Transaction(Known, Protocol):
     """Changes of an index, kept by each commit."""
-
-    @property
-    def identity(self) -> Identity:
-        """What the index is bound to."""
-
-    @property
-    def changes(self) -> int:
-        """How often the index was changed."""
-
-    @property
-    def calibration(self) -> str:
-        """What `qa calibrate` kept; "" where it kept nothing."""
 
     def known_files(self) -> FilesKnown:
         """What is known of the corpus's files."""

@@ -261,7 +261,7 @@ def question(raw: bytes) -> None:
     """A question: checked, cut into terms and tokens, marked against the first half of itself."""
     text = raw.decode("utf-8", "surrogateescape")
     try:
-        make_request(text, 1, 0.5)
+        make_request(text, settings=Settings())
     except QuestionError as error:
         visible(f"{error} {error.hint}").encode()
         return

@@ -140,7 +140,7 @@ class Catalog:
         expression = f'kind == "{kind}" and {self.manifest.visible()}'
         if chosen:
             expression += f" and ({chosen})"
-        return self.server.select(self.names.rows, expression, ["file", "born", "payload"])
+        return self.server.scan(self.names.rows, expression, ["file", "born", "payload"], after="")
 
     def _read(self, row: Mapping[str, Any]) -> Any:  # noqa: ANN401 - whatever JSON holds
         return unsealed(row["id"], self.whole(row["id"], row["payload"]))

@@ -200,7 +200,7 @@ class Lease:
 
 def claims_of(server: Server, place: MilvusPlace) -> list[Claim]:
     """All claims to write an index, lowest number first."""
-    rows = server.select(CLAIMS, f'name == "{place.name}"', ["payload"])
+    rows = server.scan(CLAIMS, f'name == "{place.name}"', ["payload"], after="")
     found = [Claim(**json.loads(row["payload"])) for row in rows]
     return sorted(found, key=lambda one: (one.number, one.id))
 

@@ -6,6 +6,7 @@ new client each time, for as long as the caller has patience; then one error say
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import threading
@@ -71,27 +72,20 @@ class Server:
                 found[row["id"]] = row
         return found
 
-    def scan(self, collection: str, chosen: str, fields: Sequence[str]) -> Iterator[dict[str, Any]]:
-        """All rows of a collection with whole numbers for ids that an expression chooses, by id."""
-        after = 0
-        while page := self._query(
-            collection, f"id > {after} and ({chosen})", fields, limit=_AT_ONCE
-        ):
-            page.sort(key=lambda row: int(row["id"]))
-            yield from page
-            if len(page) < _AT_ONCE:
-                return
-            after = page[-1]["id"]
-
-    def select(
-        self, collection: str, chosen: str, fields: Sequence[str]
+    def scan(
+        self, collection: str, chosen: str, fields: Sequence[str], *, after: int | str = 0
     ) -> Iterator[dict[str, Any]]:
-        """All rows that an expression chooses, by id as text."""
-        after = ""
+        """All rows of a collection that an expression chooses, by id, from the one after `after`.
+
+        Ids are whole numbers, or texts, of which "" comes before all.
+        """
         while page := self._query(
-            collection, f'id > "{after}" and ({chosen})', fields, limit=_AT_ONCE
+            collection,
+            f"id > {json.dumps(after, ensure_ascii=False)} and ({chosen})",
+            fields,
+            limit=_AT_ONCE,
         ):
-            page.sort(key=lambda row: str(row["id"]))
+            page.sort(key=lambda row: row["id"])
             yield from page
             if len(page) < _AT_ONCE:
                 return

@@ -164,7 +164,9 @@ class Writer:
             self._server.delete(collection, f"born > {last}", patience=PATIENCE)
         counted = "|".join(COUNTED.values())
         rows = []
-        for row in list(self._server.select(self._names.state, f"epoch > {last}", ["payload"])):
+        for row in list(
+            self._server.scan(self._names.state, f"epoch > {last}", ["payload"], after="")
+        ):
             one = row["id"]
             if one[0] not in counted:
                 continue
